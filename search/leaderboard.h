@@ -1,0 +1,38 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "search/sweep_view.h"
+
+namespace lorasweep::search {
+
+// A number with its standard error.
+struct Estimate {
+  double value = 0;
+  double stderr_ = 0;
+};
+
+// Mean loss per supervised token and its standard error over validation sequences (ratio estimator: sequences are the
+// sampling units; Cochran, Sampling Techniques, §6.3). stderr_ 0 where there are no per-sequence losses.
+Estimate MeanLoss(const Evaluation& evaluation);
+
+// Mean loss of `a` minus that of `b` on the same sequences, with the standard error of the paired difference, which is
+// far smaller than that of either mean. Both must be over the same sequences (same sequence_tokens); without
+// per-sequence losses it is the plain difference with stderr_ 0.
+Estimate PairedDifference(const Evaluation& a, const Evaluation& b);
+
+struct LeaderboardRow {
+  int rank = 0;              // 1 is the best
+  std::int64_t trial = 0;    // number
+  Estimate value;            // at its last evaluation
+  Estimate gap;              // paired difference to rank 1 at the last step both have; positive is worse
+  std::int64_t gap_step = 0;
+  bool tied_with_best = false;  // |gap| <= 2 standard errors
+};
+
+// Completed trials by value, then the others that were evaluated after step 0 by how far they got and their value there.
+// Infeasible, failed and cancelled trials and those without a finite value are left out.
+std::vector<LeaderboardRow> Rank(const SweepView& view);
+
+}  // namespace lorasweep::search

@@ -1,0 +1,54 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "search/value.h"
+
+namespace lorasweep::search {
+
+enum class TrialState {
+  kQueued,      // waits for a worker
+  kRunning,     // a worker holds a lease on it
+  kPaused,      // reached a rung and waits for promotion; its checkpoint is kept
+  kCompleted,   // trained to its full length
+  kPruned,      // stopped early by the pruner
+  kInfeasible,  // a bad point (diverged, out of memory): never retried, samplers learn from it
+  kFailed,      // its retries are spent, or its settings are wrong
+  kCancelled,   // ended by a person
+};
+
+// The one place that knows the legal transitions:
+//   Queued -> Running, Cancelled, Failed      Running -> Queued, Paused and every final state
+//   Paused -> Queued, Running, Pruned, Completed, Cancelled        final states -> none, but Failed|Cancelled -> Queued (retry)
+bool CanTransition(TrialState from, TrialState to);
+
+// Completed, pruned, infeasible, failed, cancelled.
+bool IsFinal(TrialState state);
+
+std::string_view ToString(TrialState state);  // "QUEUED"
+
+// The sweep's metric at one point of a trial's training. Lower is always better here: who fills a view negates
+// metrics that are maximised.
+struct Evaluation {
+  std::int64_t step = 0;
+  std::int64_t sequences = 0;  // training sequences seen; rungs count these
+  double value = 0;            // NaN and infinity are allowed and mean "worse than any number"
+  // validation/loss only, else empty: summed loss and number of supervised tokens of each validation sequence, in the
+  // order that all trials of the sweep share. value == sum(sequence_losses) / sum(sequence_tokens).
+  std::vector<float> sequence_losses;
+  std::vector<std::int32_t> sequence_tokens;
+};
+
+// What samplers, pruners and the leaderboard know of a trial.
+struct Trial {
+  std::int64_t number = 0;
+  TrialState state = TrialState::kQueued;
+  Params params;                  // every parameter, constants and derived ones included
+  std::vector<Evaluation> curve;  // strictly ascending steps; step 0 is the untrained base model
+};
+
+}  // namespace lorasweep::search

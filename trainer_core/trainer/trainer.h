@@ -1,0 +1,114 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "trainer_core/text/tokenized_data.h"
+#include "trainer_core/trainer/train_config.h"
+
+// Trains LoRA adapters on a frozen base model. This header and those it includes are free of torch.
+//
+//   auto trainer = MakeTrainer({.device = "auto"}, model_folder, data);
+//   JobPack pack{{TrialJob{.name = "sweeps/a/trials/0", .config = config, .seed = 1, .output_folder = out}}};
+//   absl::StatusOr<std::vector<Outcome>> outcomes = (*trainer)->Run(pack, observer, stop);
+namespace lorasweep::trainer {
+
+enum class Precision { kAuto, kBf16, kFp32 };
+
+struct TrainerOptions {
+  std::string device = "auto";  // "auto" (first GPU, else CPU), "cpu", "cuda:N"
+  Precision precision = Precision::kAuto;  // of the frozen base; adapters and optimizer are always fp32
+  int threads = 0;                         // CPU threads; 0: all cores
+  std::int64_t micro_batch_tokens = 0;     // tokens in one forward pass; 0: chosen by memory
+  std::function<void(std::string_view)> log;  // one line at a time; may be empty
+};
+
+// The base model's loss on every validation sequence, or a trial's: summed losses and counts of supervised tokens.
+struct ValidationLoss {
+  std::vector<float> sequence_losses;
+  std::vector<std::int32_t> sequence_tokens;
+
+  double Mean() const;  // sum of losses / sum of tokens
+};
+
+// One trial's training after an optimizer step. Step 0 is reported too, with the validation loss of the untrained base.
+struct Progress {
+  std::int64_t step = 0;       // optimizer steps done
+  std::int64_t sequences = 0;  // training rows seen
+  std::int64_t tokens = 0;     // training tokens seen
+  double train_loss = 0;       // mean over the supervised tokens of this step; not set at step 0
+  double grad_norm = 0;        // before clipping
+  double learning_rate = 0;    // used by this step
+  std::optional<ValidationLoss> validation;
+};
+
+enum class Command { kContinue, kPause, kStop };
+
+// Told of everything that happens to a pack, on the training thread.
+class TrialObserver {
+ public:
+  virtual ~TrialObserver() = default;
+  // After each step. The command takes effect at once: the slot's adapter is saved and its outcome is kPaused or kStopped.
+  virtual Command OnProgress(std::size_t slot, const Progress& progress) = 0;
+  // A checkpoint was written to output_folder/checkpoint. The file may be replaced once this returns.
+  virtual void OnCheckpoint(std::size_t slot, std::int64_t step, const std::filesystem::path& file) = 0;
+};
+
+struct TrialJob {
+  std::string name;      // for logs
+  TrainConfig config;
+  std::uint64_t data_seed = 0;  // the sweep's: order of the training rows
+  std::uint64_t seed = 0;       // the trial's: initial adapter, dropout
+  std::filesystem::path checkpoint;     // go on from this file; empty: from the beginning
+  std::filesystem::path output_folder;  // adapter/ (PEFT's layout) and checkpoint.safetensors are written here
+  std::string base_model_name;          // what adapter_config.json names as base_model_name_or_path
+};
+
+struct JobPack {
+  std::vector<TrialJob> jobs;  // one a slot
+};
+
+// How one slot ended. A diverged trial or one that does not fit alone is data, not an error.
+struct Outcome {
+  enum class Kind { kCompleted, kStopped, kPaused, kDiverged, kOutOfMemory, kInterrupted };
+  Kind kind = Kind::kCompleted;
+  std::string reason;      // for kDiverged and kOutOfMemory: a sentence for people
+  std::int64_t step = 0;   // steps done
+};
+
+// A base model and its tokenised data, resident. Not thread safe: one Run at a time.
+class Trainer {
+ public:
+  virtual ~Trainer() = default;
+  // Trains the pack to the end of every slot. Blocks. `stop` ends it after the current step with kInterrupted and a
+  // checkpoint for each slot. Errors: InvalidArgument (a config), ResourceExhausted (the pack does not fit: try fewer
+  // slots), FailedPrecondition (a checkpoint of another model or config), Internal.
+  virtual absl::StatusOr<std::vector<Outcome>> Run(const JobPack& pack, TrialObserver& observer, std::stop_token stop) = 0;
+  // "cpu bf16", "cuda:0 bf16": what it computes on and in.
+  virtual std::string description() const = 0;
+};
+
+// Loads the model (config.json, one or several safetensors files) onto the device. `data` is kept.
+// Errors: NotFound, InvalidArgument (a file is not what it should be; named), ResourceExhausted.
+absl::StatusOr<std::unique_ptr<Trainer>> MakeTrainer(const TrainerOptions& options, const std::filesystem::path& model_folder,
+                                                     std::shared_ptr<const text::TokenizedData> data);
+
+// What this machine can train on, for `lorasweep doctor`: "cpu" first, then GPUs.
+struct DeviceInfo {
+  std::string name;          // "cpu", "cuda:0"
+  std::string description;   // the processor's or card's own name
+  std::int64_t memory_bytes = 0;
+  bool native_bf16 = false;
+};
+std::vector<DeviceInfo> ListDevices();
+
+}  // namespace lorasweep::trainer
