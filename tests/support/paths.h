@@ -16,13 +16,23 @@ inline std::filesystem::path FromEnvironment(const char* name, const char* fallb
   return value != nullptr ? value : fallback;
 }
 
-inline std::filesystem::path SourceDir() { return FromEnvironment("LORASWEEP_SOURCE_DIR", "."); }
-inline std::filesystem::path BinDir() { return FromEnvironment("LORASWEEP_BIN_DIR", "build/dev/bin"); }
-inline std::filesystem::path CacheDir() { return FromEnvironment("LORASWEEP_CACHE", ".cache"); }
+inline std::filesystem::path SourceDir() {
+  return FromEnvironment("LORASWEEP_SOURCE_DIR", ".");
+}
+inline std::filesystem::path BinDir() {
+  return FromEnvironment("LORASWEEP_BIN_DIR", "build/dev/bin");
+}
+inline std::filesystem::path CacheDir() {
+  return FromEnvironment("LORASWEEP_CACHE", ".cache");
+}
 // Real models, tokenizers and data beside the checkout; not part of the project.
-inline std::filesystem::path SharedDir() { return SourceDir() / ".." / "shared"; }
+inline std::filesystem::path SharedDir() {
+  return SourceDir() / ".." / "shared";
+}
 // Python with transformers, peft, optuna, tokenizers: the references that exactness is tested against.
-inline std::filesystem::path PeerPython() { return CacheDir() / "peers" / "bin" / "python"; }
+inline std::filesystem::path PeerPython() {
+  return CacheDir() / "peers" / "bin" / "python";
+}
 
 // A new folder under the system's temporary one, removed with everything in it.
 class TempDir {

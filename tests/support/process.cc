@@ -17,7 +17,9 @@ namespace {
 
 constexpr std::chrono::milliseconds kPoll(20);
 
-int ExitStatus(int status) { return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status); }
+int ExitStatus(int status) {
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
 
 }  // namespace
 
@@ -45,7 +47,9 @@ Process::~Process() {
   if (running_) Kill();
 }
 
-void Process::Signal(int signal) const { kill(pid_, signal); }
+void Process::Signal(int signal) const {
+  kill(pid_, signal);
+}
 
 bool Process::Reap(bool block) {
   if (!running_) return true;
@@ -66,7 +70,9 @@ void Process::Kill() {
   Reap(true);
 }
 
-std::string Process::Output() const { return ReadFile(log_); }
+std::string Process::Output() const {
+  return ReadFile(log_);
+}
 
 bool Process::WaitForOutput(const std::string& text, std::chrono::seconds limit) {
   bool ended = false;
@@ -79,7 +85,8 @@ bool Process::WaitForOutput(const std::string& text, std::chrono::seconds limit)
          Output().find(text) != std::string::npos;
 }
 
-Finished RunProgram(std::vector<std::string> arguments, std::vector<std::string> environment, std::chrono::seconds limit) {
+Finished RunProgram(std::vector<std::string> arguments, std::vector<std::string> environment,
+                    std::chrono::seconds limit) {
   TempDir folder;
   Process process(std::move(arguments), folder.path() / "output", std::move(environment));
   const int status = process.Wait(limit);

@@ -14,7 +14,8 @@ namespace lorasweep::testing {
 class Process {
  public:
   // `arguments[0]` is the program's path. `environment` entries ("NAME=value") are added to this process's own.
-  explicit Process(std::vector<std::string> arguments, std::filesystem::path log, std::vector<std::string> environment = {});
+  explicit Process(std::vector<std::string> arguments, std::filesystem::path log,
+                   std::vector<std::string> environment = {});
   ~Process();
   Process(const Process&) = delete;
   Process& operator=(const Process&) = delete;

@@ -1,0 +1,106 @@
+#include "tests/e2e/cluster.h"
+
+#include <utility>
+
+namespace lorasweep::testing {
+
+void Cluster::StartServer() {
+  const std::string listen = address_.empty() ? "127.0.0.1:0" : address_;
+  const std::filesystem::path log = folder_.path() / ("server-" + std::to_string(starts_++) + ".log");
+  server_ = std::make_unique<Process>(
+      std::vector<std::string>{BinDir() / "lorasweep-server", "--state", folder_.path() / "state", "--listen", listen,
+                               "--lease-seconds", "3"},
+      log);
+  const std::string marker = "listening on ";
+  REQUIRE(server_->WaitForOutput(marker));
+  REQUIRE(
+      Eventually([&] { return server_->Output().find('\n', server_->Output().find(marker)) != std::string::npos; }));
+  const std::string output = server_->Output();
+  const std::size_t start = output.find(marker) + marker.size();
+  address_ = output.substr(start, output.find_first_of(" \n", start) - start);
+}
+
+Process& Cluster::StartFakeWorker(const std::string& name, int step_ms) {
+  workers_.push_back(
+      std::make_unique<Process>(std::vector<std::string>{BinDir() / "fake_worker", "--server", address_, "--name", name,
+                                                         "--step-ms", std::to_string(step_ms)},
+                                folder_.path() / (name + ".log")));
+  return *workers_.back();
+}
+
+Process& Cluster::StartWorker(const std::string& name) {
+  workers_.push_back(std::make_unique<Process>(
+      std::vector<std::string>{BinDir() / "lorasweep-worker", "--server", address_, "--name", name, "--device", "cpu"},
+      folder_.path() / (name + ".log")));
+  return *workers_.back();
+}
+
+Finished Cluster::Cli(std::vector<std::string> arguments) const {
+  std::vector<std::string> all = {BinDir() / "lorasweep", "--server", address_};
+  all.insert(all.end(), arguments.begin(), arguments.end());
+  return RunProgram(std::move(all));
+}
+
+std::string Cluster::Submit(const std::filesystem::path& sweep_file) const {
+  const Finished submitted = Cli({"submit", sweep_file});
+  INFO(submitted.output);
+  REQUIRE(submitted.status == 0);
+  const std::size_t start = submitted.output.find("sweeps/");
+  REQUIRE(start != std::string::npos);
+  return submitted.output.substr(start, submitted.output.find_first_of(" \n\"", start) - start);
+}
+
+std::unique_ptr<v1::SweepService::Stub> Cluster::Stub() const {
+  return v1::SweepService::NewStub(grpc::CreateChannel(address_, grpc::InsecureChannelCredentials()));
+}
+
+v1::Sweep Cluster::GetSweep(const std::string& name) const {
+  grpc::ClientContext context;
+  context.set_wait_for_ready(true);
+  v1::GetSweepRequest request;
+  request.set_name(name);
+  v1::Sweep sweep;
+  const grpc::Status status = Stub()->GetSweep(&context, request, &sweep);
+  INFO(status.error_message());
+  REQUIRE(status.ok());
+  return sweep;
+}
+
+std::vector<v1::Trial> Cluster::Trials(const std::string& sweep) const {
+  grpc::ClientContext context;
+  context.set_wait_for_ready(true);
+  v1::ListTrialsRequest request;
+  request.set_parent(sweep);
+  request.set_page_size(1000);
+  v1::ListTrialsResponse response;
+  REQUIRE(Stub()->ListTrials(&context, request, &response).ok());
+  return {response.trials().begin(), response.trials().end()};
+}
+
+std::vector<v1::Observation> Cluster::Observations(const std::string& trial, const std::string& metric) const {
+  grpc::ClientContext context;
+  v1::ListObservationsRequest request;
+  request.set_parent(trial);
+  request.set_metric(metric);
+  request.set_page_size(10000);
+  v1::ListObservationsResponse response;
+  REQUIRE(Stub()->ListObservations(&context, request, &response).ok());
+  return {response.observations().begin(), response.observations().end()};
+}
+
+bool Cluster::WaitForSweep(const std::string& name, v1::Sweep::State state, std::chrono::seconds limit) const {
+  return Eventually([&] { return GetSweep(name).state() == state; }, limit);
+}
+
+std::optional<v1::Trial> Cluster::WaitForRunningTrial(const std::string& sweep, std::int64_t step) const {
+  std::optional<v1::Trial> found;
+  Eventually([&] {
+    for (const v1::Trial& trial : Trials(sweep)) {
+      if (trial.state() == v1::Trial::RUNNING && trial.step() >= step) found = trial;
+    }
+    return found.has_value();
+  });
+  return found;
+}
+
+}  // namespace lorasweep::testing

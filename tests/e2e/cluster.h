@@ -1,0 +1,61 @@
+#pragma once
+
+#include <grpcpp/grpcpp.h>
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "lorasweep/v1/sweep_service.grpc.pb.h"
+#include "tests/support/paths.h"
+#include "tests/support/process.h"
+
+namespace lorasweep::testing {
+
+// A coordinator and workers as real processes on loopback, with one state folder, for tests that kill them.
+class Cluster {
+ public:
+  Cluster() { StartServer(); }
+
+  // Starts the server, on the port it had before if it ran already.
+  void StartServer();
+  // kill -9.
+  void KillServer() { server_->Kill(); }
+  Process& server() { return *server_; }
+
+  // A worker whose trainer is a toy that takes `step_ms` for each step (build/bin/fake_worker).
+  Process& StartFakeWorker(const std::string& name, int step_ms);
+  // The real one, training on the CPU.
+  Process& StartWorker(const std::string& name);
+  Process& worker(std::size_t index) { return *workers_.at(index); }
+
+  // Runs `lorasweep --server … arguments…`.
+  Finished Cli(std::vector<std::string> arguments) const;
+  // Submits and answers the sweep's name, sweeps/{id}.
+  std::string Submit(const std::filesystem::path& sweep_file) const;
+
+  v1::Sweep GetSweep(const std::string& name) const;
+  std::vector<v1::Trial> Trials(const std::string& sweep) const;
+  std::vector<v1::Observation> Observations(const std::string& trial, const std::string& metric) const;
+  // Waits until the sweep has the state.
+  bool WaitForSweep(const std::string& name, v1::Sweep::State state,
+                    std::chrono::seconds limit = std::chrono::seconds(90)) const;
+  // Waits until some trial has an observation at `step` or later and is still running; answers it.
+  std::optional<v1::Trial> WaitForRunningTrial(const std::string& sweep, std::int64_t step) const;
+
+  const std::filesystem::path& folder() const { return folder_.path(); }
+  const std::string& address() const { return address_; }
+
+ private:
+  std::unique_ptr<v1::SweepService::Stub> Stub() const;
+
+  TempDir folder_;
+  std::string address_;  // empty until the first start
+  int starts_ = 0;
+  std::unique_ptr<Process> server_;
+  std::vector<std::unique_ptr<Process>> workers_;
+};
+
+}  // namespace lorasweep::testing

@@ -1,0 +1,87 @@
+#include <csignal>
+#include <thread>
+
+#include "tests/e2e/cluster.h"
+
+namespace lorasweep::testing {
+namespace {
+
+std::filesystem::path SweepFile(const Cluster& cluster, int trials) {
+  WriteFile(cluster.folder() / "rows.jsonl", "{}\n");
+  WriteFile(cluster.folder() / "sweep.yaml",
+            "model: toy\ndata: {train: rows.jsonl}\ntraining: {max_steps: 12, batch_size: 4, eval_every: 3}\n"
+            "method: random\nparameters:\n  learning_rate: {min: 1.0e-5, max: 1.0e-2}\nlimits: {trials: " +
+                std::to_string(trials) + "}\n");
+  return cluster.folder() / "sweep.yaml";
+}
+
+int Count(const Cluster& cluster, const std::string& sweep, v1::Trial::State state) {
+  int count = 0;
+  for (const v1::Trial& trial : cluster.Trials(sweep)) count += trial.state() == state ? 1 : 0;
+  return count;
+}
+
+TEST_CASE("A sweep submitted to three processes runs to its leaderboard, watched live", "[e2e]") {
+  Cluster cluster;
+  cluster.StartFakeWorker("worker", 2);
+  const std::string sweep = cluster.Submit(SweepFile(cluster, 5));
+  const Finished watched = cluster.Cli({"leaderboard", sweep, "--watch"});
+  INFO(watched.output);
+  CHECK(watched.status == 0);
+  CHECK(cluster.GetSweep(sweep).state() == v1::Sweep::COMPLETED);
+  CHECK(Count(cluster, sweep, v1::Trial::COMPLETED) == 5);
+  const Finished rows = cluster.Cli({"leaderboard", sweep, "--output", "json"});
+  CHECK(rows.status == 0);
+  CHECK(rows.output.find("\"rank\"") != std::string::npos);
+}
+
+TEST_CASE("pause proposes no new trials, and resume goes on", "[e2e]") {
+  Cluster cluster;
+  cluster.StartFakeWorker("worker", 20);
+  const std::string sweep = cluster.Submit(SweepFile(cluster, 6));
+  REQUIRE(cluster.WaitForRunningTrial(sweep, 1).has_value());
+  CHECK(cluster.Cli({"pause", sweep}).status == 0);
+  REQUIRE(Eventually([&] { return Count(cluster, sweep, v1::Trial::RUNNING) == 0; }));
+  const std::size_t proposed = cluster.Trials(sweep).size();
+  CHECK(proposed < 6);
+  std::this_thread::sleep_for(std::chrono::milliseconds(500));
+  CHECK(cluster.Trials(sweep).size() == proposed);
+  CHECK(cluster.Cli({"resume", sweep}).status == 0);
+  CHECK(cluster.WaitForSweep(sweep, v1::Sweep::COMPLETED));
+  CHECK(cluster.Trials(sweep).size() == 6);
+}
+
+TEST_CASE("stop drains: the running trial ends as it should and the sweep is completed", "[e2e]") {
+  Cluster cluster;
+  cluster.StartFakeWorker("worker", 20);
+  const std::string sweep = cluster.Submit(SweepFile(cluster, 50));
+  REQUIRE(cluster.WaitForRunningTrial(sweep, 1).has_value());
+  CHECK(cluster.Cli({"stop", sweep}).status == 0);
+  CHECK(cluster.WaitForSweep(sweep, v1::Sweep::COMPLETED));
+  CHECK(Count(cluster, sweep, v1::Trial::COMPLETED) == static_cast<int>(cluster.Trials(sweep).size()));
+  CHECK(cluster.Trials(sweep).size() < 50);
+}
+
+TEST_CASE("cancel ends running trials at once, and a cancelled sweep can be deleted", "[e2e]") {
+  Cluster cluster;
+  cluster.StartFakeWorker("worker", 100);
+  const std::string sweep = cluster.Submit(SweepFile(cluster, 50));
+  REQUIRE(cluster.WaitForRunningTrial(sweep, 1).has_value());
+  CHECK(cluster.Cli({"delete", sweep}).status == 1);  // it still runs
+  CHECK(cluster.Cli({"cancel", sweep}).status == 0);
+  CHECK(cluster.GetSweep(sweep).state() == v1::Sweep::CANCELLED);
+  CHECK(Eventually([&] { return Count(cluster, sweep, v1::Trial::RUNNING) == 0; }));
+  CHECK(Count(cluster, sweep, v1::Trial::CANCELLED) >= 1);
+  CHECK(cluster.Cli({"resume", sweep}).status == 1);
+  CHECK(cluster.Cli({"delete", sweep}).status == 0);
+  CHECK(cluster.Cli({"show", sweep}).status == 1);
+}
+
+TEST_CASE("Without a server the client says so with exit code 3", "[e2e]") {
+  const Finished finished = RunProgram({BinDir() / "lorasweep", "--server", "127.0.0.1:1", "list"});
+  CHECK(finished.status == 3);
+  CHECK(finished.output.find("127.0.0.1:1") != std::string::npos);
+}
+
+}  // namespace
+}  // namespace lorasweep::testing
