@@ -20,8 +20,10 @@ struct PrunerOptions {
   std::int64_t min_sequences = 0;            // median: never judges before
   double eta = 3;                            // asha: keeps the best 1/eta
   std::int64_t min_trials = 5;               // median: other trials needed at the point
+  std::int64_t full_sequences = 0;           // a trial that has seen as many is done and not judged; 0: unknown
 };
 
+// InvalidArgument says which option is wrong and what is allowed. Copies what it needs of `options`.
 absl::StatusOr<std::unique_ptr<Pruner>> MakePruner(const PrunerOptions& options);
 
 }  // namespace lorasweep::search

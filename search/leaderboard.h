@@ -23,16 +23,16 @@ Estimate MeanLoss(const Evaluation& evaluation);
 Estimate PairedDifference(const Evaluation& a, const Evaluation& b);
 
 struct LeaderboardRow {
-  int rank = 0;              // 1 is the best
-  std::int64_t trial = 0;    // number
-  Estimate value;            // at its last evaluation
-  Estimate gap;              // paired difference to rank 1 at the last step both have; positive is worse
+  int rank = 0;            // 1 is the best
+  std::int64_t trial = 0;  // number
+  Estimate value;          // at its last evaluation
+  Estimate gap;            // paired difference to rank 1 at the last step both have; positive is worse
   std::int64_t gap_step = 0;
   bool tied_with_best = false;  // |gap| <= 2 standard errors
 };
 
-// Completed trials by value, then the others that were evaluated after step 0 by how far they got and their value there.
-// Infeasible, failed and cancelled trials and those without a finite value are left out.
+// Completed trials by value, then the others that were evaluated after step 0 by how far they got and their value
+// there. Infeasible, failed and cancelled trials and those without a finite value are left out.
 std::vector<LeaderboardRow> Rank(const SweepView& view);
 
 }  // namespace lorasweep::search

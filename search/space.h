@@ -42,7 +42,7 @@ struct OrderedDomain {
 
 // A random variable given by its quantile function. step > 0 rounds to multiples of it.
 //   kNormal(mu a, sigma b)   kLogNormal(mu a, sigma b of the logarithm)   kBeta(alpha a, beta b)
-//   kInverseLogUniform(log low a, log high b): 1/x is log-uniform
+//   kInverseLogUniform(a, b): log(1/x) is uniform in [a, b], so that x lies in [e^-b, e^-a]
 struct QuantileDomain {
   enum class Kind { kNormal, kLogNormal, kBeta, kInverseLogUniform };
   Kind kind = Kind::kNormal;
@@ -60,7 +60,8 @@ struct DerivedDomain {
   Expression expression;
 };
 
-using Domain = std::variant<FloatDomain, IntDomain, CategoricalDomain, OrderedDomain, QuantileDomain, ConstantDomain, DerivedDomain>;
+using Domain = std::variant<FloatDomain, IntDomain, CategoricalDomain, OrderedDomain, QuantileDomain, ConstantDomain,
+                            DerivedDomain>;
 
 struct Parameter {
   std::string name;

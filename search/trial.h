@@ -23,7 +23,8 @@ enum class TrialState {
 
 // The one place that knows the legal transitions:
 //   Queued -> Running, Cancelled, Failed      Running -> Queued, Paused and every final state
-//   Paused -> Queued, Running, Pruned, Completed, Cancelled        final states -> none, but Failed|Cancelled -> Queued (retry)
+//   Paused -> Queued, Running, Pruned, Completed, Cancelled        final states -> none, but Failed|Cancelled -> Queued
+//   (retry)
 bool CanTransition(TrialState from, TrialState to);
 
 // Completed, pruned, infeasible, failed, cancelled.

@@ -1,0 +1,98 @@
+#include "search/tpe_space.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "search/domain.h"
+#include "search/overloaded.h"
+#include "search/quantile.h"
+
+namespace lorasweep::search {
+namespace {
+
+bool IsSingle(const Domain& domain) {
+  return Cardinality(domain) == 1;
+}
+
+double LastPoint(const Domain& domain) {
+  double number = 0;
+  AsNumber(PointAt(domain, *Cardinality(domain) - 1), &number);
+  return number;
+}
+
+Axis AxisOf(const Domain& domain) {
+  return std::visit(
+      Overloaded{
+          [](const FloatDomain& d) -> Axis {
+            if (d.step > 0) return {Axis::Kind::kStepped, d.low, LastPoint(d), d.step, false, {}};
+            return {Axis::Kind::kContinuous, d.low, d.high, 0, d.log, {}};
+          },
+          [](const IntDomain& d) -> Axis {
+            return {
+                Axis::Kind::kStepped, static_cast<double>(d.low), LastPoint(d), static_cast<double>(d.step), d.log, {}};
+          },
+          [](const CategoricalDomain& d) -> Axis {
+            const std::size_t n = d.choices.size();
+            std::vector<double> prior =
+                d.probabilities.empty() ? std::vector<double>(n, 1.0 / static_cast<double>(n)) : d.probabilities;
+            return {Axis::Kind::kCategorical, 0, static_cast<double>(n) - 1, 0, false, std::move(prior)};
+          },
+          [](const OrderedDomain& d) -> Axis {
+            return {Axis::Kind::kStepped, 0, static_cast<double>(d.values.size()) - 1, 1, false, {}};
+          },
+          [](const QuantileDomain&) -> Axis { return {Axis::Kind::kContinuous, 0, 1, 0, false, {}}; },
+          [](const ConstantDomain&) -> Axis { return {}; },
+          [](const DerivedDomain&) -> Axis { return {}; },
+      },
+      domain);
+}
+
+double CoordinateOf(const Domain& domain, const Value& value) {
+  if (std::holds_alternative<CategoricalDomain>(domain) || std::holds_alternative<OrderedDomain>(domain)) {
+    return static_cast<double>(*DiscreteIndex(domain, value));
+  }
+  double number = 0;
+  AsNumber(value, &number);
+  if (const auto* quantile = std::get_if<QuantileDomain>(&domain)) return QuantileCdf(*quantile, number);
+  return number;
+}
+
+Value ValueAt(const Domain& domain, double coordinate) {
+  if (const auto* real = std::get_if<FloatDomain>(&domain)) return Snap(*real, coordinate);
+  if (const auto* integer = std::get_if<IntDomain>(&domain)) return Snap(*integer, coordinate);
+  if (std::holds_alternative<QuantileDomain>(domain)) {
+    return AtQuantile(domain, std::clamp(coordinate, 0x1p-53, 1 - 0x1p-53));
+  }
+  return PointAt(domain, static_cast<std::int64_t>(std::lround(coordinate)));
+}
+
+}  // namespace
+
+TpeSpace::TpeSpace(const Space& space) : space_(space) {
+  for (const Parameter& parameter : space_.free_parameters()) {
+    if (!IsSingle(parameter.domain)) axes_.push_back(AxisOf(parameter.domain));
+  }
+}
+
+std::optional<std::vector<double>> TpeSpace::CoordinatesOf(const Params& params) const {
+  std::vector<double> coordinates;
+  coordinates.reserve(axes_.size());
+  for (const Parameter& parameter : space_.free_parameters()) {
+    const auto value = params.find(parameter.name);
+    if (value == params.end() || !Contains(parameter.domain, value->second)) return std::nullopt;
+    if (!IsSingle(parameter.domain)) coordinates.push_back(CoordinateOf(parameter.domain, value->second));
+  }
+  return coordinates;
+}
+
+Params TpeSpace::ParamsAt(const std::vector<double>& coordinates) const {
+  Params params;
+  std::size_t axis = 0;
+  for (const Parameter& parameter : space_.free_parameters()) {
+    params.emplace(parameter.name, IsSingle(parameter.domain) ? PointAt(parameter.domain, 0)
+                                                              : ValueAt(parameter.domain, coordinates[axis++]));
+  }
+  return params;
+}
+
+}  // namespace lorasweep::search
