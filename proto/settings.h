@@ -5,6 +5,9 @@
 #include <string_view>
 #include <vector>
 
+#include <google/protobuf/descriptor.h>
+#include <google/protobuf/message.h>
+
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "lorasweep/v1/sweep.pb.h"
@@ -50,8 +53,13 @@ std::vector<std::string> KeysOf(std::string_view section);
 // "a whole number in [1,)", "one of linear, cosine, constant", "true or false".
 std::string Allowed(const Setting& setting);
 
-// The spec with nothing but defaults.
-v1::SweepSpec DefaultSpec();
+// Sets one setting in the message that holds its field. Whole numbers may be written as 16.0, a list as a text with
+// commas, a split as a share, a row count or a file. InvalidArgument, without the path: "16.5 is not allowed (a whole
+// number from 1 to 1024)". Not for settings of kind kValueList and kNumberList.
+absl::Status SetSetting(const Setting& setting, const search::Value& value, google::protobuf::Message* section);
+
+// The message inside spec that a setting outside `parameters` is a field of; made when absent.
+google::protobuf::Message* SectionOf(const Setting& setting, v1::SweepSpec* spec);
 
 // Sets every field that is absent to its setting's default. A constant parameter (`value`) that names a setting of
 // training or data, or model, is that setting's value too, whatever the section says.

@@ -1,0 +1,218 @@
+// FindProblems and ValidateSpec of proto/settings.h.
+#include <algorithm>
+#include <cmath>
+#include <memory>
+#include <set>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "proto/convert.h"
+#include "proto/parameter_check.h"
+#include "proto/search_space.h"
+#include "proto/settings.h"
+#include "proto/spelling.h"
+
+namespace lorasweep::proto {
+namespace {
+
+using google::protobuf::FieldDescriptor;
+using google::protobuf::Message;
+using google::protobuf::Reflection;
+
+constexpr int kMostParameters = 1000;
+constexpr int kMostListItems = 10000;
+
+// The observations that lorasweep's own workers report and that say how good a trial is.
+const std::vector<std::string>& BuiltinMetrics() {
+  static const std::vector<std::string> metrics = {"validation/loss", "train/loss"};
+  return metrics;
+}
+
+class Inspector {
+ public:
+  explicit Inspector(const v1::SweepSpec& spec) : spec_(spec), builtin_(spec.trainer() != "external") {}
+
+  std::vector<Problem> Run() {
+    for (const Setting& setting : AllSettings()) {
+      if (setting.section != "parameters.*") CheckSetting(setting);
+    }
+    CheckMetric();
+    CheckParameters();
+    if (problems_.empty()) CheckTogether();
+    return std::move(problems_);
+  }
+
+ private:
+  void Add(std::string path, std::string message) { problems_.push_back({std::move(path), std::move(message)}); }
+  void Add(std::string path, const absl::Status& status) { Add(std::move(path), std::string{status.message()}); }
+
+  void CheckSetting(const Setting& setting) {
+    v1::SweepSpec scratch;
+    const Message* section = &spec_;
+    if (!setting.section.empty()) {
+      section = &spec_.GetReflection()->GetMessage(spec_, spec_.GetDescriptor()->FindFieldByName(setting.section));
+    }
+    const Reflection* reflection = section->GetReflection();
+    if (setting.field->is_repeated()) {
+      CheckTexts(setting, *section);
+      return;
+    }
+    if (!reflection->HasField(*section, setting.field)) {
+      CheckMissing(setting);
+      return;
+    }
+    search::Value value;
+    switch (setting.field->cpp_type()) {
+      case FieldDescriptor::CPPTYPE_BOOL:
+        value = reflection->GetBool(*section, setting.field);
+        break;
+      case FieldDescriptor::CPPTYPE_INT32:
+        value = std::int64_t{reflection->GetInt32(*section, setting.field)};
+        break;
+      case FieldDescriptor::CPPTYPE_INT64:
+        value = std::int64_t{reflection->GetInt64(*section, setting.field)};
+        break;
+      case FieldDescriptor::CPPTYPE_DOUBLE:
+        value = reflection->GetDouble(*section, setting.field);
+        break;
+      case FieldDescriptor::CPPTYPE_STRING:
+        value = reflection->GetString(*section, setting.field);
+        break;
+      default:
+        CheckSplit(setting, spec_.data().validation());
+        return;
+    }
+    if (const absl::Status status = SetSetting(setting, value, SectionOf(setting, &scratch)); !status.ok()) {
+      Add(setting.path, status);
+    }
+  }
+
+  void CheckMissing(const Setting& setting) {
+    const bool needed = setting.required ? builtin_ : !setting.default_value.empty();
+    if (needed) Add(setting.path, absl::StrCat("is missing (", Allowed(setting), ")"));
+  }
+
+  void CheckTexts(const Setting& setting, const Message& section) {
+    const Reflection* reflection = section.GetReflection();
+    const int size = reflection->FieldSize(section, setting.field);
+    if (size == 0) CheckMissing(setting);
+    if (size > kMostListItems) Add(setting.path, absl::StrCat(size, " are too many (at most ", kMostListItems, ")"));
+    for (int i = 0; i < std::min(size, kMostListItems); ++i) {
+      if (reflection->GetRepeatedString(section, setting.field, i).empty()) {
+        Add(setting.path, "\"\" is not allowed (no text may be empty)");
+        return;
+      }
+    }
+  }
+
+  void CheckSplit(const Setting& setting, const v1::Split& split) {
+    const auto& paths = split.files().paths();
+    switch (split.source_case()) {
+      case v1::Split::kShare:
+        if (split.share() > 0 && split.share() < 1) return;
+        Add(setting.path,
+            absl::StrCat(search::ToString(search::Value(split.share())), " is not allowed (", Allowed(setting), ")"));
+        return;
+      case v1::Split::kRows:
+        if (split.rows() >= 1) return;
+        Add(setting.path, absl::StrCat(split.rows(), " is not allowed (", Allowed(setting), ")"));
+        return;
+      case v1::Split::kFiles:
+        if (!paths.empty() && std::none_of(paths.begin(), paths.end(), [](const auto& p) { return p.empty(); })) return;
+        Add(setting.path, "an empty list or file name is not allowed");
+        return;
+      case v1::Split::SOURCE_NOT_SET:
+        CheckMissing(setting);
+    }
+  }
+
+  void CheckMetric() {
+    if (!builtin_) return;
+    const std::string& name = spec_.metric().name();
+    const std::vector<std::string>& known = BuiltinMetrics();
+    if (std::find(known.begin(), known.end(), name) == known.end()) {
+      Add("metric.name", absl::StrCat(name, " is not reported by lorasweep's workers", DidYouMean(name, known),
+                                      " (one of ", absl::StrJoin(known, ", "), "; any name with trainer: external)"));
+    } else if (spec_.metric().goal() == "maximize") {
+      Add("metric.goal", absl::StrCat("maximize would look for the worst ", name, " (minimize)"));
+    }
+  }
+
+  void CheckParameters() {
+    if (spec_.parameters_size() > kMostParameters) {
+      Add("parameters", absl::StrCat(spec_.parameters_size(), " are too many (at most ", kMostParameters, ")"));
+      return;
+    }
+    const std::size_t before = problems_.size();
+    std::set<std::string> names;
+    for (const v1::ParameterSpec& parameter : spec_.parameters()) {
+      const std::string path = absl::StrCat("parameters.", parameter.name());
+      if (!names.insert(parameter.name()).second) {
+        Add(path, "is given twice");
+        continue;
+      }
+      if (const absl::Status status = CheckParameter(parameter, builtin_); !status.ok()) Add(path, status);
+    }
+    if (problems_.size() > before) return;
+    const absl::StatusOr<search::Space> space = MakeSpace(spec_);
+    if (!space.ok()) {
+      AddPrefixed(space.status());
+      return;
+    }
+    if (builtin_) {
+      for (const Problem& problem : CheckDerived(*space)) problems_.push_back(problem);
+    }
+    if (spec_.method() != "grid") return;
+    if (const absl::StatusOr<std::int64_t> size = space->GridSize(); !size.ok()) {
+      Add("method", absl::StrCat("grid is not possible: ", std::string{size.status().message()}));
+    }
+  }
+
+  // A message that begins with its path.
+  void AddPrefixed(const absl::Status& status) {
+    const std::string text{status.message()};
+    const std::size_t colon = text.find(": ");
+    if (colon == std::string::npos) {
+      Add("parameters", text);
+    } else {
+      Add(text.substr(0, colon), text.substr(colon + 2));
+    }
+  }
+
+  // What only makes sense together. Each value by itself is in order here.
+  void CheckTogether() {
+    const v1::EarlyTerminateSpec& rule = spec_.early_terminate();
+    if ((rule.max_iter() > 0) != (rule.s() > 0)) {
+      Add(rule.max_iter() > 0 ? "early_terminate.max_iter" : "early_terminate.s",
+          "max_iter and s go together: give both, or min_steps");
+    } else if (const auto options = MakePrunerOptions(spec_); !options.ok()) {
+      AddPrefixed(options.status());
+    }
+    if (builtin_ && rule.type() != "none" && spec_.training().eval_every() == 0) {
+      Add("training.eval_every",
+          absl::StrCat("0 is not allowed with early_terminate type ", rule.type(),
+                       ": trials are judged when they are evaluated (a whole number at least 1)"));
+    }
+  }
+
+  const v1::SweepSpec& spec_;
+  const bool builtin_;
+  std::vector<Problem> problems_;
+};
+
+}  // namespace
+
+std::vector<Problem> FindProblems(const v1::SweepSpec& spec) {
+  return Inspector(spec).Run();
+}
+
+absl::Status ValidateSpec(const v1::SweepSpec& spec) {
+  const std::vector<Problem> problems = FindProblems(spec);
+  if (problems.empty()) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrJoin(problems, "\n", [](std::string* out, const Problem& problem) {
+    absl::StrAppend(out, problem.path, ": ", problem.message);
+  }));
+}
+
+}  // namespace lorasweep::proto
