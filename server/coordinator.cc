@@ -1,0 +1,163 @@
+#include "server/coordinator.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "server/coordinator_frame.h"
+#include "server/resource_names.h"
+
+namespace lorasweep::server {
+namespace {
+
+constexpr absl::Duration kRememberRequests = absl::Hours(24 * 7);
+
+}  // namespace
+
+Coordinator::Coordinator(TrialStore& store, ArtifactStore& artifacts, CoordinatorOptions options)
+    : store_(store), artifacts_(artifacts), options_(std::move(options)), leases_(0, options_.lease_duration) {}
+
+absl::StatusOr<std::unique_ptr<Coordinator>> Coordinator::Open(TrialStore& store, ArtifactStore& artifacts,
+                                                               CoordinatorOptions options) {
+  auto coordinator = std::unique_ptr<Coordinator>(new Coordinator(store, artifacts, std::move(options)));
+  const absl::Time forget = coordinator->options_.clock->Now() - kRememberRequests;
+  if (absl::Status status = store.ForgetRequests(forget); !status.ok()) return status;
+  absl::MutexLock lock(&coordinator->mutex_);
+  if (absl::Status status = coordinator->Load(); !status.ok()) return status;
+  return coordinator;
+}
+
+absl::Status Coordinator::Load() {
+  absl::StatusOr<std::int64_t> last_token = store_.LoadLastToken();
+  if (!last_token.ok()) return last_token.status();
+  absl::StatusOr<std::vector<WorkerRecord>> workers = store_.LoadWorkers();
+  if (!workers.ok()) return workers.status();
+  absl::StatusOr<std::vector<LoadedSweep>> sweeps = store_.LoadSweeps();
+  if (!sweeps.ok()) return sweeps.status();
+
+  const absl::Duration now = options_.clock->Steady();
+  // Tokens given out since the last commit, if any, were told to nobody; still, never go back.
+  leases_ = LeaseTable(std::max(*last_token, leases_.last_token()), options_.lease_duration);
+  blobs_ = BlobReferences();
+  for (const std::string& sha256 : artifacts_.List()) blobs_.Claim(sha256, now);
+  attempts_.clear();
+  slugs_.clear();
+  active_.clear();
+  sweeps_.clear();
+  workers_.clear();
+  for (WorkerRecord& worker : *workers) {
+    const absl::StatusOr<std::string> id = ParseWorkerName(worker.worker.name());
+    if (id.ok()) workers_[*id].record = std::move(worker);
+  }
+  for (LoadedSweep& loaded : *sweeps) {
+    const std::string slug = loaded.sweep.slug;
+    absl::StatusOr<std::unique_ptr<SweepState>> made = SweepState::Make(std::move(loaded), options_.policies);
+    if (!made.ok()) {
+      return absl::FailedPreconditionError(
+          absl::StrCat("sweeps/", slug, " cannot be read back: ", std::string(made.status().message())));
+    }
+    const SweepState& sweep = **made;
+    for (std::int64_t number = 0; number < sweep.size(); ++number) LoadTrial(sweep, number, now);
+    slugs_[slug] = sweep.sweep().id;
+    if (!sweep.ended()) active_.insert(sweep.sweep().id);
+    sweeps_[sweep.sweep().id] = *std::move(made);
+  }
+  return absl::OkStatus();
+}
+
+void Coordinator::LoadTrial(const SweepState& sweep, std::int64_t number, absl::Duration now) {
+  const TrialRecord& record = sweep.record(number);
+  for (std::size_t i = 0; i < record.attempts.size(); ++i) {
+    const AttemptRecord& attempt = record.attempts[i];
+    attempts_[attempt.token] = {sweep.sweep().id, number, i};
+    if (attempt.end != AttemptEnd::kOpen) continue;
+    leases_.Grant(attempt.token, sweep.sweep().id, number, attempt.worker, now);
+    if (attempt.request_id.empty()) continue;
+    auto& answered = workers_[attempt.worker].answered;
+    auto answer = std::find_if(answered.begin(), answered.end(),
+                               [&](const auto& entry) { return entry.first == attempt.request_id; });
+    if (answer == answered.end()) answer = answered.insert(answer, {attempt.request_id, {}});
+    answer->second.push_back(attempt.token);
+  }
+  if (record.adapter) blobs_.Add(*record.adapter);
+  if (record.checkpoint) blobs_.Add(*record.checkpoint);
+}
+
+absl::Status Coordinator::Finish(Change& change, absl::Status status) {
+  if (status.ok()) status = change.Commit(leases_.last_token());
+  if (!status.ok()) {
+    if (change.dirty() || !broken_.ok()) {
+      // Memory ran ahead of the store, or did so earlier: what is on disk counts.
+      change.Rollback();
+      broken_ = Load();
+      Log(LogLevel::kError, absl::StrCat("a change was not stored and is undone: ", status.ToString()));
+      if (!broken_.ok()) Log(LogLevel::kError, absl::StrCat("reading back failed: ", broken_.ToString()));
+    }
+    return status;
+  }
+  for (const auto& [id, sweep] : change.sweeps()) events_.Publish(id);
+  if (change.news_for_workers) events_.Publish(EventHub::kWork);
+  return absl::OkStatus();
+}
+
+void Coordinator::Log(LogLevel level, std::string_view line) const {
+  if (options_.log) options_.log(level, line);
+}
+
+absl::StatusOr<SweepState*> Coordinator::FindSweep(std::string_view name) {
+  if (!broken_.ok()) return broken_;
+  const absl::StatusOr<std::string> slug = ParseSweepName(name);
+  if (!slug.ok()) return slug.status();
+  const auto found = slugs_.find(*slug);
+  if (found == slugs_.end()) return absl::NotFoundError(absl::StrCat("there is no sweeps/", *slug));
+  return sweeps_.at(found->second).get();
+}
+
+absl::StatusOr<v1::Sweep> Coordinator::CreateSweep(const v1::CreateSweepRequest& request) {
+  return MutateOnce("CreateSweep", &Coordinator::DoCreateSweep, request);
+}
+
+absl::Status Coordinator::DeleteSweep(const v1::DeleteSweepRequest& request) {
+  return MutateOnce("DeleteSweep", &Coordinator::DoDeleteSweep, request).status();
+}
+
+absl::StatusOr<v1::Sweep> Coordinator::PauseSweep(const v1::ChangeSweepRequest& request) {
+  return MutateOnce("PauseSweep", &Coordinator::DoPauseSweep, request);
+}
+
+absl::StatusOr<v1::Sweep> Coordinator::ResumeSweep(const v1::ChangeSweepRequest& request) {
+  return MutateOnce("ResumeSweep", &Coordinator::DoResumeSweep, request);
+}
+
+absl::StatusOr<v1::Sweep> Coordinator::StopSweep(const v1::ChangeSweepRequest& request) {
+  return MutateOnce("StopSweep", &Coordinator::DoStopSweep, request);
+}
+
+absl::StatusOr<v1::Sweep> Coordinator::CancelSweep(const v1::ChangeSweepRequest& request) {
+  return MutateOnce("CancelSweep", &Coordinator::DoCancelSweep, request);
+}
+
+absl::StatusOr<v1::RegisterWorkerResponse> Coordinator::RegisterWorker(const v1::RegisterWorkerRequest& request) {
+  return Mutate(&Coordinator::DoRegisterWorker, request);
+}
+
+absl::StatusOr<v1::LeaseTrialsResponse> Coordinator::LeaseTrials(const v1::LeaseTrialsRequest& request) {
+  return Mutate(&Coordinator::DoLeaseTrials, request);
+}
+
+absl::StatusOr<v1::ReportResponse> Coordinator::Report(const v1::ReportRequest& request) {
+  return Mutate(&Coordinator::DoReport, request);
+}
+
+absl::StatusOr<v1::Trial> Coordinator::CompleteTrial(const v1::CompleteTrialRequest& request) {
+  return Mutate(&Coordinator::DoCompleteTrial, request);
+}
+
+absl::StatusOr<v1::Trial> Coordinator::FailTrial(const v1::FailTrialRequest& request) {
+  return Mutate(&Coordinator::DoFailTrial, request);
+}
+
+absl::Status Coordinator::ExpireLeases() {
+  return Mutate(&Coordinator::DoExpireLeases, google::protobuf::Empty()).status();
+}
+
+}  // namespace lorasweep::server

@@ -1,0 +1,225 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "lorasweep/v1/sweep_service.pb.h"
+#include "lorasweep/v1/worker_service.pb.h"
+#include "server/artifact_store.h"
+#include "server/blob_references.h"
+#include "server/change.h"
+#include "server/clock.h"
+#include "server/event_hub.h"
+#include "server/lease_table.h"
+#include "server/log.h"
+#include "server/sweep_state.h"
+#include "server/trial_store.h"
+
+namespace lorasweep::server {
+
+struct CoordinatorOptions {
+  absl::Duration lease_duration = absl::Seconds(60);
+  const Clock* clock = nullptr;  // borrowed, not null
+  LogSink log;                   // may be empty
+  Policies policies;
+};
+
+// The sole writer of sweeps, trials and leases. Proposes, leases, fences, stores, judges; knows no gRPC. Each method
+// is the call of the same name in lorasweep/v1/*.proto and keeps what is promised there. A method that changes
+// something returns when the change is on disk; when it cannot be stored, nothing has changed.
+//
+//   auto coordinator = Coordinator::Open(store, artifacts, {.clock = &clock});
+//   (*coordinator)->CreateSweep(request);
+//   (*coordinator)->LeaseTrials(…); (*coordinator)->Report(…); (*coordinator)->CompleteTrial(…);
+//   (*coordinator)->ExpireLeases();   // from a timer
+//
+// Errors: those of the .proto files; besides, those of TrialStore.
+// Threads: all methods may be called from several; none waits for a worker or a client.
+class Coordinator {
+ public:
+  // Reads everything back. Leases that ran before hold for a full lease duration from now. Borrows store and artifacts.
+  static absl::StatusOr<std::unique_ptr<Coordinator>> Open(TrialStore& store, ArtifactStore& artifacts,
+                                                           CoordinatorOptions options);
+
+  absl::StatusOr<v1::Sweep> CreateSweep(const v1::CreateSweepRequest& request);
+  absl::Status DeleteSweep(const v1::DeleteSweepRequest& request);
+  absl::StatusOr<v1::Sweep> PauseSweep(const v1::ChangeSweepRequest& request);
+  absl::StatusOr<v1::Sweep> ResumeSweep(const v1::ChangeSweepRequest& request);
+  absl::StatusOr<v1::Sweep> StopSweep(const v1::ChangeSweepRequest& request);
+  absl::StatusOr<v1::Sweep> CancelSweep(const v1::ChangeSweepRequest& request);
+
+  absl::StatusOr<v1::Sweep> GetSweep(const v1::GetSweepRequest& request);
+  absl::StatusOr<v1::ListSweepsResponse> ListSweeps(const v1::ListSweepsRequest& request);
+  absl::StatusOr<v1::Trial> GetTrial(const v1::GetTrialRequest& request);
+  absl::StatusOr<v1::ListTrialsResponse> ListTrials(const v1::ListTrialsRequest& request);
+  absl::StatusOr<v1::ListObservationsResponse> ListObservations(const v1::ListObservationsRequest& request);
+  absl::StatusOr<v1::GetLeaderboardResponse> GetLeaderboard(const v1::GetLeaderboardRequest& request);
+  absl::StatusOr<v1::ListWorkersResponse> ListWorkers(const v1::ListWorkersRequest& request);
+
+  // What one message of WatchSweep carries: everything after `after_revision`, or as much of it as fits a message.
+  struct SweepChanges {
+    v1::WatchSweepResponse response;  // response.revision == after_revision: there is nothing new
+    std::int64_t topic = 0;           // of the EventHub
+    bool last = false;                // the sweep has ended, and nothing is left to be told
+  };
+  absl::StatusOr<SweepChanges> ChangesSince(const v1::WatchSweepRequest& request);
+
+  absl::StatusOr<v1::RegisterWorkerResponse> RegisterWorker(const v1::RegisterWorkerRequest& request);
+  // Does not wait: the caller waits on EventHub::kWork and asks again. A worker that never registered is taken for an
+  // external trainer.
+  absl::StatusOr<v1::LeaseTrialsResponse> LeaseTrials(const v1::LeaseTrialsRequest& request);
+  // The answer could not be delivered: these leases are the worker's next answer, whatever request_id it comes with.
+  void MarkUnanswered(const v1::LeaseTrialsResponse& response);
+  absl::StatusOr<v1::ReportResponse> Report(const v1::ReportRequest& request);
+  absl::StatusOr<v1::Trial> CompleteTrial(const v1::CompleteTrialRequest& request);
+  absl::StatusOr<v1::Trial> FailTrial(const v1::FailTrialRequest& request);
+  // True: the file is in the artifact store, and is kept long enough for an artifact to name it.
+  bool ClaimBlob(const std::string& sha256);
+
+  // Takes the leases away that were not renewed in time.
+  absl::Status ExpireLeases();
+  // Removes files that belong to nothing any more.
+  void CollectBlobs();
+
+  EventHub& events() { return events_; }
+
+ private:
+  struct WorkerState {
+    WorkerRecord record;
+    absl::Duration last_seen = -absl::InfiniteDuration();
+    std::deque<std::pair<std::string, std::vector<std::int64_t>>> answered;  // request_id -> tokens, the last few
+    std::set<std::int64_t> unanswered;                                      // tokens
+  };
+  // The attempt that a token names.
+  struct Place {
+    std::int64_t sweep_id = 0;
+    std::int64_t trial = 0;
+    std::size_t attempt = 0;  // index in the trial's attempts
+  };
+  // What a call about a token may do.
+  struct Standing {
+    enum class Kind {
+      kLive,        // the lease holds
+      kExpired,     // it expired and the trial waits for another attempt: this one may go on
+      kEnded,       // the trial's last attempt, but it has ended
+      kSuperseded,  // a later attempt exists, or no such one ever did
+    };
+    Kind kind = Kind::kSuperseded;
+    SweepState* sweep = nullptr;  // null when superseded
+    std::int64_t trial = 0;
+  };
+
+  Coordinator(TrialStore& store, ArtifactStore& artifacts, CoordinatorOptions options);
+
+  // coordinator.cc: the frame of every change.
+  absl::Status Load() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void LoadTrial(const SweepState& sweep, std::int64_t number, absl::Duration now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  template <typename Answer, typename Request>
+  absl::StatusOr<Answer> Mutate(absl::StatusOr<Answer> (Coordinator::*work)(Change&, const Request&),
+                                const Request& request) ABSL_LOCKS_EXCLUDED(mutex_);
+  // As Mutate, and a repeated call with the same request_id gets the first answer.
+  template <typename Answer, typename Request>
+  absl::StatusOr<Answer> MutateOnce(std::string_view method,
+                                    absl::StatusOr<Answer> (Coordinator::*work)(Change&, const Request&),
+                                    const Request& request) ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::Status Finish(Change& change, absl::Status status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Log(LogLevel level, std::string_view line) const;
+  absl::StatusOr<SweepState*> FindSweep(std::string_view name) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  // coordinator_lifecycle.cc: sweeps.
+  absl::StatusOr<v1::Sweep> DoCreateSweep(Change& change, const v1::CreateSweepRequest& request);
+  absl::StatusOr<google::protobuf::Empty> DoDeleteSweep(Change& change, const v1::DeleteSweepRequest& request);
+  absl::StatusOr<v1::Sweep> DoPauseSweep(Change& change, const v1::ChangeSweepRequest& request);
+  absl::StatusOr<v1::Sweep> DoResumeSweep(Change& change, const v1::ChangeSweepRequest& request);
+  absl::StatusOr<v1::Sweep> DoStopSweep(Change& change, const v1::ChangeSweepRequest& request);
+  absl::StatusOr<v1::Sweep> DoCancelSweep(Change& change, const v1::ChangeSweepRequest& request);
+  void SetSweepState(Change& change, SweepState& sweep, v1::Sweep::State state) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Ends it now: what waits or runs is cancelled.
+  absl::Status EndSweep(Change& change, SweepState& sweep, v1::Sweep::State state, const std::string& reason)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Ends it if nothing is left to be done, its target is reached, or its trials are wrong for any worker.
+  absl::Status EndSweepIfDone(Change& change, SweepState& sweep) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  std::string FreeSlug(std::string_view name) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  // coordinator_lease.cc: from the sampler to the worker.
+  absl::StatusOr<v1::LeaseTrialsResponse> DoLeaseTrials(Change& change, const v1::LeaseTrialsRequest& request);
+  // Tokens that a repeated call gets again; nullopt when this is a new call.
+  std::optional<std::vector<std::int64_t>> RepeatedLeases(const WorkerState& worker,
+                                                          const v1::LeaseTrialsRequest& request) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Number of a trial in state kQueued to be leased next; -1: there is none now.
+  absl::StatusOr<std::int64_t> NextTrial(Change& change, SweepState& sweep) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::StatusOr<std::int64_t> ProposeTrial(Change& change, SweepState& sweep) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status PromotePaused(Change& change, SweepState& sweep) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::StatusOr<std::int64_t> Grant(Change& change, SweepState& sweep, std::int64_t trial, const std::string& worker,
+                                     const std::string& request_id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::StatusOr<v1::Lease> LeaseMessage(std::int64_t token) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  // coordinator_report.cc: from the worker to the pruner and back.
+  absl::StatusOr<v1::ReportResponse> DoReport(Change& change, const v1::ReportRequest& request);
+  Standing StandingOf(const std::string& worker, std::int64_t token) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Lets an expired attempt go on, and renews the lease.
+  absl::Status HoldLease(Change& change, const Standing& standing) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status CheckReport(const Standing& standing,
+                           const google::protobuf::RepeatedPtrField<v1::Observation>& observations,
+                           const v1::Artifact* artifact, std::string_view kind) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status Ingest(Change& change, const Standing& standing,
+                      const google::protobuf::RepeatedPtrField<v1::Observation>& observations)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status KeepArtifact(Change& change, const Standing& standing, const v1::Artifact& artifact)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  // coordinator_finish.cc: how attempts and trials end.
+  absl::StatusOr<v1::Trial> DoCompleteTrial(Change& change, const v1::CompleteTrialRequest& request);
+  absl::StatusOr<v1::Trial> DoFailTrial(Change& change, const v1::FailTrialRequest& request);
+  absl::StatusOr<google::protobuf::Empty> DoExpireLeases(Change& change, const google::protobuf::Empty& request);
+  // The standing for CompleteTrial and FailTrial: FailedPrecondition when superseded.
+  absl::StatusOr<Standing> CheckFinish(const std::string& worker_name, std::int64_t token)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void EndAttempt(Change& change, SweepState& sweep, std::int64_t trial, AttemptEnd end, const std::string& reason)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Moves a trial to a state that is not kRunning.
+  absl::Status MoveTrial(Change& change, SweepState& sweep, std::int64_t trial, search::TrialState state,
+                         const std::string& reason) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // The attempt ended before the trial did: on to the next attempt, or to what a verdict or spent retries say.
+  absl::Status InterruptAttempt(Change& change, SweepState& sweep, std::int64_t trial, AttemptEnd end,
+                                const std::string& reason) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  // coordinator_workers.cc: workers.
+  absl::StatusOr<v1::RegisterWorkerResponse> DoRegisterWorker(Change& change, const v1::RegisterWorkerRequest& request);
+  v1::Worker WorkerMessage(const WorkerState& worker) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Seen(const std::string& worker) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  // Constant after construction, or with a lock of its own.
+  TrialStore& store_;
+  ArtifactStore& artifacts_;
+  const CoordinatorOptions options_;
+  EventHub events_;
+
+  absl::Mutex mutex_;
+  absl::Status broken_ ABSL_GUARDED_BY(mutex_);  // why memory is not what the store has; ok when it is
+  std::map<std::int64_t, std::unique_ptr<SweepState>> sweeps_ ABSL_GUARDED_BY(mutex_);
+  std::unordered_map<std::string, std::int64_t> slugs_ ABSL_GUARDED_BY(mutex_);
+  std::set<std::int64_t> active_ ABSL_GUARDED_BY(mutex_);  // sweeps that have not ended
+  std::int64_t served_last_ ABSL_GUARDED_BY(mutex_) = 0;   // the sweep that the last lease came from
+  std::unordered_map<std::int64_t, Place> attempts_ ABSL_GUARDED_BY(mutex_);  // by token
+  std::map<std::string, WorkerState> workers_ ABSL_GUARDED_BY(mutex_);
+  LeaseTable leases_ ABSL_GUARDED_BY(mutex_);
+  BlobReferences blobs_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace lorasweep::server

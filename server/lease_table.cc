@@ -1,0 +1,40 @@
+#include "server/lease_table.h"
+
+namespace lorasweep::server {
+
+void LeaseTable::Grant(std::int64_t token, std::int64_t sweep_id, std::int64_t trial, const std::string& worker,
+                       absl::Duration now) {
+  leases_[token] = {token, sweep_id, trial, worker, now + duration_};
+}
+
+bool LeaseTable::Renew(std::int64_t token, absl::Duration now) {
+  const auto found = leases_.find(token);
+  if (found == leases_.end()) return false;
+  found->second.expiry = now + duration_;
+  return true;
+}
+
+void LeaseTable::Revoke(std::int64_t token) { leases_.erase(token); }
+
+const LeaseTable::Lease* LeaseTable::Find(std::int64_t token) const {
+  const auto found = leases_.find(token);
+  return found == leases_.end() ? nullptr : &found->second;
+}
+
+std::vector<LeaseTable::Lease> LeaseTable::Expired(absl::Duration now) const {
+  std::vector<Lease> expired;
+  for (const auto& [token, lease] : leases_) {
+    if (lease.expiry <= now) expired.push_back(lease);
+  }
+  return expired;
+}
+
+std::vector<LeaseTable::Lease> LeaseTable::OfWorker(const std::string& worker) const {
+  std::vector<Lease> found;
+  for (const auto& [token, lease] : leases_) {
+    if (lease.worker == worker) found.push_back(lease);
+  }
+  return found;
+}
+
+}  // namespace lorasweep::server

@@ -1,0 +1,147 @@
+#include "server/schema.h"
+
+#include <SQLiteCpp/Database.h>
+#include <SQLiteCpp/Statement.h>
+#include <SQLiteCpp/Transaction.h>
+
+#include <iterator>
+
+#include "absl/strings/str_cat.h"
+
+namespace lorasweep::server {
+namespace {
+
+constexpr int kApplicationId = 0x4c537770;  // "LSwp": PRAGMA application_id of our files
+
+// migrations[v] leads from version v to v + 1. Never edit one that was released: add the next.
+// Times are microseconds since 1970 UTC, NULL for "not yet". Messages are serialized protobufs. Lists of numbers are
+// little-endian arrays, 4 bytes each.
+constexpr const char* kMigrations[] = {
+    R"sql(
+CREATE TABLE counters (
+  name TEXT PRIMARY KEY,
+  value INTEGER NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE sweeps (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  slug TEXT NOT NULL UNIQUE,
+  spec BLOB NOT NULL,
+  metric TEXT NOT NULL,
+  state INTEGER NOT NULL,
+  error TEXT NOT NULL,
+  create_time INTEGER NOT NULL,
+  update_time INTEGER NOT NULL,
+  revision INTEGER NOT NULL
+);
+
+CREATE TABLE trials (
+  id INTEGER PRIMARY KEY,
+  sweep_id INTEGER NOT NULL REFERENCES sweeps(id) ON DELETE CASCADE,
+  number INTEGER NOT NULL,
+  state INTEGER NOT NULL,
+  parameters BLOB NOT NULL,
+  suggestion_reason TEXT NOT NULL,
+  outcome_reason TEXT NOT NULL,
+  verdict INTEGER NOT NULL,
+  verdict_reason TEXT NOT NULL,
+  invalid INTEGER NOT NULL,
+  step INTEGER NOT NULL,
+  sequences INTEGER NOT NULL,
+  tokens INTEGER NOT NULL,
+  max_steps INTEGER NOT NULL,
+  create_time INTEGER,
+  update_time INTEGER,
+  start_time INTEGER,
+  end_time INTEGER,
+  revision INTEGER NOT NULL,
+  UNIQUE (sweep_id, number)
+);
+
+CREATE TABLE attempts (
+  token INTEGER PRIMARY KEY,
+  trial_id INTEGER NOT NULL REFERENCES trials(id) ON DELETE CASCADE,
+  number INTEGER NOT NULL,
+  worker TEXT NOT NULL,
+  request_id TEXT NOT NULL,
+  start_time INTEGER,
+  end_time INTEGER,
+  ending INTEGER NOT NULL,
+  end_reason TEXT NOT NULL,
+  start_step INTEGER NOT NULL,
+  reported INTEGER NOT NULL,
+  UNIQUE (trial_id, number)
+);
+
+-- value_kind: 0 finite (in value), 1 infinite, 2 minus infinite, 3 not a number.
+CREATE TABLE observations (
+  id INTEGER PRIMARY KEY,
+  trial_id INTEGER NOT NULL REFERENCES trials(id) ON DELETE CASCADE,
+  sweep_id INTEGER NOT NULL,
+  metric TEXT NOT NULL,
+  step INTEGER NOT NULL,
+  sequences INTEGER NOT NULL,
+  tokens INTEGER NOT NULL,
+  value_kind INTEGER NOT NULL,
+  value REAL,
+  sequence_losses BLOB,
+  sequence_tokens BLOB,
+  time INTEGER,
+  revision INTEGER NOT NULL,
+  UNIQUE (trial_id, metric, step)
+);
+CREATE INDEX observations_by_revision ON observations (sweep_id, revision);
+
+CREATE TABLE artifacts (
+  trial_id INTEGER NOT NULL REFERENCES trials(id) ON DELETE CASCADE,
+  kind TEXT NOT NULL,
+  content BLOB NOT NULL,
+  PRIMARY KEY (trial_id, kind)
+) WITHOUT ROWID;
+
+CREATE TABLE workers (
+  id TEXT PRIMARY KEY,
+  worker BLOB NOT NULL,
+  incarnation TEXT NOT NULL,
+  create_time INTEGER,
+  last_seen_time INTEGER
+) WITHOUT ROWID;
+
+CREATE TABLE requests (
+  request_id TEXT PRIMARY KEY,
+  method TEXT NOT NULL,
+  fingerprint BLOB NOT NULL,
+  answer BLOB NOT NULL,
+  time INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX requests_by_time ON requests (time);
+)sql",
+};
+static_assert(std::size(kMigrations) == kSchemaVersion);
+
+}  // namespace
+
+absl::Status MigrateSchema(SQLite::Database& database) {
+  const int version = database.execAndGet("PRAGMA user_version").getInt();
+  const int application = database.execAndGet("PRAGMA application_id").getInt();
+  const int tables = database.execAndGet("SELECT count(*) FROM sqlite_master").getInt();
+  if (tables > 0 && application != kApplicationId) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(database.getFilename(), " is a database of another program; choose another state folder"));
+  }
+  if (version > kSchemaVersion) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(database.getFilename(), " has schema version ", version, ", this program knows up to ",
+                     kSchemaVersion, ": use the newer lorasweep that wrote it, or choose another state folder"));
+  }
+  for (int next = version; next < kSchemaVersion; ++next) {
+    SQLite::Transaction transaction(database);
+    database.exec(kMigrations[next]);
+    database.exec(absl::StrCat("PRAGMA application_id = ", kApplicationId));
+    database.exec(absl::StrCat("PRAGMA user_version = ", next + 1));
+    transaction.commit();
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace lorasweep::server

@@ -1,0 +1,161 @@
+#include <SQLiteCpp/SQLiteCpp.h>
+
+#include <unordered_map>
+
+#include "proto/convert.h"
+#include "server/sqlite_guard.h"
+#include "server/store_columns.h"
+#include "server/trial_store.h"
+
+namespace lorasweep::server {
+namespace {
+
+absl::Status Damaged(const std::string& file, const std::string& what) {
+  return absl::FailedPreconditionError(
+      absl::StrCat(file, ": ", what, ": the database is damaged; put a backup in its place or choose another folder"));
+}
+
+absl::Status ReadTrial(const std::string& file, SQLite::Statement& row, search::Trial* trial, TrialRecord* record) {
+  record->id = row.getColumn(0).getInt64();
+  trial->number = row.getColumn(1).getInt64();
+  const auto state = proto::FromProto(static_cast<v1::Trial::State>(row.getColumn(2).getInt()));
+  v1::Trial message;
+  if (!state.ok() || !ColumnMessage(row, 3, &message)) {
+    return Damaged(file, absl::StrCat("row ", record->id, " of trials cannot be read"));
+  }
+  trial->state = *state;
+  absl::StatusOr<search::Params> params = proto::FromProto(message.parameters());
+  if (!params.ok()) return Damaged(file, absl::StrCat("parameters of row ", record->id, " of trials"));
+  trial->params = *std::move(params);
+  record->suggestion_reason = row.getColumn(4).getString();
+  record->outcome_reason = row.getColumn(5).getString();
+  record->verdict = static_cast<StoredVerdict>(row.getColumn(6).getInt());
+  record->verdict_reason = row.getColumn(7).getString();
+  record->invalid = row.getColumn(8).getInt() != 0;
+  record->step = row.getColumn(9).getInt64();
+  record->sequences = row.getColumn(10).getInt64();
+  record->tokens = row.getColumn(11).getInt64();
+  record->max_steps = row.getColumn(12).getInt64();
+  record->create_time = ColumnTime(row, 13);
+  record->update_time = ColumnTime(row, 14);
+  record->start_time = ColumnTime(row, 15);
+  record->end_time = ColumnTime(row, 16);
+  record->revision = row.getColumn(17).getInt64();
+  return absl::OkStatus();
+}
+
+AttemptRecord ReadAttempt(SQLite::Statement& row) {
+  return {.token = row.getColumn(1).getInt64(),
+          .number = row.getColumn(2).getInt64(),
+          .worker = row.getColumn(3).getString(),
+          .request_id = row.getColumn(4).getString(),
+          .start_time = ColumnTime(row, 5),
+          .end_time = ColumnTime(row, 6),
+          .end = static_cast<AttemptEnd>(row.getColumn(7).getInt()),
+          .end_reason = row.getColumn(8).getString(),
+          .start_step = row.getColumn(9).getInt64(),
+          .reported = row.getColumn(10).getInt() != 0};
+}
+
+}  // namespace
+
+absl::Status TrialStore::LoadCurves(LoadedSweep* sweep) {
+  const std::string& metric = sweep->sweep.spec.metric().name();
+  SQLite::Statement& rows = writer_->Prepared(
+      "SELECT t.number, o.metric, o.step, o.sequences, o.tokens, o.value_kind, o.value, o.time, o.sequence_losses, "
+      "o.sequence_tokens FROM trials t CROSS JOIN observations o "
+      "WHERE t.sweep_id = ?1 AND o.trial_id = t.id AND o.metric = ?2 ORDER BY t.number, o.step");
+  rows.bind(1, sweep->sweep.id);
+  rows.bind(2, metric);
+  v1::Observation observation;
+  while (rows.executeStep()) {
+    observation.Clear();
+    ColumnObservation(rows, 1, /*with_lists=*/true, &observation);
+    auto evaluation = proto::ToEvaluation(observation, sweep->sweep.spec.metric());
+    if (!evaluation.ok()) return Damaged(file_, std::string{evaluation.status().message()});
+    const std::size_t number = static_cast<std::size_t>(rows.getColumn(0).getInt64());
+    sweep->trials[number].curve.push_back(*std::move(evaluation));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<LoadedSweep>> TrialStore::LoadSweeps() {
+  return SqliteGuard(file_, [&]() -> absl::StatusOr<std::vector<LoadedSweep>> {
+    std::vector<LoadedSweep> sweeps;
+    std::unordered_map<std::int64_t, std::pair<std::size_t, std::size_t>> places;  // trial id -> sweep, trial
+    SQLite::Statement& sweep_rows = writer_->Prepared(
+        "SELECT id, slug, spec, state, error, create_time, update_time, revision FROM sweeps ORDER BY id");
+    while (sweep_rows.executeStep()) {
+      SweepRecord& sweep = sweeps.emplace_back().sweep;
+      sweep.id = sweep_rows.getColumn(0).getInt64();
+      sweep.slug = sweep_rows.getColumn(1).getString();
+      if (!ColumnMessage(sweep_rows, 2, &sweep.spec)) return Damaged(file_, absl::StrCat("spec of ", sweep.slug));
+      sweep.state = static_cast<v1::Sweep::State>(sweep_rows.getColumn(3).getInt());
+      sweep.error = sweep_rows.getColumn(4).getString();
+      sweep.create_time = ColumnTime(sweep_rows, 5);
+      sweep.update_time = ColumnTime(sweep_rows, 6);
+      sweep.revision = sweep_rows.getColumn(7).getInt64();
+    }
+    for (std::size_t s = 0; s < sweeps.size(); ++s) {
+      LoadedSweep& sweep = sweeps[s];
+      SQLite::Statement& rows = writer_->Prepared(
+          "SELECT id, number, state, parameters, suggestion_reason, outcome_reason, verdict, verdict_reason, invalid, "
+          "step, sequences, tokens, max_steps, create_time, update_time, start_time, end_time, revision "
+          "FROM trials WHERE sweep_id = ?1 ORDER BY number");
+      rows.bind(1, sweep.sweep.id);
+      while (rows.executeStep()) {
+        const absl::Status read =
+            ReadTrial(file_, rows, &sweep.trials.emplace_back(), &sweep.records.emplace_back());
+        if (!read.ok()) return read;
+        const std::size_t number = sweep.trials.size() - 1;
+        if (sweep.trials.back().number != static_cast<std::int64_t>(number)) {
+          return Damaged(file_, absl::StrCat("trial ", number, " of ", sweep.sweep.slug, " is missing"));
+        }
+        places[sweep.records.back().id] = {s, number};
+      }
+      if (absl::Status status = LoadCurves(&sweep); !status.ok()) return status;
+    }
+    SQLite::Statement& attempts = writer_->Prepared(
+        "SELECT trial_id, token, number, worker, request_id, start_time, end_time, ending, end_reason, start_step, "
+        "reported FROM attempts ORDER BY token");
+    while (attempts.executeStep()) {
+      const auto place = places.find(attempts.getColumn(0).getInt64());
+      if (place == places.end()) return Damaged(file_, "an attempt without a trial");
+      sweeps[place->second.first].records[place->second.second].attempts.push_back(ReadAttempt(attempts));
+    }
+    SQLite::Statement& artifacts = writer_->Prepared("SELECT trial_id, content FROM artifacts");
+    while (artifacts.executeStep()) {
+      const auto place = places.find(artifacts.getColumn(0).getInt64());
+      v1::Artifact artifact;
+      if (place == places.end() || !ColumnMessage(artifacts, 1, &artifact)) return Damaged(file_, "an artifact");
+      TrialRecord& record = sweeps[place->second.first].records[place->second.second];
+      (artifact.kind() == "adapter" ? record.adapter : record.checkpoint) = std::move(artifact);
+    }
+    return sweeps;
+  });
+}
+
+absl::StatusOr<std::vector<WorkerRecord>> TrialStore::LoadWorkers() {
+  return SqliteGuard(file_, [&]() -> absl::StatusOr<std::vector<WorkerRecord>> {
+    std::vector<WorkerRecord> workers;
+    SQLite::Statement& rows =
+        writer_->Prepared("SELECT id, worker, incarnation, create_time, last_seen_time FROM workers ORDER BY id");
+    while (rows.executeStep()) {
+      WorkerRecord& worker = workers.emplace_back();
+      if (!ColumnMessage(rows, 1, &worker.worker)) return Damaged(file_, "a worker");
+      worker.incarnation = rows.getColumn(2).getString();
+      worker.create_time = ColumnTime(rows, 3);
+      worker.last_seen_time = ColumnTime(rows, 4);
+    }
+    return workers;
+  });
+}
+
+absl::StatusOr<std::int64_t> TrialStore::LoadLastToken() {
+  return SqliteGuard(file_, [&]() -> absl::StatusOr<std::int64_t> {
+    SQLite::Statement& row = writer_->Prepared("SELECT value FROM counters WHERE name = 'last_token'");
+    return row.executeStep() ? row.getColumn(0).getInt64() : 0;
+  });
+}
+
+}  // namespace lorasweep::server

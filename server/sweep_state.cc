@@ -1,0 +1,119 @@
+#include "server/sweep_state.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "proto/convert.h"
+#include "proto/search_space.h"
+#include "server/resource_names.h"
+
+namespace lorasweep::server {
+
+absl::StatusOr<std::unique_ptr<SweepState>> SweepState::Make(LoadedSweep loaded, const Policies& policies) {
+  auto state = std::unique_ptr<SweepState>(new SweepState());
+  const v1::SweepSpec& spec = loaded.sweep.spec;
+  absl::StatusOr<search::Space> space = proto::MakeSpace(spec);
+  if (!space.ok()) return space.status();
+  state->space_ = *std::move(space);
+  absl::StatusOr<std::unique_ptr<search::Sampler>> sampler = policies.make_sampler(spec.method());
+  if (!sampler.ok()) return sampler.status();
+  state->sampler_ = *std::move(sampler);
+  const absl::StatusOr<search::PrunerOptions> options = proto::MakePrunerOptions(spec);
+  if (!options.ok()) return options.status();
+  absl::StatusOr<std::unique_ptr<search::Pruner>> pruner = policies.make_pruner(*options);
+  if (!pruner.ok()) return pruner.status();
+  state->pruner_ = *std::move(pruner);
+
+  state->horizon_sequences_ = proto::HorizonSequences(spec);
+  state->planned_ = spec.limits().trials();
+  if (spec.method() == "grid") {
+    const absl::StatusOr<std::int64_t> size = state->space_.GridSize();
+    if (!size.ok()) return size.status();
+    state->planned_ = state->planned_ == 0 ? *size : std::min(state->planned_, *size);
+  }
+  state->maximize_ = spec.metric().goal() == "maximize";
+  state->sweep_ = std::move(loaded.sweep);
+  state->trials_ = std::move(loaded.trials);
+  state->records_ = std::move(loaded.records);
+  for (std::int64_t number = 0; number < state->size(); ++number) {
+    state->Enter(number, state->trial(number).state);
+    state->by_revision_.emplace(state->record(number).revision, number);
+    const auto& curve = state->trial(number).curve;
+    if (!state->base_value_ && !curve.empty() && curve.front().step == 0) {
+      state->base_value_ = state->Shown(curve.front().value);
+    }
+  }
+  return state;
+}
+
+bool SweepState::ended() const {
+  return sweep_.state == v1::Sweep::COMPLETED || sweep_.state == v1::Sweep::CANCELLED ||
+         sweep_.state == v1::Sweep::FAILED;
+}
+
+std::vector<std::int64_t> SweepState::InState(search::TrialState state) const {
+  std::vector<std::int64_t> found;
+  if (Count(state) == 0) return found;
+  for (const search::Trial& trial : trials_) {
+    if (trial.state == state) found.push_back(trial.number);
+  }
+  return found;
+}
+
+std::int64_t SweepState::AddTrial(search::Params params, TrialRecord record) {
+  const std::int64_t number = size();
+  trials_.push_back({.number = number, .state = search::TrialState::kQueued, .params = std::move(params), .curve = {}});
+  records_.push_back(std::move(record));
+  Enter(number, search::TrialState::kQueued);
+  MarkChanged(number);
+  return number;
+}
+
+absl::Status SweepState::SetState(std::int64_t number, search::TrialState next) {
+  search::Trial& trial = trials_[static_cast<std::size_t>(number)];
+  if (!search::CanTransition(trial.state, next)) {
+    return absl::FailedPreconditionError(absl::StrCat(TrialName(sweep_.slug, number), " is ",
+                                                      std::string(search::ToString(trial.state)),
+                                                      " and cannot become ", std::string(search::ToString(next))));
+  }
+  Leave(number, trial.state);
+  trial.state = next;
+  Enter(number, next);
+  ranking_.reset();
+  return absl::OkStatus();
+}
+
+bool SweepState::AddEvaluation(std::int64_t number, search::Evaluation evaluation) {
+  auto& curve = trials_[static_cast<std::size_t>(number)].curve;
+  const auto place = std::lower_bound(curve.begin(), curve.end(), evaluation.step,
+                                      [](const search::Evaluation& e, std::int64_t step) { return e.step < step; });
+  const bool latest = place == curve.end();
+  if (evaluation.step == 0 && !base_value_) base_value_ = Shown(evaluation.value);
+  curve.insert(place, std::move(evaluation));
+  ranking_.reset();
+  return latest;
+}
+
+void SweepState::MarkChanged(std::int64_t number) {
+  TrialRecord& changed = record(number);
+  by_revision_.erase({changed.revision, number});
+  changed.revision = sweep_.revision;
+  by_revision_.emplace(changed.revision, number);
+}
+
+const std::vector<search::LeaderboardRow>& SweepState::Ranking() {
+  if (!ranking_) ranking_ = search::Rank(View());
+  return *ranking_;
+}
+
+void SweepState::Enter(std::int64_t number, search::TrialState state) {
+  ++counts_[static_cast<std::size_t>(state)];
+  if (state == search::TrialState::kQueued) queued_.emplace(record(number).attempts.empty(), number);
+}
+
+void SweepState::Leave(std::int64_t number, search::TrialState state) {
+  --counts_[static_cast<std::size_t>(state)];
+  if (state == search::TrialState::kQueued) queued_.erase({record(number).attempts.empty(), number});
+}
+
+}  // namespace lorasweep::server

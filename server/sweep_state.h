@@ -1,0 +1,110 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "search/algorithms.h"
+#include "search/leaderboard.h"
+#include "search/space.h"
+#include "search/sweep_view.h"
+#include "search/trial.h"
+#include "server/records.h"
+
+namespace lorasweep::server {
+
+// Makes what decides in a sweep. Tests put their own in.
+struct Policies {
+  std::function<absl::StatusOr<std::unique_ptr<search::Sampler>>(std::string_view)> make_sampler = search::MakeSampler;
+  std::function<absl::StatusOr<std::unique_ptr<search::Pruner>>(const search::PrunerOptions&)> make_pruner =
+      search::MakePruner;
+};
+
+// One sweep in memory: all that the store has of it but its other metrics, and what follows from that. Knows no store,
+// clock or lock: its owner guards it.
+class SweepState {
+ public:
+  // InvalidArgument: what the spec asks for cannot be made (its space, its method, its rungs).
+  static absl::StatusOr<std::unique_ptr<SweepState>> Make(LoadedSweep loaded, const Policies& policies);
+
+  SweepRecord& sweep() { return sweep_; }
+  const SweepRecord& sweep() const { return sweep_; }
+  const v1::SweepSpec& spec() const { return sweep_.spec; }
+  bool ended() const;
+  bool external() const { return sweep_.spec.trainer() == "external"; }
+
+  search::SweepView View() const { return {space_, trials_}; }
+  const search::Space& space() const { return space_; }
+  const search::Sampler& sampler() const { return *sampler_; }
+  const search::Pruner& pruner() const { return *pruner_; }
+  std::int64_t horizon_sequences() const { return horizon_sequences_; }
+  // Trials that the sweep will have in the end; 0: no limit.
+  std::int64_t planned() const { return planned_; }
+
+  std::int64_t size() const { return static_cast<std::int64_t>(trials_.size()); }
+  bool Has(std::int64_t number) const { return number >= 0 && number < size(); }
+  // `number` in [0, size()).
+  const search::Trial& trial(std::int64_t number) const { return trials_[static_cast<std::size_t>(number)]; }
+  TrialRecord& record(std::int64_t number) { return records_[static_cast<std::size_t>(number)]; }
+  const TrialRecord& record(std::int64_t number) const { return records_[static_cast<std::size_t>(number)]; }
+
+  std::int64_t Count(search::TrialState state) const { return counts_[static_cast<std::size_t>(state)]; }
+  // Trials that wait for a worker; the interrupted ones first, then the lowest number. -1: none.
+  std::int64_t NextQueued() const { return queued_.empty() ? -1 : queued_.begin()->second; }
+  // Numbers of the trials in a state, ascending.
+  std::vector<std::int64_t> InState(search::TrialState state) const;
+
+  // A new trial in state kQueued; returns its number.
+  std::int64_t AddTrial(search::Params params, TrialRecord record);
+  // FailedPrecondition: search::CanTransition says no. The only way that a trial's state changes.
+  absl::Status SetState(std::int64_t number, search::TrialState next);
+  // True when it is the trial's latest, so that it is news to be judged. Its step must be new.
+  bool AddEvaluation(std::int64_t number, search::Evaluation evaluation);
+  // Sets the trial's revision to the sweep's.
+  void MarkChanged(std::int64_t number);
+
+  // Trials by the revision of their last change: (revision, number).
+  const std::set<std::pair<std::int64_t, std::int64_t>>& by_revision() const { return by_revision_; }
+  // The leaderboard now; computed when something changed since the last call.
+  const std::vector<search::LeaderboardRow>& Ranking();
+  // The metric at step 0, as people read it.
+  const std::optional<double>& base_value() const { return base_value_; }
+  // The metric as people read it: search has everything minimised.
+  double Shown(double value) const { return maximize_ ? -value : value; }
+
+  // The sampler has nothing more to propose. Not stored: it says so again after a restart.
+  bool exhausted = false;
+  // The sampler waits for results of running trials.
+  bool waiting_for_results = false;
+
+ private:
+  SweepState() = default;
+  void Enter(std::int64_t number, search::TrialState state);
+  void Leave(std::int64_t number, search::TrialState state);
+
+  SweepRecord sweep_;
+  search::Space space_;
+  std::unique_ptr<search::Sampler> sampler_;
+  std::unique_ptr<search::Pruner> pruner_;
+  std::int64_t horizon_sequences_ = 0;
+  std::int64_t planned_ = 0;
+  bool maximize_ = false;
+
+  std::vector<search::Trial> trials_;
+  std::vector<TrialRecord> records_;  // records_[i] belongs to trials_[i]
+  std::array<std::int64_t, 8> counts_{};
+  std::set<std::pair<bool, std::int64_t>> queued_;  // (never tried, number)
+  std::set<std::pair<std::int64_t, std::int64_t>> by_revision_;
+  std::optional<double> base_value_;
+  std::optional<std::vector<search::LeaderboardRow>> ranking_;
+};
+
+}  // namespace lorasweep::server

@@ -1,0 +1,144 @@
+#pragma once
+
+#include <SQLiteCpp/Database.h>
+#include <SQLiteCpp/Statement.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "lorasweep/v1/sweep.pb.h"
+#include "server/records.h"
+
+namespace lorasweep::server {
+
+class StoreTransaction;
+
+// One connection with its prepared statements.
+class StoreConnection {
+ public:
+  StoreConnection(const std::string& file, int flags) : database_(file, flags) {}
+
+  SQLite::Database& database() { return database_; }
+  // The statement for `sql`, a string literal: prepared once, reset, without bindings.
+  SQLite::Statement& Prepared(const char* sql);
+
+ private:
+  SQLite::Database database_;
+  std::map<const char*, std::unique_ptr<SQLite::Statement>> statements_;
+};
+
+// An observation as the store lists it.
+struct StoredObservation {
+  std::int64_t id = 0;  // ascending in order of arrival
+  std::int64_t trial_number = 0;
+  std::int64_t revision = 0;
+  v1::Observation observation;
+};
+
+// Which observations of a trial to list.
+struct ObservationQuery {
+  std::int64_t trial_id = 0;
+  std::string metric;         // empty: all
+  std::int64_t after_id = 0;  // those after this one
+  bool summary_only = false;
+  int max_count = 0;
+  std::int64_t max_bytes = 0;  // stops after the observation that exceeds it, so there is always progress
+};
+
+// Sweeps, trials, attempts, observations, workers and answered requests in one SQLite file (WAL, synchronous FULL).
+//
+//   auto store = TrialStore::Open(folder / "lorasweep.db");
+//   StoreTransaction transaction(**store);
+//   transaction.PutSweep(&sweep) …; transaction.PutTrial(sweep.id, trial, &record) …
+//   transaction.Commit();
+//
+// Errors of all methods, besides those they name: FailedPrecondition (damaged), ResourceExhausted (disk full),
+// InvalidArgument (not writable), Unavailable (anything else SQLite says).
+// Threads: transactions and the Load methods belong to one thread at a time; the listing methods may be called from
+// any at any time, and see what was committed.
+class TrialStore {
+ public:
+  // Makes the file when it is missing, and brings its schema forward.
+  static absl::StatusOr<std::unique_ptr<TrialStore>> Open(const std::filesystem::path& file);
+
+  // All sweeps by ascending id, with their trials by number.
+  absl::StatusOr<std::vector<LoadedSweep>> LoadSweeps();
+  absl::StatusOr<std::vector<WorkerRecord>> LoadWorkers();
+  // The greatest lease token ever given out.
+  absl::StatusOr<std::int64_t> LoadLastToken();
+  absl::StatusOr<std::optional<RequestRecord>> FindRequest(const std::string& request_id);
+  // Forgets answers older than `before`.
+  absl::Status ForgetRequests(absl::Time before);
+
+  absl::StatusOr<std::vector<StoredObservation>> ListObservations(const ObservationQuery& query);
+  // Observations of a sweep with a revision in (after, up_to], without per-sequence lists, by revision.
+  absl::StatusOr<std::vector<StoredObservation>> ObservationsBetween(std::int64_t sweep_id, std::int64_t after,
+                                                                     std::int64_t up_to);
+  // The smallest revision r > after such that (after, r] holds at least `count` observations of the sweep; 0 when
+  // there are fewer.
+  absl::StatusOr<std::int64_t> RevisionAfterObservations(std::int64_t sweep_id, std::int64_t after, std::int64_t count);
+
+ private:
+  friend class StoreTransaction;
+  explicit TrialStore(std::string file) : file_(std::move(file)) {}
+
+  absl::Status LoadCurves(LoadedSweep* sweep);
+
+  const std::string file_;
+  std::unique_ptr<StoreConnection> writer_;  // the coordinator's
+  absl::Mutex reader_mutex_;
+  std::unique_ptr<StoreConnection> reader_ ABSL_GUARDED_BY(reader_mutex_);
+};
+
+// Writes that become durable together, or not at all: what is not committed is rolled back by the destructor. Nothing
+// is locked or written before the first Put. After an error only destruction is allowed.
+class StoreTransaction {
+ public:
+  explicit StoreTransaction(TrialStore& store) : store_(store) {}
+  ~StoreTransaction() { Rollback(); }
+  StoreTransaction(const StoreTransaction&) = delete;
+  StoreTransaction& operator=(const StoreTransaction&) = delete;
+
+  // Inserts (id 0, which is then set) or updates. AlreadyExists: the slug is taken.
+  absl::Status PutSweep(SweepRecord* sweep);
+  // With everything in it.
+  absl::Status DeleteSweep(std::int64_t sweep_id);
+  // Inserts (id 0, which is then set) or updates. Attempts and artifacts have their own Put. AlreadyExists: the sweep
+  // has a trial of this number.
+  absl::Status PutTrial(std::int64_t sweep_id, const search::Trial& trial, TrialRecord* record);
+  absl::Status PutAttempt(std::int64_t trial_id, const AttemptRecord& attempt);
+  // `time` is kept instead of observation.time. False: (trial, metric, step) has an observation already; it stays.
+  absl::StatusOr<bool> PutObservation(std::int64_t sweep_id, std::int64_t trial_id, std::int64_t revision,
+                                      const v1::Observation& observation, absl::Time time);
+  // Replaces the trial's artifact of the same kind.
+  absl::Status PutArtifact(std::int64_t trial_id, const v1::Artifact& artifact);
+  absl::Status PutWorker(const WorkerRecord& worker);
+  absl::Status PutRequest(const RequestRecord& request);
+  absl::Status PutLastToken(std::int64_t token);
+
+  // Returns when everything is on disk. Without a Put before, does nothing.
+  absl::Status Commit();
+  // Undoes what was not committed.
+  void Rollback();
+
+ private:
+  // Begins when not begun, then runs `work` with the connection, exceptions caught.
+  template <typename Work>
+  auto Write(Work work);
+
+  TrialStore& store_;
+  bool begun_ = false;
+};
+
+}  // namespace lorasweep::server
