@@ -1,0 +1,44 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+namespace lorasweep::text {
+
+// The content of a regular file of at most `most` bytes. NotFound, or InvalidArgument when it is larger or no file, or
+// Internal when reading fails; each names the file.
+absl::StatusOr<std::string> ReadFile(const std::filesystem::path& file, std::size_t most);
+
+// A file that appears whole or not at all. Written beside its place, then flushed to the disk and renamed:
+//
+//   absl::StatusOr<AtomicFile> out = AtomicFile::Create("config.json");
+//   if (absl::Status status = out->Write(text.data(), text.size()); !status.ok()) return status;
+//   return out->Commit();
+//
+// Without Commit nothing is left behind. One thread.
+class AtomicFile {
+ public:
+  static absl::StatusOr<AtomicFile> Create(const std::filesystem::path& file);
+  AtomicFile(AtomicFile&& other) noexcept;
+  AtomicFile& operator=(AtomicFile&& other) = delete;
+  ~AtomicFile();
+
+  absl::Status Write(const void* bytes, std::size_t size);
+  // At most once, last.
+  absl::Status Commit();
+
+ private:
+  AtomicFile(std::filesystem::path file, std::filesystem::path temporary, int descriptor);
+  void Discard();
+
+  std::filesystem::path file_;
+  std::filesystem::path temporary_;
+  int descriptor_;  // -1: committed or moved from
+};
+
+}  // namespace lorasweep::text
