@@ -1,0 +1,93 @@
+#pragma once
+
+#include <cstdint>
+
+// The passes over memory between the matrix products, for CPUs: parallel, vectorised for the processor at hand, free of
+// torch. T is float or Bf16; arithmetic is float. Rows are contiguous. Results depend neither on the number of
+// threads nor on how rows are split into calls.
+namespace lorasweep::trainer::kernels {
+
+// A bfloat16, as memory has it.
+struct Bf16 {
+  std::uint16_t bits;
+};
+
+// Dropout of rows of one site: element (row, column) is kept with probability 1 - threshold / 2^16, as a pure function
+// of key, first_row + row and column. Kept elements are not scaled.
+struct DropMask {
+  std::uint64_t key = 0;
+  std::uint32_t threshold = 0;
+  std::int64_t first_row = 0;
+};
+
+// kept = x where the mask keeps, else 0.
+template <typename T>
+void Drop(const DropMask& mask, const T* x, T* kept, std::int64_t rows, std::int64_t width);
+
+// kept as above, and sum += grad where the mask keeps.
+template <typename T>
+void DropBackward(const DropMask& mask, const T* x, T* kept, const T* grad, T* sum, std::int64_t rows,
+                  std::int64_t width);
+
+// y = weight · T(x / rms(x)); inverse_rms[row] is kept for the way back.
+template <typename T>
+void RmsNorm(const T* x, const T* weight, T* y, float* inverse_rms, float epsilon, std::int64_t rows,
+             std::int64_t width);
+template <typename T>
+void RmsNormBackward(const T* x, const T* weight, const float* inverse_rms, const T* dy, T* dx, std::int64_t rows,
+                     std::int64_t width);
+
+// y = silu(gate) · up, where a row of gate_up is gate then up, each `width` long.
+template <typename T>
+void SwiGlu(const T* gate_up, T* y, std::int64_t rows, std::int64_t width);
+template <typename T>
+void SwiGluBackward(const T* gate_up, const T* dy, T* dgate_up, std::int64_t rows, std::int64_t width);
+
+// Rows of queries against keys 0..keys-1; row r belongs to query first_query + r % queries, which sees the keys up to itself.
+struct CausalBlock {
+  std::int64_t rows = 0;
+  std::int64_t queries = 0;
+  std::int64_t keys = 0;
+  std::int64_t first_query = 0;
+  float scale = 1;
+};
+
+// scores becomes softmax(scale · scores) over the visible keys, 0 elsewhere.
+template <typename T>
+void CausalSoftmax(const CausalBlock& block, T* scores);
+// dp, the gradient of the softmax's output p, becomes that of the scores.
+template <typename T>
+void CausalSoftmaxBackward(const CausalBlock& block, const T* p, T* dp);
+
+// How the rows of a fused query-key-value product map to packed heads: see attention.cc.
+struct HeadLayout {
+  std::int64_t slots = 0;
+  std::int64_t tokens = 0;
+  std::int64_t heads = 0;
+  std::int64_t kv_heads = 0;
+  std::int64_t head_size = 0;
+  const std::int32_t* positions = nullptr;  // of each token in its segment
+  const std::int32_t* lengths = nullptr;    // of each token's segment
+  const float* cosine = nullptr;            // [position, head_size / 2]
+  const float* sine = nullptr;
+};
+
+// Rotates queries and keys (rotate-half) and packs all three by segment, slot, head, token.
+template <typename T>
+void RotateAndPack(const HeadLayout& layout, const T* qkv, T* q, T* k, T* v);
+// The way back: gradients of the packed heads to that of the product.
+template <typename T>
+void UnpackAndRotateBack(const HeadLayout& layout, const T* q, const T* k, const T* v, T* qkv);
+// Between packed heads and rows of tokens, without rotation.
+template <typename T>
+void PackHeads(const HeadLayout& layout, const T* rows, T* packed);
+template <typename T>
+void UnpackHeads(const HeadLayout& layout, const T* packed, T* rows);
+
+// losses[row] = -log softmax(logits)[target]; logits become coefficients[row] · d loss / d logits. No coefficients:
+// logits are left as they are.
+template <typename T>
+void CrossEntropy(T* logits, const std::int64_t* targets, const float* coefficients, float* losses, std::int64_t rows,
+                  std::int64_t width);
+
+}  // namespace lorasweep::trainer::kernels

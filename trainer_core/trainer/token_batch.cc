@@ -1,0 +1,42 @@
+#include "trainer_core/trainer/token_batch.h"
+
+namespace lorasweep::trainer {
+
+std::int64_t NeededTokens(const text::Sequence& sequence) {
+  for (std::size_t i = sequence.ids.size(); i > 1; --i) {
+    if (sequence.learned[i - 1] != 0) return static_cast<std::int64_t>(i - 1);
+  }
+  return 0;
+}
+
+void AddSequence(const text::Sequence& sequence, std::int64_t owner, TokenBatch& batch) {
+  const std::int64_t length = NeededTokens(sequence);
+  if (length == 0) return;
+  const std::int64_t start = batch.size();
+  batch.segments.push_back({start, length});
+  batch.ids.insert(batch.ids.end(), sequence.ids.begin(), sequence.ids.begin() + length);
+  for (std::int64_t i = 0; i < length; ++i) {
+    const auto next = static_cast<std::size_t>(i + 1);
+    if (sequence.learned[next] == 0) continue;
+    batch.predictors.push_back(start + i);
+    batch.targets.push_back(sequence.ids[next]);
+    batch.owners.push_back(owner);
+  }
+}
+
+std::vector<TokenBatch> SplitByTokens(std::span<const text::Sequence* const> sequences, std::int64_t budget) {
+  std::vector<TokenBatch> batches;
+  std::int64_t tokens_before = 0;
+  for (std::size_t i = 0; i < sequences.size(); ++i) {
+    const std::int64_t length = NeededTokens(*sequences[i]);
+    if (length == 0) continue;
+    if (batches.empty() || batches.back().size() + length > budget) {
+      if (!batches.empty()) tokens_before += batches.back().size();
+      batches.emplace_back().first_token = tokens_before;
+    }
+    AddSequence(*sequences[i], static_cast<std::int64_t>(i), batches.back());
+  }
+  return batches;
+}
+
+}  // namespace lorasweep::trainer

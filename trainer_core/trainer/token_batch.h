@@ -1,0 +1,41 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "trainer_core/text/tokenized_data.h"
+
+namespace lorasweep::trainer {
+
+// A stretch of a batch's tokens that one sequence occupies. Its tokens see each other (backwards) and nothing else.
+struct Segment {
+  std::int64_t start = 0;
+  std::int64_t length = 0;
+};
+
+// Sequences laid end to end, without padding: what one forward pass reads. Only tokens that some target needs are here:
+// what follows the last target's predecessor has no influence on a loss.
+struct TokenBatch {
+  std::vector<std::int64_t> ids;
+  std::vector<Segment> segments;
+  // Place p in this list: the hidden state of token predictors[p] predicts the token targets[p], of owners[p]'s sequence.
+  std::vector<std::int64_t> predictors;
+  std::vector<std::int64_t> targets;
+  std::vector<std::int64_t> owners;  // numbers as given to AddSequence
+  std::int64_t first_token = 0;      // how many tokens of the same optimizer step lie in batches before this one
+
+  std::int64_t size() const { return static_cast<std::int64_t>(ids.size()); }
+};
+
+// How many tokens AddSequence would take of a sequence: 0 where it has no target.
+std::int64_t NeededTokens(const text::Sequence& sequence);
+
+// Appends the needed tokens of a sequence.
+void AddSequence(const text::Sequence& sequence, std::int64_t owner, TokenBatch& batch);
+
+// Splits sequences, in order, into batches of at most `budget` tokens; one that is longer is alone. Owner i is
+// sequences[i]. Sequences without a target are in no batch.
+std::vector<TokenBatch> SplitByTokens(std::span<const text::Sequence* const> sequences, std::int64_t budget);
+
+}  // namespace lorasweep::trainer
