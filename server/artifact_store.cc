@@ -92,7 +92,9 @@ absl::Status ArtifactStore::Upload::Commit() {
   return absl::OkStatus();
 }
 
-ArtifactStore::Download::~Download() { close(file_); }
+ArtifactStore::Download::~Download() {
+  close(file_);
+}
 
 absl::StatusOr<std::string> ArtifactStore::Download::Next(std::size_t max_bytes) {
   std::string data(max_bytes, '\0');
@@ -149,7 +151,9 @@ absl::StatusOr<std::int64_t> ArtifactStore::Size(const std::string& sha256) cons
   return static_cast<std::int64_t>(info.st_size);
 }
 
-void ArtifactStore::Remove(const std::string& sha256) { unlink(PathOf(sha256).c_str()); }
+void ArtifactStore::Remove(const std::string& sha256) {
+  unlink(PathOf(sha256).c_str());
+}
 
 std::vector<std::string> ArtifactStore::List() const {
   std::vector<std::string> found;

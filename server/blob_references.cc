@@ -2,7 +2,9 @@
 
 namespace lorasweep::server {
 
-void BlobReferences::Claim(const std::string& sha256, absl::Duration now) { blobs_[sha256].keep_until = now + kGrace; }
+void BlobReferences::Claim(const std::string& sha256, absl::Duration now) {
+  blobs_[sha256].keep_until = now + kGrace;
+}
 
 void BlobReferences::Add(const v1::Artifact& artifact) {
   for (const v1::ArtifactFile& file : artifact.files()) ++blobs_[file.sha256()].references;

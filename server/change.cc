@@ -26,16 +26,12 @@ absl::Status Change::Commit(std::int64_t last_token) {
     if (absl::Status status = transaction_.PutSweep(&sweep->sweep()); !status.ok()) return status;
   }
   for (const auto& [id, number] : trials_) {
-    const auto sweep = sweeps_.find(id);
-    if (sweep == sweeps_.end()) continue;
-    absl::Status status =
-        transaction_.PutTrial(id, sweep->second->trial(number), &sweep->second->record(number));
+    SweepState& sweep = *sweeps_.at(id);
+    absl::Status status = transaction_.PutTrial(id, sweep.trial(number), &sweep.record(number));
     if (!status.ok()) return status;
   }
   for (const auto& [id, number] : attempts_) {
-    const auto sweep = sweeps_.find(id);
-    if (sweep == sweeps_.end()) continue;
-    const TrialRecord& record = sweep->second->record(number);
+    const TrialRecord& record = sweeps_.at(id)->record(number);
     if (absl::Status status = transaction_.PutAttempt(record.id, record.attempts.back()); !status.ok()) return status;
   }
   if (!attempts_.empty()) {

@@ -30,6 +30,11 @@ class Change {
   // The trial's last attempt changed.
   void TouchAttempt(SweepState& sweep, std::int64_t trial);
 
+  // The revision that the sweep has after this change, if it touches the sweep.
+  std::int64_t RevisionOf(const SweepState& sweep) const {
+    return sweep.sweep().revision + (sweeps_.contains(sweep.sweep().id) ? 0 : 1);
+  }
+
   // For what is stored as it comes: observations, artifacts, workers, answers.
   StoreTransaction& transaction() {
     dirty_ = true;
@@ -38,7 +43,6 @@ class Change {
   // Memory may differ from what is stored.
   bool dirty() const { return dirty_; }
   const std::map<std::int64_t, SweepState*>& sweeps() const { return sweeps_; }
-  void Forget(SweepState& sweep) { sweeps_.erase(sweep.sweep().id); }
 
   // Undoes what was written, now rather than in the destructor.
   void Rollback() { transaction_.Rollback(); }

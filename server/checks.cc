@@ -25,7 +25,9 @@ bool IsFileName(std::string_view path) {
          path.find_first_of(std::string_view("/\\\0", 3)) == std::string_view::npos;
 }
 
-std::string Fingerprint(std::string_view query) { return Sha256Hex(query).substr(0, 8); }
+std::string Fingerprint(std::string_view query) {
+  return Sha256Hex(query).substr(0, 8);
+}
 
 }  // namespace
 
@@ -48,8 +50,7 @@ absl::Status CheckObservation(const v1::Observation& observation, std::int64_t m
   const int losses = observation.sequence_losses_size();
   const int tokens = observation.sequence_tokens_size();
   if (losses != tokens || losses > kMaxSequences) {
-    return Wrong(absl::StrCat("sequence_losses of ", metric),
-                 absl::StrCat(losses, " long, sequence_tokens ", tokens),
+    return Wrong(absl::StrCat("sequence_losses of ", metric), absl::StrCat(losses, " long, sequence_tokens ", tokens),
                  absl::StrCat("they must be of one length, at most ", kMaxSequences));
   }
   for (const std::int32_t count : observation.sequence_tokens()) {

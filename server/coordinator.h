@@ -102,7 +102,7 @@ class Coordinator {
     WorkerRecord record;
     absl::Duration last_seen = -absl::InfiniteDuration();
     std::deque<std::pair<std::string, std::vector<std::int64_t>>> answered;  // request_id -> tokens, the last few
-    std::set<std::int64_t> unanswered;                                      // tokens
+    std::set<std::int64_t> unanswered;                                       // tokens
   };
   // The attempt that a token names.
   struct Place {
@@ -127,7 +127,8 @@ class Coordinator {
 
   // coordinator.cc: the frame of every change.
   absl::Status Load() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void LoadTrial(const SweepState& sweep, std::int64_t number, absl::Duration now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void LoadTrial(const SweepState& sweep, std::int64_t number, absl::Duration now)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   template <typename Answer, typename Request>
   absl::StatusOr<Answer> Mutate(absl::StatusOr<Answer> (Coordinator::*work)(Change&, const Request&),
                                 const Request& request) ABSL_LOCKS_EXCLUDED(mutex_);
@@ -151,8 +152,10 @@ class Coordinator {
   // Ends it now: what waits or runs is cancelled.
   absl::Status EndSweep(Change& change, SweepState& sweep, v1::Sweep::State state, const std::string& reason)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // Ends it if nothing is left to be done, its target is reached, or its trials are wrong for any worker.
-  absl::Status EndSweepIfDone(Change& change, SweepState& sweep) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Ends it if nothing is left to be done, `trial` (just ended; -1: none) reached the target, or its trials are wrong
+  // for any worker.
+  absl::Status EndSweepIfDone(Change& change, SweepState& sweep, std::int64_t trial)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   std::string FreeSlug(std::string_view name) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   // coordinator_lease.cc: from the sampler to the worker.
@@ -214,8 +217,8 @@ class Coordinator {
   absl::Status broken_ ABSL_GUARDED_BY(mutex_);  // why memory is not what the store has; ok when it is
   std::map<std::int64_t, std::unique_ptr<SweepState>> sweeps_ ABSL_GUARDED_BY(mutex_);
   std::unordered_map<std::string, std::int64_t> slugs_ ABSL_GUARDED_BY(mutex_);
-  std::set<std::int64_t> active_ ABSL_GUARDED_BY(mutex_);  // sweeps that have not ended
-  std::int64_t served_last_ ABSL_GUARDED_BY(mutex_) = 0;   // the sweep that the last lease came from
+  std::set<std::int64_t> active_ ABSL_GUARDED_BY(mutex_);                     // sweeps that have not ended
+  std::int64_t served_last_ ABSL_GUARDED_BY(mutex_) = 0;                      // the sweep that the last lease came from
   std::unordered_map<std::int64_t, Place> attempts_ ABSL_GUARDED_BY(mutex_);  // by token
   std::map<std::string, WorkerState> workers_ ABSL_GUARDED_BY(mutex_);
   LeaseTable leases_ ABSL_GUARDED_BY(mutex_);

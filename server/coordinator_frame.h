@@ -37,8 +37,8 @@ absl::StatusOr<Answer> Coordinator::MutateOnce(std::string_view method,
   if (!before.ok()) return before.status();
   if (before->has_value()) {
     if ((*before)->method != record.method || (*before)->fingerprint != record.fingerprint) {
-      return absl::InvalidArgumentError(absl::StrCat("request_id ", record.request_id,
-                                                     " was used for another request; take a new one for each"));
+      return absl::InvalidArgumentError(
+          absl::StrCat("request_id ", record.request_id, " was used for another request; take a new one for each"));
     }
     Answer answer;
     if (!answer.ParseFromString((*before)->answer)) return absl::InternalError("a stored answer cannot be read");

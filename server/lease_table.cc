@@ -14,7 +14,9 @@ bool LeaseTable::Renew(std::int64_t token, absl::Duration now) {
   return true;
 }
 
-void LeaseTable::Revoke(std::int64_t token) { leases_.erase(token); }
+void LeaseTable::Revoke(std::int64_t token) {
+  leases_.erase(token);
+}
 
 const LeaseTable::Lease* LeaseTable::Find(std::int64_t token) const {
   const auto found = leases_.find(token);

@@ -7,7 +7,9 @@
 namespace lorasweep::server {
 namespace {
 
-bool IsSet(absl::Time time) { return time != absl::InfinitePast(); }
+bool IsSet(absl::Time time) {
+  return time != absl::InfinitePast();
+}
 
 void FillCounts(const SweepState& sweep, v1::TrialCounts* counts) {
   using State = search::TrialState;
@@ -93,6 +95,8 @@ v1::LeaderboardRow RowMessage(const SweepState& sweep, const search::Leaderboard
   return message;
 }
 
-std::string StateName(v1::Sweep::State state) { return v1::Sweep::State_Name(state); }
+std::string StateName(v1::Sweep::State state) {
+  return v1::Sweep::State_Name(state);
+}
 
 }  // namespace lorasweep::server

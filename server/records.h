@@ -25,13 +25,13 @@ struct SweepRecord {
 
 // How an attempt ended. Stored as its number: append only.
 enum class AttemptEnd {
-  kOpen = 0,             // it runs
+  kOpen = 0,  // it runs
   kCompleted = 1,
   kPruned = 2,
   kPaused = 3,
   kCancelled = 4,
   kInfeasible = 5,
-  kError = 6,            // spends a retry, as do the next two
+  kError = 6,  // spends a retry, as do the next two
   kLeaseExpired = 7,
   kWorkerRestarted = 8,
   kHandedBack = 9,
@@ -44,7 +44,7 @@ inline bool SpendsRetry(AttemptEnd end) {
 }
 
 struct AttemptRecord {
-  std::int64_t token = 0;  // the lease's fencing token; a later attempt's is greater
+  std::int64_t token = 0;   // the lease's fencing token; a later attempt's is greater
   std::int64_t number = 0;  // 1 for a trial's first
   std::string worker;       // the id in workers/{id}
   std::string request_id;   // of the LeaseTrials call that it answers

@@ -15,9 +15,15 @@ constexpr std::string_view kSweeps = "sweeps/";
 constexpr std::string_view kTrials = "/trials/";
 constexpr std::string_view kWorkers = "workers/";
 
-bool IsLower(char c) { return c >= 'a' && c <= 'z'; }
-bool IsUpper(char c) { return c >= 'A' && c <= 'Z'; }
-bool IsDigit(char c) { return c >= '0' && c <= '9'; }
+bool IsLower(char c) {
+  return c >= 'a' && c <= 'z';
+}
+bool IsUpper(char c) {
+  return c >= 'A' && c <= 'Z';
+}
+bool IsDigit(char c) {
+  return c >= '0' && c <= '9';
+}
 
 bool IsSlug(std::string_view id) {
   return !id.empty() && id.size() <= kMaxId && id.front() != '-' && id.back() != '-' &&
@@ -42,7 +48,9 @@ absl::StatusOr<std::string> ParseSweepName(std::string_view name) {
   return std::string(name.substr(kSweeps.size()));
 }
 
-std::string SweepName(std::string_view slug) { return std::string(kSweeps).append(slug); }
+std::string SweepName(std::string_view slug) {
+  return std::string(kSweeps).append(slug);
+}
 
 absl::StatusOr<TrialId> ParseTrialName(std::string_view name) {
   const std::size_t middle = name.find(kTrials);
@@ -70,7 +78,9 @@ absl::StatusOr<std::string> ParseWorkerName(std::string_view name) {
   return std::string(name.substr(kWorkers.size()));
 }
 
-std::string WorkerName(std::string_view id) { return std::string(kWorkers).append(id); }
+std::string WorkerName(std::string_view id) {
+  return std::string(kWorkers).append(id);
+}
 
 std::string MakeSlug(std::string_view text) {
   std::string slug;

@@ -19,7 +19,9 @@ Sha256::Sha256() : state_(std::make_unique<State>()) {
 Sha256::~Sha256() = default;
 Sha256::Sha256(Sha256&&) noexcept = default;
 
-void Sha256::Update(std::string_view data) { EVP_DigestUpdate(state_->context.get(), data.data(), data.size()); }
+void Sha256::Update(std::string_view data) {
+  EVP_DigestUpdate(state_->context.get(), data.data(), data.size());
+}
 
 std::string Sha256::Hex() {
   unsigned char digest[EVP_MAX_MD_SIZE];
@@ -35,9 +37,8 @@ std::string Sha256Hex(std::string_view data) {
 }
 
 bool IsSha256(std::string_view text) {
-  return text.size() == 64 && std::all_of(text.begin(), text.end(), [](char c) {
-           return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
-         });
+  return text.size() == 64 &&
+         std::all_of(text.begin(), text.end(), [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
 }
 
 }  // namespace lorasweep::server

@@ -104,8 +104,7 @@ absl::StatusOr<std::vector<LoadedSweep>> TrialStore::LoadSweeps() {
           "FROM trials WHERE sweep_id = ?1 ORDER BY number");
       rows.bind(1, sweep.sweep.id);
       while (rows.executeStep()) {
-        const absl::Status read =
-            ReadTrial(file_, rows, &sweep.trials.emplace_back(), &sweep.records.emplace_back());
+        const absl::Status read = ReadTrial(file_, rows, &sweep.trials.emplace_back(), &sweep.records.emplace_back());
         if (!read.ok()) return read;
         const std::size_t number = sweep.trials.size() - 1;
         if (sweep.trials.back().number != static_cast<std::int64_t>(number)) {

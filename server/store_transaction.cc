@@ -41,13 +41,14 @@ absl::Status StoreTransaction::Commit() {
 absl::Status StoreTransaction::PutSweep(SweepRecord* sweep) {
   return Write([&](StoreConnection& connection) -> absl::Status {
     const std::string spec = sweep->spec.SerializeAsString();
-    SQLite::Statement& put = sweep->id == 0
-                                 ? connection.Prepared("INSERT INTO sweeps (slug, spec, metric, state, error, "
-                                                       "create_time, update_time, revision) VALUES "
-                                                       "(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")
-                                 : connection.Prepared("UPDATE sweeps SET slug = ?1, spec = ?2, metric = ?3, "
-                                                       "state = ?4, error = ?5, create_time = ?6, update_time = ?7, "
-                                                       "revision = ?8 WHERE id = ?9");
+    SQLite::Statement& put = sweep->id == 0 ? connection.Prepared(
+                                                  "INSERT INTO sweeps (slug, spec, metric, state, error, "
+                                                  "create_time, update_time, revision) VALUES "
+                                                  "(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")
+                                            : connection.Prepared(
+                                                  "UPDATE sweeps SET slug = ?1, spec = ?2, metric = ?3, "
+                                                  "state = ?4, error = ?5, create_time = ?6, update_time = ?7, "
+                                                  "revision = ?8 WHERE id = ?9");
     put.bindNoCopy(1, sweep->slug);
     BindBytes(put, 2, spec);
     put.bind(3, sweep->spec.metric().name());

@@ -73,8 +73,8 @@ absl::Status SweepState::SetState(std::int64_t number, search::TrialState next) 
   search::Trial& trial = trials_[static_cast<std::size_t>(number)];
   if (!search::CanTransition(trial.state, next)) {
     return absl::FailedPreconditionError(absl::StrCat(TrialName(sweep_.slug, number), " is ",
-                                                      std::string(search::ToString(trial.state)),
-                                                      " and cannot become ", std::string(search::ToString(next))));
+                                                      std::string(search::ToString(trial.state)), " and cannot become ",
+                                                      std::string(search::ToString(next))));
   }
   Leave(number, trial.state);
   trial.state = next;

@@ -48,6 +48,8 @@ class SweepState {
   std::int64_t horizon_sequences() const { return horizon_sequences_; }
   // Trials that the sweep will have in the end; 0: no limit.
   std::int64_t planned() const { return planned_; }
+  // There will be no new trials.
+  bool AllProposed() const { return exhausted || (planned_ > 0 && size() >= planned_); }
 
   std::int64_t size() const { return static_cast<std::int64_t>(trials_.size()); }
   bool Has(std::int64_t number) const { return number >= 0 && number < size(); }

@@ -1,0 +1,202 @@
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "server/coordinator.h"
+#include "server/coordinator_frame.h"
+#include "server/messages.h"
+#include "server/resource_names.h"
+
+namespace lorasweep::server {
+namespace {
+
+bool EndedByComplete(AttemptEnd end) {
+  return end == AttemptEnd::kCompleted || end == AttemptEnd::kPruned || end == AttemptEnd::kPaused;
+}
+
+// How an attempt ends that FailTrial ends this way.
+AttemptEnd EndOf(v1::FailTrialRequest::Kind kind) {
+  switch (kind) {
+    case v1::FailTrialRequest::INFEASIBLE:
+      return AttemptEnd::kInfeasible;
+    case v1::FailTrialRequest::ERROR:
+      return AttemptEnd::kError;
+    case v1::FailTrialRequest::HANDED_BACK:
+      return AttemptEnd::kHandedBack;
+    case v1::FailTrialRequest::INVALID:
+      return AttemptEnd::kInvalid;
+    default:
+      return AttemptEnd::kOpen;
+  }
+}
+
+}  // namespace
+
+absl::StatusOr<Coordinator::Standing> Coordinator::CheckFinish(const std::string& worker_name, std::int64_t token) {
+  const absl::StatusOr<std::string> worker = ParseWorkerName(worker_name);
+  if (!worker.ok()) return worker.status();
+  Seen(*worker);
+  const Standing standing = StandingOf(*worker, token);
+  if (standing.kind == Standing::Kind::kSuperseded) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("the lease ", token, " of ", worker_name, " is not valid any more; drop that attempt"));
+  }
+  return standing;
+}
+
+absl::StatusOr<v1::Trial> Coordinator::DoCompleteTrial(Change& change, const v1::CompleteTrialRequest& request) {
+  mutex_.AssertHeld();
+  const absl::StatusOr<Standing> standing = CheckFinish(request.worker(), request.token());
+  if (!standing.ok()) return standing.status();
+  SweepState& sweep = *standing->sweep;
+  const std::int64_t trial = standing->trial;
+  TrialRecord& record = sweep.record(trial);
+  if (standing->kind == Standing::Kind::kEnded) {
+    const AttemptEnd end = record.attempts.back().end;
+    if (EndedByComplete(end) || sweep.trial(trial).state == search::TrialState::kCancelled ||
+        record.verdict == StoredVerdict::kStop) {
+      return TrialMessage(sweep, trial);  // a repeated call, or one that comes after the trial was ended
+    }
+    return absl::FailedPreconditionError(absl::StrCat("the attempt has ended: ", record.attempts.back().end_reason));
+  }
+  if (request.observations_size() > kMaxObservations) {
+    return absl::InvalidArgumentError(absl::StrCat(request.observations_size(), " observations in one call; at most ",
+                                                   kMaxObservations, " are taken"));
+  }
+  absl::Status checked =
+      CheckReport(*standing, request.observations(), request.has_adapter() ? &request.adapter() : nullptr, "adapter");
+  if (!checked.ok()) return checked;
+  std::int64_t step = record.step;
+  for (const v1::Observation& observation : request.observations()) {
+    step = std::max<std::int64_t>(step, observation.step());
+  }
+  if (!sweep.external() && record.verdict == StoredVerdict::kNone && step < record.max_steps) {
+    return absl::FailedPreconditionError(absl::StrCat(TrialName(sweep.sweep().slug, trial), " was reported up to step ",
+                                                      step, " of ", record.max_steps,
+                                                      " and nothing stopped it; report the rest, or use FailTrial"));
+  }
+  if (absl::Status held = HoldLease(change, *standing); !held.ok()) return held;
+  if (absl::Status done = Ingest(change, *standing, request.observations()); !done.ok()) return done;
+  if (request.has_adapter()) {
+    if (absl::Status kept = KeepArtifact(change, *standing, request.adapter()); !kept.ok()) return kept;
+  }
+
+  AttemptEnd end = AttemptEnd::kCompleted;
+  search::TrialState state = search::TrialState::kCompleted;
+  std::string end_reason = "completed";
+  if (record.verdict == StoredVerdict::kStop) {
+    end = AttemptEnd::kPruned;
+    state = search::TrialState::kPruned;
+    end_reason = "pruned";
+  } else if (record.verdict == StoredVerdict::kPause) {
+    end = AttemptEnd::kPaused;
+    state = search::TrialState::kPaused;
+    end_reason = "paused";
+  }
+  EndAttempt(change, sweep, trial, end, end_reason);
+  absl::Status moved = MoveTrial(change, sweep, trial, state, record.verdict_reason);
+  if (!moved.ok()) return moved;
+  if (absl::Status ended = EndSweepIfDone(change, sweep, trial); !ended.ok()) return ended;
+  return TrialMessage(sweep, trial);
+}
+
+absl::StatusOr<v1::Trial> Coordinator::DoFailTrial(Change& change, const v1::FailTrialRequest& request) {
+  mutex_.AssertHeld();
+  const AttemptEnd end = EndOf(request.kind());
+  if (end == AttemptEnd::kOpen) {
+    return absl::InvalidArgumentError("kind is not set; allowed are INFEASIBLE, ERROR, HANDED_BACK and INVALID");
+  }
+  const absl::StatusOr<Standing> standing = CheckFinish(request.worker(), request.token());
+  if (!standing.ok()) return standing.status();
+  SweepState& sweep = *standing->sweep;
+  const std::int64_t trial = standing->trial;
+  if (standing->kind == Standing::Kind::kEnded) {
+    if (EndedByComplete(sweep.record(trial).attempts.back().end)) {
+      return absl::FailedPreconditionError("the attempt was completed");
+    }
+    return TrialMessage(sweep, trial);
+  }
+  if (request.observations_size() > kMaxObservations) {
+    return absl::InvalidArgumentError(absl::StrCat(request.observations_size(), " observations in one call; at most ",
+                                                   kMaxObservations, " are taken"));
+  }
+  absl::Status checked = CheckReport(*standing, request.observations(), nullptr, "");
+  if (!checked.ok()) return checked;
+  if (absl::Status held = HoldLease(change, *standing); !held.ok()) return held;
+  if (absl::Status done = Ingest(change, *standing, request.observations()); !done.ok()) return done;
+
+  // What a failing worker says may be long; what people are told of it is not refused but cut.
+  const std::string reason =
+      request.reason().empty() ? v1::FailTrialRequest::Kind_Name(request.kind()) : Shorten(request.reason());
+  absl::Status moved;
+  if (end == AttemptEnd::kError || end == AttemptEnd::kHandedBack) {
+    moved = InterruptAttempt(change, sweep, trial, end, reason);
+  } else {
+    EndAttempt(change, sweep, trial, end, reason);
+    sweep.record(trial).invalid = end == AttemptEnd::kInvalid;
+    moved =
+        MoveTrial(change, sweep, trial,
+                  end == AttemptEnd::kInvalid ? search::TrialState::kFailed : search::TrialState::kInfeasible, reason);
+  }
+  if (!moved.ok()) return moved;
+  if (absl::Status ended = EndSweepIfDone(change, sweep, trial); !ended.ok()) return ended;
+  return TrialMessage(sweep, trial);
+}
+
+absl::StatusOr<google::protobuf::Empty> Coordinator::DoExpireLeases(Change& change, const google::protobuf::Empty&) {
+  mutex_.AssertHeld();
+  for (const LeaseTable::Lease& lease : leases_.Expired(change.steady_now)) {
+    if (leases_.Find(lease.token) == nullptr) continue;  // went with its sweep, which another's end has ended
+    SweepState& sweep = *sweeps_.at(lease.sweep_id);
+    Log(LogLevel::kWarning,
+        absl::StrCat(TrialName(sweep.sweep().slug, lease.trial), ": the lease of ", lease.worker, " expired"));
+    absl::Status moved = InterruptAttempt(change, sweep, lease.trial, AttemptEnd::kLeaseExpired, "lease expired");
+    if (!moved.ok()) return moved;
+    if (absl::Status ended = EndSweepIfDone(change, sweep, lease.trial); !ended.ok()) return ended;
+  }
+  return google::protobuf::Empty();
+}
+
+void Coordinator::EndAttempt(Change& change, SweepState& sweep, std::int64_t trial, AttemptEnd end,
+                             const std::string& reason) {
+  AttemptRecord& attempt = sweep.record(trial).attempts.back();
+  attempt.end = end;
+  attempt.end_time = change.now;
+  attempt.end_reason = reason;
+  leases_.Revoke(attempt.token);
+  workers_[attempt.worker].unanswered.erase(attempt.token);
+  change.TouchAttempt(sweep, trial);
+}
+
+absl::Status Coordinator::MoveTrial(Change& change, SweepState& sweep, std::int64_t trial, search::TrialState state,
+                                    const std::string& reason) {
+  if (absl::Status status = sweep.SetState(trial, state); !status.ok()) return status;
+  TrialRecord& record = sweep.record(trial);
+  record.outcome_reason = reason;
+  record.end_time = search::IsFinal(state) ? change.now : absl::InfinitePast();
+  change.Touch(sweep, trial);
+  change.news_for_workers = true;
+  return absl::OkStatus();
+}
+
+absl::Status Coordinator::InterruptAttempt(Change& change, SweepState& sweep, std::int64_t trial, AttemptEnd end,
+                                           const std::string& reason) {
+  EndAttempt(change, sweep, trial, end, reason);
+  const TrialRecord& record = sweep.record(trial);
+  if (record.verdict == StoredVerdict::kStop) {
+    return MoveTrial(change, sweep, trial, search::TrialState::kPruned, record.verdict_reason);
+  }
+  if (record.verdict == StoredVerdict::kPause) {
+    return MoveTrial(change, sweep, trial, search::TrialState::kPaused, record.verdict_reason);
+  }
+  const auto crashes = std::count_if(record.attempts.begin(), record.attempts.end(),
+                                     [](const AttemptRecord& attempt) { return SpendsRetry(attempt.end); });
+  if (SpendsRetry(end) && crashes > sweep.spec().limits().retries()) {
+    return MoveTrial(change, sweep, trial, search::TrialState::kFailed,
+                     absl::StrCat("its ", crashes, " attempts failed; the last: ", reason));
+  }
+  return MoveTrial(change, sweep, trial, search::TrialState::kQueued, "");
+}
+
+}  // namespace lorasweep::server

@@ -1,0 +1,125 @@
+#include "server/sweep_service.h"
+
+#include "server/answer.h"
+#include "server/blob_stream.h"
+
+namespace lorasweep::server {
+namespace {
+
+constexpr absl::Duration kLookUp = absl::Seconds(1);  // how often a waiting call looks whether its client has left
+
+// Counts a watcher for as long as it lives.
+class Watcher {
+ public:
+  explicit Watcher(EventHub& events) : events_(events), entered_(events.Enter()) {}
+  ~Watcher() {
+    if (entered_) events_.Leave();
+  }
+  Watcher(const Watcher&) = delete;
+  Watcher& operator=(const Watcher&) = delete;
+  bool entered() const { return entered_; }
+
+ private:
+  EventHub& events_;
+  const bool entered_;
+};
+
+}  // namespace
+
+grpc::Status SweepServiceImpl::CreateSweep(grpc::ServerContext*, const v1::CreateSweepRequest* request,
+                                           v1::Sweep* answer) {
+  return Answer(coordinator_.CreateSweep(*request), answer);
+}
+
+grpc::Status SweepServiceImpl::GetSweep(grpc::ServerContext*, const v1::GetSweepRequest* request, v1::Sweep* answer) {
+  return Answer(coordinator_.GetSweep(*request), answer);
+}
+
+grpc::Status SweepServiceImpl::ListSweeps(grpc::ServerContext*, const v1::ListSweepsRequest* request,
+                                          v1::ListSweepsResponse* answer) {
+  return Answer(coordinator_.ListSweeps(*request), answer);
+}
+
+grpc::Status SweepServiceImpl::PauseSweep(grpc::ServerContext*, const v1::ChangeSweepRequest* request,
+                                          v1::Sweep* answer) {
+  return Answer(coordinator_.PauseSweep(*request), answer);
+}
+
+grpc::Status SweepServiceImpl::ResumeSweep(grpc::ServerContext*, const v1::ChangeSweepRequest* request,
+                                           v1::Sweep* answer) {
+  return Answer(coordinator_.ResumeSweep(*request), answer);
+}
+
+grpc::Status SweepServiceImpl::StopSweep(grpc::ServerContext*, const v1::ChangeSweepRequest* request,
+                                         v1::Sweep* answer) {
+  return Answer(coordinator_.StopSweep(*request), answer);
+}
+
+grpc::Status SweepServiceImpl::CancelSweep(grpc::ServerContext*, const v1::ChangeSweepRequest* request,
+                                           v1::Sweep* answer) {
+  return Answer(coordinator_.CancelSweep(*request), answer);
+}
+
+grpc::Status SweepServiceImpl::GetTrial(grpc::ServerContext*, const v1::GetTrialRequest* request, v1::Trial* answer) {
+  return Answer(coordinator_.GetTrial(*request), answer);
+}
+
+grpc::Status SweepServiceImpl::ListTrials(grpc::ServerContext*, const v1::ListTrialsRequest* request,
+                                          v1::ListTrialsResponse* answer) {
+  return Answer(coordinator_.ListTrials(*request), answer);
+}
+
+grpc::Status SweepServiceImpl::ListObservations(grpc::ServerContext*, const v1::ListObservationsRequest* request,
+                                                v1::ListObservationsResponse* answer) {
+  return Answer(coordinator_.ListObservations(*request), answer);
+}
+
+grpc::Status SweepServiceImpl::GetLeaderboard(grpc::ServerContext*, const v1::GetLeaderboardRequest* request,
+                                              v1::GetLeaderboardResponse* answer) {
+  return Answer(coordinator_.GetLeaderboard(*request), answer);
+}
+
+grpc::Status SweepServiceImpl::ListWorkers(grpc::ServerContext*, const v1::ListWorkersRequest* request,
+                                           v1::ListWorkersResponse* answer) {
+  return Answer(coordinator_.ListWorkers(*request), answer);
+}
+
+grpc::Status SweepServiceImpl::DeleteSweep(grpc::ServerContext*, const v1::DeleteSweepRequest* request,
+                                           google::protobuf::Empty*) {
+  return proto::ToGrpc(coordinator_.DeleteSweep(*request));
+}
+
+grpc::Status SweepServiceImpl::WatchSweep(grpc::ServerContext* context, const v1::WatchSweepRequest* request,
+                                          grpc::ServerWriter<v1::WatchSweepResponse>* writer) {
+  return proto::ToGrpc(Watch(*context, *request, *writer));
+}
+
+absl::Status SweepServiceImpl::Watch(const grpc::ServerContext& context, v1::WatchSweepRequest request,
+                                     grpc::ServerWriter<v1::WatchSweepResponse>& writer) {
+  EventHub& events = coordinator_.events();
+  const Watcher watcher(events);
+  if (!watcher.entered()) return absl::ResourceExhaustedError("too many watchers; try again later");
+  std::int64_t topic = -1;
+  std::uint64_t seen = 0;
+  while (!context.IsCancelled()) {
+    if (events.closed()) return absl::UnavailableError("the server is closing");
+    if (topic >= 0) seen = events.Seen(topic);
+    const absl::StatusOr<Coordinator::SweepChanges> changes = coordinator_.ChangesSince(request);
+    if (!changes.ok()) return changes.status();
+    const bool news = changes->response.revision() > request.after_revision();
+    if (news && !writer.Write(changes->response)) break;
+    if (changes->last) return absl::OkStatus();
+    request.set_after_revision(changes->response.revision());
+    // The first look only learns what to wait for; from then on `seen` is older than what was looked at.
+    if (topic >= 0 && !news) events.Wait(topic, seen, kLookUp);
+    topic = changes->topic;
+  }
+  return absl::CancelledError("the client left");
+}
+
+grpc::Status SweepServiceImpl::DownloadBlob(grpc::ServerContext* context, const v1::DownloadBlobRequest* request,
+                                            grpc::ServerWriter<v1::BlobChunk>* writer) {
+  return proto::ToGrpc(SendBlob(artifacts_, *request, *context, *writer));
+}
+
+}  // namespace lorasweep::server

@@ -1,0 +1,103 @@
+#include "server/worker_service.h"
+
+#include <algorithm>
+#include <memory>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "server/answer.h"
+#include "server/blob_stream.h"
+#include "server/proto_time.h"
+#include "server/resource_names.h"
+
+namespace lorasweep::server {
+namespace {
+
+constexpr absl::Duration kLongestWait = absl::Seconds(30);
+constexpr absl::Duration kLookUp = absl::Seconds(1);  // how often a waiting call looks whether its client has left
+
+}  // namespace
+
+grpc::Status WorkerServiceImpl::RegisterWorker(grpc::ServerContext*, const v1::RegisterWorkerRequest* request,
+                                               v1::RegisterWorkerResponse* answer) {
+  return Answer(coordinator_.RegisterWorker(*request), answer);
+}
+
+grpc::Status WorkerServiceImpl::LeaseTrials(grpc::ServerContext* context, const v1::LeaseTrialsRequest* request,
+                                            v1::LeaseTrialsResponse* answer) {
+  absl::StatusOr<v1::LeaseTrialsResponse> leases = WaitForLeases(*context, *request);
+  // The client did not wait for these: they are what it gets when it asks again.
+  if (leases.ok() && context->IsCancelled()) coordinator_.MarkUnanswered(*leases);
+  return Answer(std::move(leases), answer);
+}
+
+absl::StatusOr<v1::LeaseTrialsResponse> WorkerServiceImpl::WaitForLeases(const grpc::ServerContext& context,
+                                                                         const v1::LeaseTrialsRequest& request) {
+  const absl::Duration wait = FromProtoDuration(request.wait());
+  const absl::Time deadline = absl::Now() + std::clamp(wait, absl::ZeroDuration(), kLongestWait);
+  EventHub& events = coordinator_.events();
+  while (true) {
+    if (events.closed()) return absl::UnavailableError("the server is closing");
+    const std::uint64_t seen = events.Seen(EventHub::kWork);
+    absl::StatusOr<v1::LeaseTrialsResponse> leases = coordinator_.LeaseTrials(request);
+    const absl::Duration left = deadline - absl::Now();
+    if (!leases.ok() || leases->leases_size() > 0 || left <= absl::ZeroDuration() || context.IsCancelled()) {
+      return leases;
+    }
+    events.Wait(EventHub::kWork, seen, std::min(left, kLookUp));
+  }
+}
+
+grpc::Status WorkerServiceImpl::Report(grpc::ServerContext*, const v1::ReportRequest* request,
+                                       v1::ReportResponse* answer) {
+  return Answer(coordinator_.Report(*request), answer);
+}
+
+grpc::Status WorkerServiceImpl::CompleteTrial(grpc::ServerContext*, const v1::CompleteTrialRequest* request,
+                                              v1::Trial* answer) {
+  return Answer(coordinator_.CompleteTrial(*request), answer);
+}
+
+grpc::Status WorkerServiceImpl::FailTrial(grpc::ServerContext*, const v1::FailTrialRequest* request,
+                                          v1::Trial* answer) {
+  return Answer(coordinator_.FailTrial(*request), answer);
+}
+
+grpc::Status WorkerServiceImpl::UploadBlob(grpc::ServerContext*, grpc::ServerReader<v1::UploadBlobRequest>* reader,
+                                           v1::UploadBlobResponse* answer) {
+  return Answer(ReceiveBlob(*reader), answer);
+}
+
+absl::StatusOr<v1::UploadBlobResponse> WorkerServiceImpl::ReceiveBlob(
+    grpc::ServerReader<v1::UploadBlobRequest>& reader) {
+  v1::UploadBlobRequest part;
+  if (!reader.Read(&part) || !part.has_header()) {
+    return absl::InvalidArgumentError("the first message of an upload must be its header");
+  }
+  const v1::BlobHeader header = part.header();
+  if (const auto worker = ParseWorkerName(header.worker()); !worker.ok()) return worker.status();
+  absl::StatusOr<std::unique_ptr<ArtifactStore::Upload>> upload =
+      artifacts_.Create(header.sha256(), header.size_bytes());
+  if (!upload.ok()) return upload.status();
+  if (!coordinator_.ClaimBlob(header.sha256())) {
+    while (reader.Read(&part)) {
+      if (part.has_header()) return absl::InvalidArgumentError("a second header in one upload");
+      if (absl::Status status = (*upload)->Append(part.data()); !status.ok()) return status;
+    }
+    if (absl::Status status = (*upload)->Commit(); !status.ok()) return status;
+    coordinator_.ClaimBlob(header.sha256());
+  }
+  v1::UploadBlobResponse answer;
+  answer.set_sha256(header.sha256());
+  const absl::StatusOr<std::int64_t> size = artifacts_.Size(header.sha256());
+  if (!size.ok()) return size.status();
+  answer.set_size_bytes(*size);
+  return answer;
+}
+
+grpc::Status WorkerServiceImpl::DownloadBlob(grpc::ServerContext* context, const v1::DownloadBlobRequest* request,
+                                             grpc::ServerWriter<v1::BlobChunk>* writer) {
+  return proto::ToGrpc(SendBlob(artifacts_, *request, *context, *writer));
+}
+
+}  // namespace lorasweep::server
