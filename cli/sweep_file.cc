@@ -68,6 +68,19 @@ void ResolvePaths(const std::filesystem::path& folder, v1::SweepSpec* spec) {
 
 // What is allowed, but will surprise.
 void AddAdvice(const v1::SweepSpec& spec, std::vector<std::string>* warnings) {
+  for (const v1::ParameterSpec& parameter : spec.parameters()) {
+    if (!parameter.distribution().ends_with("log_uniform")) continue;
+    const auto low = proto::FromProto(parameter.min());
+    const auto high = proto::FromProto(parameter.max());
+    double min = 0;
+    double max = 0;
+    if (!low.ok() || !high.ok() || !search::AsNumber(*low, &min) || !search::AsNumber(*high, &max)) continue;
+    // exp(0) to exp(1) is hardly ever meant: W&B's trap.
+    if (min < 0 || max > 1) continue;
+    warnings->push_back(absl::StrCat("parameters.", parameter.name(), ": min and max of ", parameter.distribution(),
+                                     " are natural logarithms, as in W&B; for plain bounds take ",
+                                     parameter.distribution(), "_values"));
+  }
   const auto options = proto::MakePrunerOptions(spec);
   if (options.ok() && options->type == "asha" && options->rung_sequences.empty()) {
     warnings->push_back(absl::StrCat("early_terminate: its first rung is not before max_steps ",

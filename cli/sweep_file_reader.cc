@@ -190,7 +190,10 @@ void SweepReader::ReadSetting(const Setting& setting, const std::string& path, c
     Add(node.line, path, std::move(message));
     return;
   }
-  Add(node.line, path, absl::StrCat(Shown(node), " is not allowed (", proto::Allowed(setting), ")"));
+  const bool empty = node.kind == YamlNode::Kind::kNull;
+  Add(node.line, path,
+      absl::StrCat(empty ? "has no value" : absl::StrCat(Shown(node), " is not allowed"), " (", proto::Allowed(setting),
+                   ")"));
 }
 
 bool SweepReader::ReadList(const Setting& setting, const std::string& path, const YamlNode& node, Message* section) {
@@ -270,7 +273,7 @@ bool SweepReader::ExpectMap(const std::string& path, const YamlNode& node) {
 
 void SweepReader::UnknownKey(const std::string& section, const YamlNode::Key& key,
                              const std::vector<std::string>& allowed) {
-  std::string hint = proto::DidYouMean(key.text, allowed);
+  std::string hint = key.text == "<<" ? "; YAML's merge keys are not supported" : proto::DidYouMean(key.text, allowed);
   for (const Setting& setting : proto::AllSettings()) {
     if (setting.key == key.text && setting.section != section && setting.section != "parameters.*" &&
         section.rfind("parameters", 0) != 0) {

@@ -176,11 +176,11 @@ std::string Rephrase(const std::string& message) {
       {END_OF_SEQ_FLOW, "a `[` is not closed by `]`, or a `,` is missing"},
       {FLOW_END, "a `]` or `}` closes nothing"},
       {MAP_KEY, "a key cannot stand here; look at the indentation and the line before"},
-      {MAP_VALUE, "a `:` cannot stand here; a text with `: ` in it needs quotes"},
+      {MAP_VALUE, "a `:` cannot stand here; look at the indentation, and put a text with `: ` in it in quotes"},
       {BLOCK_ENTRY, "a `- ` cannot stand here; look at the indentation"},
       {TAB_IN_INDENTATION, "a tab in the indentation; YAML wants spaces"},
       {EOF_IN_SCALAR, "a quoted text is not closed"},
-      {DOC_IN_SCALAR, "a quoted text is not closed before `---` or `...`"},
+      {DOC_IN_SCALAR, "a quoted text is not closed"},
       {UNKNOWN_TOKEN, "a text cannot begin with this character; put it in quotes"},
       {ALIAS_NOT_FOUND, "a name must follow `*`; a text that begins with `*` needs quotes"},
       {ANCHOR_NOT_FOUND, "a name must follow `&`; a text that begins with `&` needs quotes"},
@@ -207,6 +207,18 @@ std::size_t CharacterLength(std::string_view text, std::size_t at) {
   const bool surrogate = first == 0xED && second >= 0xA0;
   const bool too_large = first == 0xF4 && second >= 0x90;
   return overlong || surrogate || too_large ? 0 : length;
+}
+
+// The first line that is indented by a tab, 0 when there is none. yaml-cpp stumbles over such lines in many ways.
+int FirstTabIndentedLine(std::string_view text) {
+  int line = 1;
+  bool indentation = true;
+  for (const char c : text) {
+    if (c == '\t' && indentation) return line;
+    if (c == '\n') ++line;
+    indentation = c == '\n' || (indentation && c == ' ');
+  }
+  return 0;
 }
 
 std::optional<YamlError> CheckText(std::string_view text) {
@@ -243,7 +255,9 @@ std::optional<YamlError> ParseYaml(std::string_view text, YamlNode* root) {
   root->line = 1;
   TreeBuilder builder;
   try {
-    std::istringstream stream{std::string(text)};
+    // yaml-cpp takes a quoted text that is never closed for one that ends with the file; the end mark makes it an
+    // error.
+    std::istringstream stream{absl::StrCat(std::string(text), "\n...\n")};
     YAML::Parser parser(stream);
     if (parser.HandleNextDocument(builder) && !builder.error().has_value()) {
       *root = builder.TakeRoot();
@@ -254,7 +268,13 @@ std::optional<YamlError> ParseYaml(std::string_view text, YamlNode* root) {
     }
   } catch (const YAML::Exception& exception) {
     if (builder.error().has_value()) return builder.error();
-    return YamlError{exception.mark.is_null() ? 1 : exception.mark.line + 1, Rephrase(exception.msg)};
+    const int last_line =
+        1 + static_cast<int>(std::count(text.begin(), text.end(), '\n')) - (text.ends_with('\n') ? 1 : 0);
+    const int line = exception.mark.is_null() ? 1 : std::min(exception.mark.line + 1, last_line);
+    if (const int tab = FirstTabIndentedLine(text); tab > 0 && tab <= line) {
+      return YamlError{tab, Rephrase(YAML::ErrorMsg::TAB_IN_INDENTATION)};
+    }
+    return YamlError{line, Rephrase(exception.msg)};
   } catch (const std::exception& exception) {
     return YamlError{1, absl::StrCat("not valid YAML: ", exception.what())};
   }

@@ -152,7 +152,7 @@ std::vector<Problem> CheckDerived(const search::Space& space) {
       if (status.ok() || !reported.insert(parameter.name).second) continue;
       problems.push_back(
           {absl::StrCat("parameters.", parameter.name),
-           absl::StrCat("at ", search::ToString(point), " its expression gives ", std::string{status.message()})});
+           absl::StrCat("its expression at ", search::ToString(point), ": ", std::string{status.message()})});
     }
   }
   return problems;

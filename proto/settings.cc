@@ -20,6 +20,7 @@ using google::protobuf::Message;
 using google::protobuf::Reflection;
 
 constexpr std::size_t kLongestText = 4096;
+constexpr std::size_t kLongestShown = 200;
 constexpr double kLargestWhole = 9007199254740992.0;  // doubles hold every whole number up to here
 
 Range ParseRange(const std::string& text) {
@@ -92,9 +93,9 @@ std::string InWords(const Range& range) {
 }
 
 absl::Status NotAllowed(const Setting& setting, const search::Value& value) {
-  std::string text = search::ToString(value);
-  if (std::holds_alternative<std::string>(value)) text = absl::StrCat("\"", text.substr(0, 200), "\"");
-  return absl::InvalidArgumentError(absl::StrCat(text, " is not allowed (", Allowed(setting), ")"));
+  const std::string text = search::ToString(value);
+  return absl::InvalidArgumentError(
+      absl::StrCat(text.empty() ? "\"\"" : text.substr(0, kLongestShown), " is not allowed (", Allowed(setting), ")"));
 }
 
 bool SetNumber(const Setting& setting, double number, Message* section) {

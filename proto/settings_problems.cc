@@ -154,6 +154,7 @@ class Inspector {
       }
       if (const absl::Status status = CheckParameter(parameter, builtin_); !status.ok()) Add(path, status);
     }
+    CheckReads(names);
     if (problems_.size() > before) return;
     const absl::StatusOr<search::Space> space = MakeSpace(spec_);
     if (!space.ok()) {
@@ -166,6 +167,25 @@ class Inspector {
     if (spec_.method() != "grid") return;
     if (const absl::StatusOr<std::int64_t> size = space->GridSize(); !size.ok()) {
       Add("method", absl::StrCat("grid is not possible: ", std::string{size.status().message()}));
+    }
+  }
+
+  // Do expressions read parameters only? A setting with a fixed value is not one, but may become one.
+  void CheckReads(const std::set<std::string>& names) {
+    const std::vector<std::string> known(names.begin(), names.end());
+    for (const v1::ParameterSpec& parameter : spec_.parameters()) {
+      if (parameter.expression().empty()) continue;
+      const auto expression = search::Expression::Parse(parameter.expression());
+      if (!expression.ok()) continue;
+      for (const std::string& name : expression->names()) {
+        if (names.contains(name)) continue;
+        const bool is_setting = FindParameterSetting(name) != nullptr;
+        Add(absl::StrCat("parameters.", parameter.name()),
+            absl::StrCat(
+                "its expression reads ", name, ", which is not a parameter",
+                is_setting ? absl::StrCat("; add ", name, ": {value: …} to parameters") : DidYouMean(name, known),
+                " (parameters: ", absl::StrJoin(known, ", "), ")"));
+      }
     }
   }
 
