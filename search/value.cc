@@ -9,8 +9,11 @@ namespace {
 std::string NumberText(double number) {
   if (std::isnan(number)) return "nan";
   if (std::isinf(number)) return number > 0 ? "inf" : "-inf";
+  const double size = std::abs(number);
+  const auto format =
+      size == 0 || (size >= 1e-4 && size < 1e16) ? std::chars_format::fixed : std::chars_format::scientific;
   char buffer[32];
-  const auto end = std::to_chars(buffer, buffer + sizeof(buffer), number).ptr;
+  const auto end = std::to_chars(buffer, buffer + sizeof(buffer), number, format).ptr;
   std::string text(buffer, end);
   // Without a point or an exponent it would read back as an integer.
   if (text.find_first_of(".e") == std::string::npos) text += ".0";
