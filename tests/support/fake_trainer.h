@@ -1,0 +1,57 @@
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+
+#include "worker/trainer_factory.h"
+
+// A trainer that needs no model: a smooth toy objective of the settings, instantly and the same every time, with
+// per-sequence losses, checkpoints to go on from and adapter files. For tests of everything around the trainer.
+namespace lorasweep::testing {
+
+struct FakeTrainerOptions {
+  std::chrono::milliseconds step_time{0};  // each optimizer step takes so long
+  std::chrono::milliseconds load_time{0};  // as does the making of a trainer
+  std::int64_t validation_sequences = 32;
+};
+
+// The toy's validation loss: best at learning_rate 1e-3 and lora_rank 16, falling with the sequences seen.
+double ToyLoss(const trainer::TrainConfig& config, std::int64_t sequences);
+
+// learning_rate >= 1 diverges after two steps; lora_rank >= 1000 is out of memory at once; target_modules containing
+// "no_such_module" are refused with InvalidArgument.
+class FakeTrainer final : public trainer::Trainer {
+ public:
+  explicit FakeTrainer(const FakeTrainerOptions& options) : options_(options) {}
+
+  absl::StatusOr<std::vector<trainer::Outcome>> Run(const trainer::JobPack& pack, trainer::TrialObserver& observer,
+                                                    std::stop_token stop) override;
+  std::string description() const override { return "toy fp64"; }
+
+ private:
+  FakeTrainerOptions options_;
+};
+
+// Any model name is a model, but for those that begin with "missing"; no data file is read.
+class FakeTrainerFactory final : public worker::TrainerFactory {
+ public:
+  explicit FakeTrainerFactory(const FakeTrainerOptions& options = {}) : options_(options) {}
+
+  absl::StatusOr<std::string> Device() override { return std::string{"toy"}; }
+  absl::StatusOr<std::filesystem::path> ResolveModel(const std::string& model) override;
+  absl::StatusOr<std::shared_ptr<const text::TokenizedData>> PrepareData(
+      const v1::DataSpec& data, std::uint64_t seed, const std::filesystem::path& model_folder) override;
+  absl::StatusOr<std::unique_ptr<trainer::Trainer>> MakeTrainer(
+      const std::filesystem::path& model_folder, trainer::Precision precision, std::int64_t micro_batch_tokens,
+      std::shared_ptr<const text::TokenizedData> data) override;
+
+  // Trainers made so far. Any thread.
+  int loads() const { return loads_; }
+
+ private:
+  FakeTrainerOptions options_;
+  std::atomic<int> loads_ = 0;
+};
+
+}  // namespace lorasweep::testing

@@ -1,0 +1,57 @@
+#include "worker/builtin_trainer.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "trainer_core/chat/data_recipe.h"
+#include "worker/recipe_from_spec.h"
+
+namespace lorasweep::worker {
+
+BuiltinTrainerFactory::BuiltinTrainerFactory(BuiltinTrainerOptions options) : options_(std::move(options)) {}
+
+absl::StatusOr<std::string> BuiltinTrainerFactory::Device() {
+  const std::vector<trainer::DeviceInfo> devices = trainer::ListDevices();
+  if (options_.device == "auto") return devices.size() > 1 ? devices[1].name : std::string{"cpu"};
+  std::string names;
+  for (const trainer::DeviceInfo& device : devices) {
+    if (device.name == options_.device) return device.name;
+    absl::StrAppend(&names, names.empty() ? "" : ", ", device.name);
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat("--device ", options_.device, ": there is no such device here (there are: ", names, ")"));
+}
+
+absl::StatusOr<std::filesystem::path> BuiltinTrainerFactory::ResolveModel(const std::string& model) {
+  absl::StatusOr<std::filesystem::path> path = text::ResolveModel(model, options_.roots);
+  if (path.ok() && path->extension() == ".gguf") {
+    return absl::InvalidArgumentError(absl::StrCat(
+        path->string(), " is a GGUF file: make a folder of it first (lorasweep model import FILE --out DIR)"));
+  }
+  return path;
+}
+
+absl::StatusOr<std::shared_ptr<const text::TokenizedData>> BuiltinTrainerFactory::PrepareData(
+    const v1::DataSpec& data, std::uint64_t seed, const std::filesystem::path& model_folder) {
+  const absl::StatusOr<chat::DataRecipe> recipe = RecipeFromSpec(data, seed);
+  if (!recipe.ok()) return recipe.status();
+  absl::StatusOr<text::TokenizedData> tokenized = chat::PrepareData(*recipe, model_folder);
+  if (!tokenized.ok()) return tokenized.status();
+  return std::make_shared<const text::TokenizedData>(*std::move(tokenized));
+}
+
+absl::StatusOr<std::unique_ptr<trainer::Trainer>> BuiltinTrainerFactory::MakeTrainer(
+    const std::filesystem::path& model_folder, trainer::Precision precision, std::int64_t micro_batch_tokens,
+    std::shared_ptr<const text::TokenizedData> data) {
+  trainer::TrainerOptions options;
+  options.device = options_.device;
+  options.precision = precision;
+  options.threads = options_.threads;
+  options.micro_batch_tokens = micro_batch_tokens;
+  options.log = options_.log;
+  return trainer::MakeTrainer(options, model_folder, std::move(data));
+}
+
+}  // namespace lorasweep::worker

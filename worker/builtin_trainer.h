@@ -1,0 +1,36 @@
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <string_view>
+
+#include "trainer_core/text/model_path.h"
+#include "worker/trainer_factory.h"
+
+namespace lorasweep::worker {
+
+struct BuiltinTrainerOptions {
+  std::string device = "auto";  // "auto", "cpu", "cuda:N"
+  int threads = 0;              // CPU threads; 0: all cores
+  text::ModelRoots roots;
+  std::function<void(std::string_view)> log;  // one line at a time; may be empty
+};
+
+// The trainer of this project, on this machine's CPU or one of its GPUs.
+class BuiltinTrainerFactory final : public TrainerFactory {
+ public:
+  explicit BuiltinTrainerFactory(BuiltinTrainerOptions options);
+
+  absl::StatusOr<std::string> Device() override;
+  absl::StatusOr<std::filesystem::path> ResolveModel(const std::string& model) override;
+  absl::StatusOr<std::shared_ptr<const text::TokenizedData>> PrepareData(
+      const v1::DataSpec& data, std::uint64_t seed, const std::filesystem::path& model_folder) override;
+  absl::StatusOr<std::unique_ptr<trainer::Trainer>> MakeTrainer(
+      const std::filesystem::path& model_folder, trainer::Precision precision, std::int64_t micro_batch_tokens,
+      std::shared_ptr<const text::TokenizedData> data) override;
+
+ private:
+  const BuiltinTrainerOptions options_;
+};
+
+}  // namespace lorasweep::worker

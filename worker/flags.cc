@@ -1,0 +1,81 @@
+#include "worker/flags.h"
+
+#include <CLI/CLI.hpp>
+#include <vector>
+
+namespace lorasweep::worker {
+namespace {
+
+std::string CheckServer(const std::string& text) {
+  const std::size_t colon = text.rfind(':');
+  if (colon == std::string::npos || colon == 0 || colon + 1 == text.size() ||
+      text.find_first_not_of("0123456789", colon + 1) != std::string::npos) {
+    return "\"" + text + "\" is not HOST:PORT";
+  }
+  return {};
+}
+
+std::string CheckDevice(const std::string& text) {
+  const bool is_gpu = text.starts_with("cuda:") && text.size() > 5 && text.size() < 10 &&
+                      text.find_first_not_of("0123456789", 5) == std::string::npos;
+  return text == "auto" || text == "cpu" || is_gpu ? "" : "\"" + text + "\" is not auto, cpu or cuda:N";
+}
+
+// The id in workers/{id}.
+std::string CheckName(const std::string& text) {
+  constexpr char kAllowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+  const bool fits = !text.empty() && text.size() <= 63 && text.find_first_not_of(kAllowed) == std::string::npos;
+  return fits ? "" : "\"" + text + "\" is not a name of up to 63 letters, digits, '.', '_' and '-'";
+}
+
+}  // namespace
+
+void AddFlags(CLI::App& app, WorkerFlags* flags) {
+  app.add_option("--server", flags->server, "The coordinator's address")
+      ->envname("LORASWEEP_SERVER")
+      ->check(CLI::Validator(CheckServer, "HOST:PORT"))
+      ->capture_default_str();
+  app.add_option("--device", flags->device, "What to train on: auto (first GPU, else CPU), cpu or cuda:N")
+      ->check(CLI::Validator(CheckDevice, ""))
+      ->capture_default_str();
+  app.add_option(
+         "--name", flags->name,
+         "This worker's name; it keeps it over restarts, and no other may have it (default: made by the coordinator)")
+      ->check(CLI::Validator(CheckName, ""));
+  app.add_option("--threads", flags->threads, "CPU threads (0: all cores)")
+      ->check(CLI::Range(0, 4096))
+      ->capture_default_str();
+  app.add_option("--slots", flags->slots, "Trials to train at once over one copy of the base model")
+      ->check(CLI::Range(1, 64))
+      ->capture_default_str();
+  app.add_option("--work", flags->work, "Where to keep files while working (default: the system's temporary folder)");
+  app.add_option("--models", flags->models, "Folder that models are looked for in (default: as LORASWEEP_MODELS says)")
+      ->check(CLI::ExistingDirectory);
+  app.add_option_function<std::vector<std::string>>(
+         "--label",
+         [flags](const std::vector<std::string>& labels) {
+           for (const std::string& label : labels) {
+             const std::size_t equals = label.find('=');
+             if (equals == std::string::npos || equals == 0) {
+               throw CLI::ValidationError("--label", "\"" + label + "\" is not KEY=VALUE");
+             }
+             flags->labels[label.substr(0, equals)] = label.substr(equals + 1);
+           }
+         },
+         "A label to show for this worker; may be given several times")
+      ->type_name("KEY=VALUE")
+      ->allow_extra_args(false);
+  app.add_flag("--with-parent", flags->with_parent, "End when the process that started this one ends");
+  app.add_flag("-v,--verbose", flags->verbose, "Log more");
+}
+
+std::optional<int> Parse(CLI::App& app, int argc, char** argv) {
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? kDone : kWrongUsage;
+  }
+  return std::nullopt;
+}
+
+}  // namespace lorasweep::worker

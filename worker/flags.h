@@ -1,0 +1,40 @@
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+
+namespace CLI {
+class App;
+}  // namespace CLI
+
+namespace lorasweep::worker {
+
+// Exit codes of the worker's programs.
+inline constexpr int kDone = 0;
+inline constexpr int kFailed = 1;
+inline constexpr int kWrongUsage = 2;
+inline constexpr int kNotReached = 3;
+
+// What a person may tell the worker.
+struct WorkerFlags {
+  std::string server = "127.0.0.1:50151";
+  std::string device = "auto";
+  std::string name;
+  int threads = 0;
+  int slots = 1;
+  std::filesystem::path work;    // empty: the system's temporary folder
+  std::filesystem::path models;  // empty: as the environment says
+  std::map<std::string, std::string> labels;
+  bool with_parent = false;
+  bool verbose = false;
+};
+
+// Adds the worker's flags to `app`; `flags` outlives the parse.
+void AddFlags(CLI::App& app, WorkerFlags* flags);
+
+// Parses. None: go on; else the program ends with this exit code, and what there was to say was printed.
+std::optional<int> Parse(CLI::App& app, int argc, char** argv);
+
+}  // namespace lorasweep::worker

@@ -1,0 +1,42 @@
+#include "worker/observations.h"
+
+#include <cmath>
+#include <cstdint>
+
+#include "google/protobuf/util/time_util.h"
+
+namespace lorasweep::worker {
+
+std::vector<v1::Observation> ToObservations(const trainer::Progress& progress,
+                                            std::chrono::system_clock::time_point time) {
+  const std::int64_t milliseconds =
+      std::chrono::duration_cast<std::chrono::milliseconds>(time.time_since_epoch()).count();
+  std::vector<v1::Observation> observations;
+  const auto add = [&](const char* metric, double value) -> v1::Observation* {
+    if (!std::isfinite(value)) return nullptr;
+    v1::Observation& observation = observations.emplace_back();
+    observation.set_metric(metric);
+    observation.set_step(progress.step);
+    observation.set_sequences(progress.sequences);
+    observation.set_tokens(progress.tokens);
+    observation.set_value(value);
+    *observation.mutable_time() = google::protobuf::util::TimeUtil::MillisecondsToTimestamp(milliseconds);
+    return &observation;
+  };
+  if (progress.step > 0) {
+    add("train/loss", progress.train_loss);
+    add("train/grad_norm", progress.grad_norm);
+    add("train/learning_rate", progress.learning_rate);
+  }
+  if (progress.validation) {
+    if (v1::Observation* validation = add("validation/loss", progress.validation->Mean())) {
+      const auto& losses = progress.validation->sequence_losses;
+      const auto& tokens = progress.validation->sequence_tokens;
+      validation->mutable_sequence_losses()->Add(losses.begin(), losses.end());
+      validation->mutable_sequence_tokens()->Add(tokens.begin(), tokens.end());
+    }
+  }
+  return observations;
+}
+
+}  // namespace lorasweep::worker

@@ -1,0 +1,17 @@
+#pragma once
+
+#include <chrono>
+#include <vector>
+
+#include "lorasweep/v1/sweep.pb.h"
+#include "trainer_core/trainer/trainer.h"
+
+namespace lorasweep::worker {
+
+// The metrics that a step is reported as: train/loss, train/grad_norm and train/learning_rate after step 0, and
+// validation/loss with its per-sequence lists when the step was evaluated. Numbers that are not finite are left out: a
+// trial that yields them ends as diverged.
+std::vector<v1::Observation> ToObservations(const trainer::Progress& progress,
+                                            std::chrono::system_clock::time_point time);
+
+}  // namespace lorasweep::worker

@@ -1,0 +1,130 @@
+#include "worker/run_worker.h"
+
+#include <grpcpp/create_channel.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/prctl.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <random>
+#include <stop_token>
+#include <thread>
+
+#include "absl/strings/str_format.h"
+#include "spdlog/sinks/stdout_color_sinks.h"
+#include "spdlog/spdlog.h"
+#include "worker/clock.h"
+#include "worker/coordinator_client.h"
+#include "worker/work_folder.h"
+#include "worker/worker.h"
+
+namespace lorasweep::worker {
+namespace {
+
+// SIGINT, SIGTERM and SIGHUP become a stop request. Made before any other thread, so that all inherit the blocked
+// signals.
+class StopSignals {
+ public:
+  StopSignals() {
+    signal(SIGPIPE, SIG_IGN);
+    sigemptyset(&signals_);
+    sigaddset(&signals_, SIGINT);
+    sigaddset(&signals_, SIGTERM);
+    sigaddset(&signals_, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
+    thread_ = std::thread([this] { Wait(); });
+  }
+
+  ~StopSignals() {
+    done_ = true;
+    pthread_kill(thread_.native_handle(), SIGTERM);
+    thread_.join();
+  }
+
+  std::stop_token token() const { return source_.get_token(); }
+
+ private:
+  void Wait() {
+    int number = 0;
+    while (sigwait(&signals_, &number) == 0 && !done_) {
+      if (source_.stop_requested()) std::_Exit(128 + number);
+      spdlog::info("stopping: the running step is finished and the trial handed back (once more: stop at once)");
+      source_.request_stop();
+    }
+  }
+
+  sigset_t signals_;
+  std::stop_source source_;
+  std::atomic<bool> done_ = false;
+  std::thread thread_;
+};
+
+std::uint64_t RandomNumber() {
+  std::random_device device;
+  return std::uint64_t{device()} << 32 | device();
+}
+
+std::shared_ptr<grpc::Channel> Connect(const std::string& server) {
+  grpc::ChannelArguments arguments;
+  // A coordinator that comes back is found within seconds.
+  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 500);
+  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 2000);
+  // Coordinators are near; a proxy for the web is none for them.
+  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  return grpc::CreateCustomChannel(server, grpc::InsecureChannelCredentials(), arguments);
+}
+
+void SetUpLog(bool verbose) {
+  auto logger = spdlog::stderr_color_mt("lorasweep-worker");
+  logger->set_pattern("%Y-%m-%d %H:%M:%S.%e %^%l%$ %v");
+  spdlog::set_default_logger(logger);
+  spdlog::set_level(verbose ? spdlog::level::debug : spdlog::level::info);
+}
+
+}  // namespace
+
+int RunWorker(const WorkerFlags& flags, TrainerFactory& factory) {
+  SetUpLog(flags.verbose);
+  const StopSignals signals;
+  // After the signals are blocked, so that a parent's early end is not lost. A parent that ended even before this is
+  // noticed as a coordinator that is never reached.
+  if (flags.with_parent) prctl(PR_SET_PDEATHSIG, SIGTERM);
+
+  const absl::StatusOr<std::string> device = factory.Device();
+  if (!device.ok()) {
+    spdlog::error("{}", std::string{device.status().message()});
+    return absl::IsInvalidArgument(device.status()) ? kWrongUsage : kFailed;
+  }
+  std::error_code error;
+  const std::filesystem::path parent = flags.work.empty() ? std::filesystem::temp_directory_path(error) : flags.work;
+  absl::StatusOr<WorkFolder> folder = WorkFolder::Make(parent);
+  if (!folder.ok()) {
+    spdlog::error("{}", std::string{folder.status().message()});
+    return kFailed;
+  }
+
+  SystemClock clock;
+  CoordinatorClient client(Connect(flags.server), {.seed = RandomNumber()}, clock);
+  WorkerOptions options;
+  options.name = flags.name;
+  options.device = *device;
+  options.version = LORASWEEP_VERSION;
+  options.labels = flags.labels;
+  options.slots = flags.slots;
+  options.work_folder = folder->path();
+  options.incarnation = absl::StrFormat("%016x%016x", RandomNumber(), RandomNumber());
+  options.seed = RandomNumber();
+  Worker worker(options, client, factory, clock);
+  const absl::Status status = worker.Run(signals.token());
+  if (status.ok()) return kDone;
+  if (absl::IsUnavailable(status)) {
+    spdlog::error("no coordinator at {}: {}", flags.server, std::string{status.message()});
+    return kNotReached;
+  }
+  spdlog::error("the coordinator at {} refuses this worker: {}", flags.server, std::string{status.message()});
+  return kFailed;
+}
+
+}  // namespace lorasweep::worker

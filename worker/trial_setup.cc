@@ -1,0 +1,92 @@
+#include "worker/trial_setup.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "absl/strings/str_cat.h"
+
+namespace lorasweep::worker {
+namespace {
+
+// An interval in steps at the sweep's batch size, in the trial's own steps; 0 stays 0.
+std::int64_t ScaleInterval(std::int64_t interval, double scale) {
+  if (interval <= 0) return 0;
+  return std::max<std::int64_t>(1, std::llround(static_cast<double>(interval) * scale));
+}
+
+absl::StatusOr<trainer::Schedule> ToSchedule(const std::string& word) {
+  if (word == "linear") return trainer::Schedule::kLinear;
+  if (word == "cosine") return trainer::Schedule::kCosine;
+  if (word == "constant") return trainer::Schedule::kConstant;
+  return absl::InvalidArgumentError(
+      absl::StrCat("training.schedule: \"", word, "\" is not allowed (one of linear, cosine, constant)"));
+}
+
+absl::StatusOr<trainer::Precision> ToPrecision(const std::string& word) {
+  if (word == "auto") return trainer::Precision::kAuto;
+  if (word == "bf16") return trainer::Precision::kBf16;
+  if (word == "fp32") return trainer::Precision::kFp32;
+  return absl::InvalidArgumentError(
+      absl::StrCat("training.precision: \"", word, "\" is not allowed (one of auto, bf16, fp32)"));
+}
+
+}  // namespace
+
+absl::StatusOr<trainer::TrainConfig> ConfigFromLease(const v1::Lease& lease) {
+  const v1::TrainingSpec& training = lease.spec().training();
+  if (lease.max_steps() < 1) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("max_steps of ", lease.trial(), ": ", lease.max_steps(), " is not allowed (at least 1)"));
+  }
+  trainer::TrainConfig config;
+  config.max_steps = lease.max_steps();
+  if (training.has_batch_size()) config.batch_size = training.batch_size();
+  if (training.has_learning_rate()) config.learning_rate = training.learning_rate();
+  if (training.has_warmup()) config.warmup = training.warmup();
+  if (training.has_schedule()) {
+    const absl::StatusOr<trainer::Schedule> schedule = ToSchedule(training.schedule());
+    if (!schedule.ok()) return schedule.status();
+    config.schedule = *schedule;
+  }
+  if (training.has_weight_decay()) config.weight_decay = training.weight_decay();
+  if (training.has_adam_beta1()) config.adam_beta1 = training.adam_beta1();
+  if (training.has_adam_beta2()) config.adam_beta2 = training.adam_beta2();
+  if (training.has_adam_epsilon()) config.adam_epsilon = training.adam_epsilon();
+  if (training.has_max_grad_norm()) config.max_grad_norm = training.max_grad_norm();
+  if (training.has_lora_rank()) config.lora_rank = training.lora_rank();
+  if (training.has_lora_alpha()) config.lora_alpha = training.lora_alpha();
+  if (training.has_lora_dropout()) config.lora_dropout = training.lora_dropout();
+  if (!training.target_modules().empty()) {
+    config.target_modules.assign(training.target_modules().begin(), training.target_modules().end());
+  }
+  const double scale = training.max_steps() > 0
+                           ? static_cast<double>(lease.max_steps()) / static_cast<double>(training.max_steps())
+                           : 1.0;
+  config.eval_every = ScaleInterval(training.has_eval_every() ? training.eval_every() : config.eval_every, scale);
+  config.save_every = ScaleInterval(training.has_save_every() ? training.save_every() : config.save_every, scale);
+  return config;
+}
+
+absl::StatusOr<TrialSetup> SetupFromLease(const v1::Lease& lease) {
+  const v1::SweepSpec& spec = lease.spec();
+  if (spec.model().empty()) return absl::InvalidArgumentError("model: missing");
+  if (spec.data().train().empty()) return absl::InvalidArgumentError("data.train: missing");
+  TrialSetup setup;
+  setup.model = spec.model();
+  setup.data = spec.data();
+  setup.seed = static_cast<std::uint64_t>(spec.seed());
+  if (spec.training().has_precision()) {
+    const absl::StatusOr<trainer::Precision> precision = ToPrecision(spec.training().precision());
+    if (!precision.ok()) return precision.status();
+    setup.precision = *precision;
+  }
+  setup.micro_batch_tokens = spec.training().micro_batch_size() * spec.data().max_length();
+  setup.data_files.assign(spec.data().train().begin(), spec.data().train().end());
+  const auto& held_out = spec.data().validation().files().paths();
+  setup.data_files.insert(setup.data_files.end(), held_out.begin(), held_out.end());
+  setup.key = absl::StrCat(setup.model, "\n", setup.seed, "\n", static_cast<int>(setup.precision), "\n",
+                           setup.micro_batch_tokens, "\n", setup.data.SerializeAsString());
+  return setup;
+}
+
+}  // namespace lorasweep::worker
