@@ -14,7 +14,9 @@ at::Tensor Column(const std::vector<AdamStep>& steps, const at::Tensor& like, co
   return at::tensor(numbers, at::kDouble).to(at::kFloat).to(like.device()).unsqueeze(1);
 }
 
-double Correction(double beta, const AdamStep& step) { return 1 - std::pow(beta, static_cast<double>(step.step)); }
+double Correction(double beta, const AdamStep& step) {
+  return 1 - std::pow(beta, static_cast<double>(step.step));
+}
 
 }  // namespace
 
@@ -39,14 +41,11 @@ void StepRows(const std::vector<AdamStep>& steps, const at::Tensor& gradients, a
   first_moments.lerp_(gradients, column([](const AdamStep& s) { return 1 - s.beta1; }));
   second_moments.mul_(column([](const AdamStep& s) { return s.beta2; }))
       .addcmul_(gradients, gradients * column([](const AdamStep& s) { return 1 - s.beta2; }));
-  const at::Tensor denominator =
-      second_moments.sqrt()
-          .div_(column([](const AdamStep& s) { return std::sqrt(Correction(s.beta2, s)); }))
-          .add_(column([](const AdamStep& s) { return s.epsilon; }));
-  parameters.addcdiv_(first_moments * column([](const AdamStep& s) {
-                        return -s.learning_rate / Correction(s.beta1, s);
-                      }),
-                      denominator);
+  const at::Tensor denominator = second_moments.sqrt()
+                                     .div_(column([](const AdamStep& s) { return std::sqrt(Correction(s.beta2, s)); }))
+                                     .add_(column([](const AdamStep& s) { return s.epsilon; }));
+  parameters.addcdiv_(
+      first_moments * column([](const AdamStep& s) { return -s.learning_rate / Correction(s.beta1, s); }), denominator);
 }
 
 }  // namespace lorasweep::trainer

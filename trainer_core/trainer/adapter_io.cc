@@ -82,7 +82,9 @@ absl::StatusOr<Json> ReadConfig(const std::filesystem::path& file) {
   return json;
 }
 
-bool Flag(const Json& json, const char* key) { return json.contains(key) && json[key].is_boolean() && json[key]; }
+bool Flag(const Json& json, const char* key) {
+  return json.contains(key) && json[key].is_boolean() && json[key];
+}
 
 absl::StatusOr<double> RequiredNumber(const Json& json, const char* key, double least, const std::string& where) {
   const auto found = json.find(key);
@@ -152,8 +154,8 @@ absl::Status WriteAdapter(const std::filesystem::path& folder, const AdapterConf
   std::error_code error;
   std::filesystem::create_directories(folder, error);
   if (error) return absl::UnavailableError(absl::StrCat("cannot create ", folder.string(), ": ", error.message()));
-  const absl::Status written = text::WriteSafetensors(folder / "adapter_model.safetensors",
-                                                      AdapterTensors(layout, values), {{"format", "pt"}});
+  const absl::Status written =
+      text::WriteSafetensors(folder / "adapter_model.safetensors", AdapterTensors(layout, values), {{"format", "pt"}});
   if (!written.ok()) return written;
   return WriteText(folder / "adapter_config.json", ConfigText(config));
 }
@@ -196,9 +198,9 @@ absl::StatusOr<Adapter> ReadAdapter(const std::filesystem::path& folder, const t
   }
   const AdapterLayout layout(model, adapter.config.targets, adapter.config.rank);
   if (layout.sites().empty() || file->tensors().size() != 2 * layout.sites().size()) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        folder.string(), ": holds ", file->tensors().size(), " tensors where ", 2 * layout.sites().size(),
-        " were expected (LoRA matrices of the same projections in every layer, and nothing else)"));
+    return absl::InvalidArgumentError(
+        absl::StrCat(folder.string(), ": holds ", file->tensors().size(), " tensors where ", 2 * layout.sites().size(),
+                     " were expected (LoRA matrices of the same projections in every layer, and nothing else)"));
   }
   absl::StatusOr<std::vector<float>> values = AdapterValues(*file, layout);
   if (!values.ok()) {

@@ -27,7 +27,9 @@ struct LoraSite {
   std::int64_t b_offset = 0;
 
   // Names the place in the model, whatever else is adapted: seeds its random numbers.
-  std::uint64_t Key() const { return static_cast<std::uint64_t>(layer) * kProjections + static_cast<std::uint64_t>(projection); }
+  std::uint64_t Key() const {
+    return static_cast<std::uint64_t>(layer) * kProjections + static_cast<std::uint64_t>(projection);
+  }
   // PEFT's name of the module: "base_model.model.model.layers.0.self_attn.q_proj".
   std::string PeftName() const;
 };

@@ -22,8 +22,7 @@ double Frequency(const text::RopeConfig& rope, std::int64_t pair, std::int64_t h
   const auto original = static_cast<double>(rope.original_max_positions);
   if (wavelength < original / rope.high_freq_factor) return plain;
   if (wavelength > original / rope.low_freq_factor) return plain / rope.factor;
-  const double smooth =
-      (original / wavelength - rope.low_freq_factor) / (rope.high_freq_factor - rope.low_freq_factor);
+  const double smooth = (original / wavelength - rope.low_freq_factor) / (rope.high_freq_factor - rope.low_freq_factor);
   return (1 - smooth) * plain / rope.factor + smooth * plain;
 }
 
@@ -119,8 +118,8 @@ at::Tensor AttendBackward(const at::Tensor& dout, const PackedHeads& heads, cons
       }
     }
   }
-  at::Tensor dqkv = at::empty({layout.slots, layout.tokens, (layout.heads + 2 * layout.kv_heads) * layout.head_size},
-                              dout.options());
+  at::Tensor dqkv =
+      at::empty({layout.slots, layout.tokens, (layout.heads + 2 * layout.kv_heads) * layout.head_size}, dout.options());
   WithElementType(dout, [&]<typename T>(T) {
     kernels::UnpackAndRotateBack(layout, Data<T>(grads.q), Data<T>(grads.k), Data<T>(grads.v), Data<T>(dqkv));
   });

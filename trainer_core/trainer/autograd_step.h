@@ -45,13 +45,13 @@ struct StepFunction : torch::autograd::Function<StepFunction> {
 
 }  // namespace internal
 
-// Runs `forward` as one node of the graph that leads to `input`. `anchor` may be any tensor that requires a gradient: with
-// it the node runs backwards even where nothing before it wants a gradient (backward may then return an undefined
+// Runs `forward` as one node of the graph that leads to `input`. `anchor` may be any tensor that requires a gradient:
+// with it the node runs backwards even where nothing before it wants a gradient (backward may then return an undefined
 // tensor). Where gradients are off, only the output is computed.
 template <typename Forward>
 at::Tensor RunStep(const at::Tensor& input, const at::Tensor& anchor, Forward&& forward) {
-  const bool differentiable = at::GradMode::is_enabled() &&
-                              (input.requires_grad() || (anchor.defined() && anchor.requires_grad()));
+  const bool differentiable =
+      at::GradMode::is_enabled() && (input.requires_grad() || (anchor.defined() && anchor.requires_grad()));
   if (!differentiable) return forward().output;
   const internal::StepFunction::Forward run = std::forward<Forward>(forward);
   return internal::StepFunction::apply(input, anchor, &run);

@@ -83,8 +83,8 @@ absl::StatusOr<Checkpoint> Read(const text::Safetensors& file, const RunIdentity
 
 }  // namespace
 
-absl::Status WriteCheckpoint(const std::filesystem::path& file, const RunIdentity& identity, const AdapterLayout& layout,
-                             const Checkpoint& checkpoint) {
+absl::Status WriteCheckpoint(const std::filesystem::path& file, const RunIdentity& identity,
+                             const AdapterLayout& layout, const Checkpoint& checkpoint) {
   std::vector<text::TensorView> tensors = AdapterTensors(layout, checkpoint.parameters);
   tensors.push_back(Flat(kFirstMoments, checkpoint.first_moments));
   tensors.push_back(Flat(kSecondMoments, checkpoint.second_moments));
@@ -102,8 +102,8 @@ absl::StatusOr<Checkpoint> ReadCheckpoint(const std::filesystem::path& file, con
   if (!opened.ok()) return opened.status();
   absl::StatusOr<Checkpoint> checkpoint = Read(*opened, identity, layout);
   if (checkpoint.ok()) return checkpoint;
-  return absl::Status(checkpoint.status().code(), absl::StrCat("checkpoint ", file.string(), " ",
-                                                              std::string{checkpoint.status().message()}));
+  return absl::Status(checkpoint.status().code(),
+                      absl::StrCat("checkpoint ", file.string(), " ", std::string{checkpoint.status().message()}));
 }
 
 }  // namespace lorasweep::trainer

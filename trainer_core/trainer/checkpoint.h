@@ -29,11 +29,11 @@ struct Checkpoint {
 using RunIdentity = std::map<std::string, std::string>;
 
 // The file appears whole or not at all.
-absl::Status WriteCheckpoint(const std::filesystem::path& file, const RunIdentity& identity, const AdapterLayout& layout,
-                             const Checkpoint& checkpoint);
+absl::Status WriteCheckpoint(const std::filesystem::path& file, const RunIdentity& identity,
+                             const AdapterLayout& layout, const Checkpoint& checkpoint);
 
-// Errors: NotFound; InvalidArgument for a file that is no checkpoint or is damaged; FailedPrecondition for one of another
-// model, data or config, naming the first difference.
+// Errors: NotFound; InvalidArgument for a file that is no checkpoint or is damaged; FailedPrecondition for one of
+// another model, data or config, naming the first difference.
 absl::StatusOr<Checkpoint> ReadCheckpoint(const std::filesystem::path& file, const RunIdentity& identity,
                                           const AdapterLayout& layout);
 

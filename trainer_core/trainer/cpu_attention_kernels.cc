@@ -143,12 +143,12 @@ void CausalSoftmaxBackward(const CausalBlock& block, const T* p, T* dp) {
   });
 }
 
-#define LORASWEEP_INSTANTIATE(T)                                                              \
-  template void RotateAndPack(const HeadLayout&, const T*, T*, T*, T*);                       \
-  template void UnpackAndRotateBack(const HeadLayout&, const T*, const T*, const T*, T*);     \
-  template void PackHeads(const HeadLayout&, const T*, T*);                                   \
-  template void UnpackHeads(const HeadLayout&, const T*, T*);                                 \
-  template void CausalSoftmax(const CausalBlock&, T*);                                        \
+#define LORASWEEP_INSTANTIATE(T)                                                          \
+  template void RotateAndPack(const HeadLayout&, const T*, T*, T*, T*);                   \
+  template void UnpackAndRotateBack(const HeadLayout&, const T*, const T*, const T*, T*); \
+  template void PackHeads(const HeadLayout&, const T*, T*);                               \
+  template void UnpackHeads(const HeadLayout&, const T*, T*);                             \
+  template void CausalSoftmax(const CausalBlock&, T*);                                    \
   template void CausalSoftmaxBackward(const CausalBlock&, const T*, T*);
 LORASWEEP_INSTANTIATE(float)
 LORASWEEP_INSTANTIATE(Bf16)

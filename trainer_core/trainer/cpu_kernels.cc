@@ -9,7 +9,9 @@
 namespace lorasweep::trainer::kernels {
 namespace {
 
-LORASWEEP_INLINE float Sigmoid(float x) { return 1.0F / (1.0F + Exp(-x)); }
+LORASWEEP_INLINE float Sigmoid(float x) {
+  return 1.0F / (1.0F + Exp(-x));
+}
 
 // 32 random bits from a counter (Wellons' "lowbias32"), whose two halves decide on two elements.
 LORASWEEP_INLINE std::uint32_t RandomBits(std::uint32_t counter, std::uint32_t key_low, std::uint32_t key_high) {
@@ -40,7 +42,9 @@ LORASWEEP_INLINE void ForEachKept(const DropMask& mask, std::int64_t row, std::i
   }
 }
 
-LORASWEEP_INLINE float KeepIf(bool kept, float value) { return kept ? value : 0.0F; }
+LORASWEEP_INLINE float KeepIf(bool kept, float value) {
+  return kept ? value : 0.0F;
+}
 LORASWEEP_INLINE Bf16 KeepIf(bool kept, Bf16 value) {
   return Bf16{static_cast<std::uint16_t>(kept ? value.bits : 0)};
 }
@@ -54,9 +58,8 @@ void Drop(const DropMask& mask, const T* x, T* kept, std::int64_t rows, std::int
       for (std::int64_t row = begin; row < end; ++row) {
         const T* __restrict from = x + row * width;
         T* __restrict to = kept + row * width;
-        ForEachKept(mask, row, width, [=](std::int32_t j, bool is_kept) LORASWEEP_INLINE_BODY {
-          to[j] = KeepIf(is_kept, from[j]);
-        });
+        ForEachKept(mask, row, width,
+                    [=](std::int32_t j, bool is_kept) LORASWEEP_INLINE_BODY { to[j] = KeepIf(is_kept, from[j]); });
       }
     });
   });
@@ -188,13 +191,13 @@ void CrossEntropy(T* logits, const std::int64_t* targets, const float* coefficie
   });
 }
 
-#define LORASWEEP_INSTANTIATE(T)                                                                                    \
-  template void Drop(const DropMask&, const T*, T*, std::int64_t, std::int64_t);                                    \
-  template void DropBackward(const DropMask&, const T*, T*, const T*, T*, std::int64_t, std::int64_t);              \
-  template void RmsNorm(const T*, const T*, T*, float*, float, std::int64_t, std::int64_t);                         \
-  template void RmsNormBackward(const T*, const T*, const float*, const T*, T*, std::int64_t, std::int64_t);        \
-  template void SwiGlu(const T*, T*, std::int64_t, std::int64_t);                                                   \
-  template void SwiGluBackward(const T*, const T*, T*, std::int64_t, std::int64_t);                                 \
+#define LORASWEEP_INSTANTIATE(T)                                                                             \
+  template void Drop(const DropMask&, const T*, T*, std::int64_t, std::int64_t);                             \
+  template void DropBackward(const DropMask&, const T*, T*, const T*, T*, std::int64_t, std::int64_t);       \
+  template void RmsNorm(const T*, const T*, T*, float*, float, std::int64_t, std::int64_t);                  \
+  template void RmsNormBackward(const T*, const T*, const float*, const T*, T*, std::int64_t, std::int64_t); \
+  template void SwiGlu(const T*, T*, std::int64_t, std::int64_t);                                            \
+  template void SwiGluBackward(const T*, const T*, T*, std::int64_t, std::int64_t);                          \
   template void CrossEntropy(T*, const std::int64_t*, const float*, float*, std::int64_t, std::int64_t);
 LORASWEEP_INSTANTIATE(float)
 LORASWEEP_INSTANTIATE(Bf16)

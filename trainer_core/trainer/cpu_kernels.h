@@ -43,7 +43,8 @@ void SwiGlu(const T* gate_up, T* y, std::int64_t rows, std::int64_t width);
 template <typename T>
 void SwiGluBackward(const T* gate_up, const T* dy, T* dgate_up, std::int64_t rows, std::int64_t width);
 
-// Rows of queries against keys 0..keys-1; row r belongs to query first_query + r % queries, which sees the keys up to itself.
+// Rows of queries against keys 0..keys-1; row r belongs to query first_query + r % queries, which sees the keys up to
+// itself.
 struct CausalBlock {
   std::int64_t rows = 0;
   std::int64_t queries = 0;

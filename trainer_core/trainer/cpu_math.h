@@ -10,10 +10,16 @@
 // Element conversions and functions for kernels, in operations that vectorise.
 namespace lorasweep::trainer::kernels {
 
-LORASWEEP_INLINE float Load(float value) { return value; }
-LORASWEEP_INLINE float Load(Bf16 value) { return std::bit_cast<float>(static_cast<std::uint32_t>(value.bits) << 16); }
+LORASWEEP_INLINE float Load(float value) {
+  return value;
+}
+LORASWEEP_INLINE float Load(Bf16 value) {
+  return std::bit_cast<float>(static_cast<std::uint32_t>(value.bits) << 16);
+}
 
-LORASWEEP_INLINE void Store(float value, float& to) { to = value; }
+LORASWEEP_INLINE void Store(float value, float& to) {
+  to = value;
+}
 // Rounds to nearest even. A NaN whose payload would carry into the sign becomes the quiet NaN.
 LORASWEEP_INLINE void Store(float value, Bf16& to) {
   const auto bits = std::bit_cast<std::uint32_t>(value);

@@ -8,8 +8,8 @@ namespace lorasweep::trainer {
 
 // Memory that this process may use: the machine's, or its container's limit.
 std::int64_t CpuMemoryBytes();
-// Whether the processor multiplies bfloat16 itself (AVX512-BF16 or AMX). Without it, torch's bf16 products are slower than
-// its fp32 ones.
+// Whether the processor multiplies bfloat16 itself (AVX512-BF16 or AMX). Without it, torch's bf16 products are slower
+// than its fp32 ones.
 bool CpuHasBf16();
 
 }  // namespace lorasweep::trainer

@@ -18,8 +18,7 @@ kernels::DropMask MaskOf(const LoraPass& pass, const LoraSite& site, std::size_t
 // The mask as numbers 0 and 1, for devices without kernels.
 at::Tensor DrawMask(const LoraPass& pass, const LoraSite& site, std::size_t slot, const at::Tensor& like) {
   at::Generator generator = at::globalContext().defaultGenerator(like.device()).clone();
-  generator.set_current_seed(
-      SubSeed(MaskOf(pass, site, slot).key, static_cast<std::uint64_t>(pass.first_token)));
+  generator.set_current_seed(SubSeed(MaskOf(pass, site, slot).key, static_cast<std::uint64_t>(pass.first_token)));
   return at::empty_like(like).bernoulli_(1.0 - pass.slots[slot].dropout, generator);
 }
 

@@ -28,7 +28,8 @@ class Evaluator {
 
 // Logits [T, vocabulary] in fp32 of one text, with an adapter (K = 1) or without.
 at::Tensor Logits(Transformer& model, const std::vector<std::int32_t>& ids, const LoraPass* pass);
-// The ids followed by up to `count` most probable next ones; ends after one of `stop`. Without a cache: for short texts.
+// The ids followed by up to `count` most probable next ones; ends after one of `stop`. Without a cache: for short
+// texts.
 std::vector<std::int32_t> ContinueGreedily(Transformer& model, std::vector<std::int32_t> ids, std::int64_t count,
                                            const std::vector<std::int32_t>& stop, const LoraPass* pass);
 

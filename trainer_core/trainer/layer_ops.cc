@@ -25,8 +25,8 @@ at::Tensor RmsNorm(const at::Tensor& x, const at::Tensor& weight, double epsilon
                           const at::Tensor dy = dy_any.contiguous();
                           at::Tensor dx = at::empty_like(x);
                           WithElementType(x, [&]<typename T>(T) {
-                            kernels::RmsNormBackward(Data<T>(x), Data<T>(weight), Data<float>(inverse_rms),
-                                                     Data<T>(dy), Data<T>(dx), rows, width);
+                            kernels::RmsNormBackward(Data<T>(x), Data<T>(weight), Data<float>(inverse_rms), Data<T>(dy),
+                                                     Data<T>(dx), rows, width);
                           });
                           return dx;
                         }};

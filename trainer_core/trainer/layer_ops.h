@@ -5,7 +5,8 @@
 namespace lorasweep::trainer {
 
 // The element-wise parts of a layer, as transformers computes them, differentiable in their first argument. On CPUs
-// with kernels; the Composed ones are the same of torch's own operations, for other devices and as the test's reference.
+// with kernels; the Composed ones are the same of torch's own operations, for other devices and as the test's
+// reference.
 
 // weight · (x / rms(x)), over the last dimension.
 at::Tensor RmsNorm(const at::Tensor& x, const at::Tensor& weight, double epsilon);

@@ -95,8 +95,7 @@ LoraPass LoraBank::EvaluationPass(const std::vector<std::size_t>& slots, at::Sca
     pass.weights = parameters_.to(weights_type);
   } else {
     const std::vector<std::int64_t> rows(slots.begin(), slots.end());
-    pass.weights =
-        parameters_.index_select(0, at::tensor(rows, at::kLong).to(parameters_.device())).to(weights_type);
+    pass.weights = parameters_.index_select(0, at::tensor(rows, at::kLong).to(parameters_.device())).to(weights_type);
   }
   for (const std::size_t slot : slots) {
     const SlotAdapter& adapter = slots_[slot];

@@ -29,9 +29,9 @@ struct PassSlot {
 // The adapters that take part in one pass: slot k of the pass is slots[k], all tensors have it in dimension 0.
 struct LoraPass {
   const AdapterLayout* layout = nullptr;
-  at::Tensor weights;       // [K, P] in the base model's type
-  at::Tensor gradients;     // [K, P] fp32: backward adds to it. Undefined: evaluation, without dropout
-  at::Tensor anchor;        // requires a gradient, so that backward reaches every site
+  at::Tensor weights;    // [K, P] in the base model's type
+  at::Tensor gradients;  // [K, P] fp32: backward adds to it. Undefined: evaluation, without dropout
+  at::Tensor anchor;     // requires a gradient, so that backward reaches every site
   std::vector<PassSlot> slots;
   std::int64_t first_token = 0;  // of the micro-batch in its optimizer step: dropout does not depend on the split
 

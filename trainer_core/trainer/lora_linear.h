@@ -18,9 +18,9 @@ struct FrozenLinear {
   at::Tensor bias;                      // [out], or undefined
 };
 
-// x W^T + bias + scale · dropout(x) A^T B^T at every adapted site: [K, T, in] -> [K, T, out]. Backward adds the gradients
-// of A and B to pass->gradients itself. It keeps x and the products with A. `pass` null: the base alone. A pass must
-// live until backward has run.
+// x W^T + bias + scale · dropout(x) A^T B^T at every adapted site: [K, T, in] -> [K, T, out]. Backward adds the
+// gradients of A and B to pass->gradients itself. It keeps x and the products with A. `pass` null: the base alone. A
+// pass must live until backward has run.
 at::Tensor LoraLinear(const at::Tensor& x, const FrozenLinear& linear, const LoraPass* pass);
 
 }  // namespace lorasweep::trainer

@@ -12,7 +12,9 @@ constexpr std::array<std::string_view, kProjections> kPaths = {
 
 }  // namespace
 
-std::string_view ProjectionPath(Projection projection) { return kPaths[static_cast<std::size_t>(projection)]; }
+std::string_view ProjectionPath(Projection projection) {
+  return kPaths[static_cast<std::size_t>(projection)];
+}
 
 std::string_view ProjectionName(Projection projection) {
   const std::string_view path = ProjectionPath(projection);

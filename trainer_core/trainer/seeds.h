@@ -15,9 +15,13 @@ inline std::uint64_t Mix(std::uint64_t x) {
 }
 
 // The stream that `index` names inside the stream `seed`.
-inline std::uint64_t SubSeed(std::uint64_t seed, std::uint64_t index) { return Mix(seed ^ Mix(index)); }
+inline std::uint64_t SubSeed(std::uint64_t seed, std::uint64_t index) {
+  return Mix(seed ^ Mix(index));
+}
 
 // Uniform in [0, 1), a multiple of 2^-24: exact in float.
-inline float UnitFloat(std::uint64_t random) { return static_cast<float>(random >> 40) * 0x1p-24F; }
+inline float UnitFloat(std::uint64_t random) {
+  return static_cast<float>(random >> 40) * 0x1p-24F;
+}
 
 }  // namespace lorasweep::trainer

@@ -19,7 +19,8 @@ struct Segment {
 struct TokenBatch {
   std::vector<std::int64_t> ids;
   std::vector<Segment> segments;
-  // Place p in this list: the hidden state of token predictors[p] predicts the token targets[p], of owners[p]'s sequence.
+  // Place p in this list: the hidden state of token predictors[p] predicts the token targets[p], of owners[p]'s
+  // sequence.
   std::vector<std::int64_t> predictors;
   std::vector<std::int64_t> targets;
   std::vector<std::int64_t> owners;  // numbers as given to AddSequence

@@ -60,8 +60,9 @@ TokenLoss HeadLoss(const at::Tensor& hidden, const at::Tensor& head, const at::T
     }
     at::Tensor sum = row_coefficients.defined() ? at::dot(losses, row_coefficients) : losses.sum();
     const std::vector<std::int64_t> shape = hidden.sizes().vec();
-    return AutogradStep{
-        sum, [gradient, shape](const at::Tensor& grad) { return gradient.view(shape) * grad.to(gradient.scalar_type()); }};
+    return AutogradStep{sum, [gradient, shape](const at::Tensor& grad) {
+                          return gradient.view(shape) * grad.to(gradient.scalar_type());
+                        }};
   });
   return {total, losses.view({slots, hidden.size(1)})};
 }

@@ -11,9 +11,9 @@ struct TokenLoss {
   at::Tensor losses;  // [K, N] fp32: -log p(target), without gradient
 };
 
-// Cross-entropy of a frozen head [vocabulary, d] on hidden [K, N, d]: row n predicts targets[n] (int64, [N]). Logits exist
-// for a few hundred rows at a time only. While gradients are on, that of `hidden` is computed right here, since the
-// head's is not wanted: two products in place of three. No coefficients: losses alone.
+// Cross-entropy of a frozen head [vocabulary, d] on hidden [K, N, d]: row n predicts targets[n] (int64, [N]). Logits
+// exist for a few hundred rows at a time only. While gradients are on, that of `hidden` is computed right here, since
+// the head's is not wanted: two products in place of three. No coefficients: losses alone.
 TokenLoss HeadLoss(const at::Tensor& hidden, const at::Tensor& head, const at::Tensor& targets,
                    const std::vector<double>& coefficients);
 

@@ -31,8 +31,8 @@ at::ScalarType ChooseType(Precision precision, const DeviceInfo& device) {
   return precision == Precision::kBf16 ? at::kBFloat16 : at::kFloat;
 }
 
-// A quarter of the memory for what a pass keeps, within what still speeds a device up. It depends on the machine, not on
-// its load: a trial's numbers must not.
+// A quarter of the memory for what a pass keeps, within what still speeds a device up. It depends on the machine, not
+// on its load: a trial's numbers must not.
 std::int64_t MicroBatchTokens(const Transformer& model, const DeviceInfo& device) {
   const std::int64_t most = device.name == "cpu" ? 2048 : 16384;
   const std::int64_t fits = device.memory_bytes / 4 / std::max<std::int64_t>(1, model.ActivationBytesPerToken());
@@ -70,10 +70,10 @@ class TorchTrainer : public Trainer {
     });
     if (outcomes.ok() || !absl::IsResourceExhausted(outcomes.status()) || pack.jobs.size() != 1) return outcomes;
     // A trial that does not fit even alone is a result of the search.
-    return std::vector<Outcome>{{.kind = Outcome::Kind::kOutOfMemory,
-                                 .reason = absl::StrCat("does not fit on ", device_.name, ": ",
-                                                        std::string{outcomes.status().message()}),
-                                 .step = 0}};
+    return std::vector<Outcome>{
+        {.kind = Outcome::Kind::kOutOfMemory,
+         .reason = absl::StrCat("does not fit on ", device_.name, ": ", std::string{outcomes.status().message()}),
+         .step = 0}};
   }
 
   std::string description() const override {

@@ -20,7 +20,9 @@ absl::Status Check(bool allowed, std::string_view setting, double value, std::st
       absl::StrCat(std::string{setting}, " is ", value, "; allowed is ", std::string{range}));
 }
 
-bool Between(double value, double low, double high) { return value >= low && value <= high; }
+bool Between(double value, double low, double high) {
+  return value >= low && value <= high;
+}
 
 }  // namespace
 

@@ -27,8 +27,8 @@ struct TrainConfig {
   double lora_alpha = 32;
   double lora_dropout = 0;
   std::vector<std::string> target_modules = {"all-linear"};  // module names, or all-linear (every linear but the head)
-  std::int64_t eval_every = 20;  // steps; 0: only at the end
-  std::int64_t save_every = 20;  // steps; 0: never
+  std::int64_t eval_every = 20;                              // steps; 0: only at the end
+  std::int64_t save_every = 20;                              // steps; 0: never
 
   // InvalidArgument names the setting, its value and what is allowed.
   absl::Status Validate() const;

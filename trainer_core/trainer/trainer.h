@@ -25,11 +25,11 @@ namespace lorasweep::trainer {
 enum class Precision { kAuto, kBf16, kFp32 };
 
 struct TrainerOptions {
-  std::string device = "auto";  // "auto" (first GPU, else CPU), "cpu", "cuda:N"
-  Precision precision = Precision::kAuto;  // of the frozen base; adapters and optimizer are always fp32
-  int threads = 0;                         // CPU threads; 0: all cores
-  std::int64_t micro_batch_tokens = 0;     // tokens in one forward pass; 0: chosen by memory
-  std::function<void(std::string_view)> log;  // one line at a time; may be empty
+  std::string device = "auto";                     // "auto" (first GPU, else CPU), "cpu", "cuda:N"
+  Precision precision = Precision::kAuto;          // of the frozen base; adapters and optimizer are always fp32
+  int threads = 0;                                 // CPU threads; 0: all cores
+  std::int64_t micro_batch_tokens = 0;             // tokens in one forward pass; 0: chosen by memory
+  std::function<void(std::string_view)> log = {};  // one line at a time; may be empty
 };
 
 // The base model's loss on every validation sequence, or a trial's: summed losses and counts of supervised tokens.
@@ -48,7 +48,7 @@ struct Progress {
   double train_loss = 0;       // mean over the supervised tokens of this step; not set at step 0
   double grad_norm = 0;        // before clipping
   double learning_rate = 0;    // used by this step
-  std::optional<ValidationLoss> validation;
+  std::optional<ValidationLoss> validation = {};
 };
 
 enum class Command { kContinue, kPause, kStop };
@@ -57,20 +57,22 @@ enum class Command { kContinue, kPause, kStop };
 class TrialObserver {
  public:
   virtual ~TrialObserver() = default;
-  // After each step. The command takes effect at once: the slot's adapter is saved and its outcome is kPaused or kStopped.
+  // After each step, once its validation is done. The command takes effect at once: the slot's adapter (and for kPause
+  // a checkpoint) is saved and its outcome is kPaused or kStopped. After the last step the outcome is kCompleted in any
+  // case. Going on from a checkpoint, the first call is for the step after it.
   virtual Command OnProgress(std::size_t slot, const Progress& progress) = 0;
-  // A checkpoint was written to output_folder/checkpoint. The file may be replaced once this returns.
+  // A checkpoint was written: output_folder/checkpoint.safetensors. The file may be replaced once this returns.
   virtual void OnCheckpoint(std::size_t slot, std::int64_t step, const std::filesystem::path& file) = 0;
 };
 
 struct TrialJob {
-  std::string name;      // for logs
-  TrainConfig config;
-  std::uint64_t data_seed = 0;  // the sweep's: order of the training rows
-  std::uint64_t seed = 0;       // the trial's: initial adapter, dropout
-  std::filesystem::path checkpoint;     // go on from this file; empty: from the beginning
-  std::filesystem::path output_folder;  // adapter/ (PEFT's layout) and checkpoint.safetensors are written here
-  std::string base_model_name;          // what adapter_config.json names as base_model_name_or_path
+  std::string name = {};  // for logs
+  TrainConfig config = {};
+  std::uint64_t data_seed = 0;               // the sweep's: order of the training rows
+  std::uint64_t seed = 0;                    // the trial's: initial adapter, dropout
+  std::filesystem::path checkpoint = {};     // go on from this file; empty: from the beginning
+  std::filesystem::path output_folder = {};  // adapter/ (PEFT's layout) and checkpoint.safetensors are written here
+  std::string base_model_name = {};          // what adapter_config.json names as base_model_name_or_path
 };
 
 struct JobPack {
@@ -81,8 +83,8 @@ struct JobPack {
 struct Outcome {
   enum class Kind { kCompleted, kStopped, kPaused, kDiverged, kOutOfMemory, kInterrupted };
   Kind kind = Kind::kCompleted;
-  std::string reason;      // for kDiverged and kOutOfMemory: a sentence for people
-  std::int64_t step = 0;   // steps done
+  std::string reason = {};  // for kDiverged and kOutOfMemory: a sentence for people
+  std::int64_t step = 0;    // steps done
 };
 
 // A base model and its tokenised data, resident. Not thread safe: one Run at a time.
@@ -92,20 +94,22 @@ class Trainer {
   // Trains the pack to the end of every slot. Blocks. `stop` ends it after the current step with kInterrupted and a
   // checkpoint for each slot. Errors: InvalidArgument (a config), ResourceExhausted (the pack does not fit: try fewer
   // slots), FailedPrecondition (a checkpoint of another model or config), Internal.
-  virtual absl::StatusOr<std::vector<Outcome>> Run(const JobPack& pack, TrialObserver& observer, std::stop_token stop) = 0;
+  virtual absl::StatusOr<std::vector<Outcome>> Run(const JobPack& pack, TrialObserver& observer,
+                                                   std::stop_token stop) = 0;
   // "cpu bf16", "cuda:0 bf16": what it computes on and in.
   virtual std::string description() const = 0;
 };
 
 // Loads the model (config.json, one or several safetensors files) onto the device. `data` is kept.
 // Errors: NotFound, InvalidArgument (a file is not what it should be; named), ResourceExhausted.
-absl::StatusOr<std::unique_ptr<Trainer>> MakeTrainer(const TrainerOptions& options, const std::filesystem::path& model_folder,
+absl::StatusOr<std::unique_ptr<Trainer>> MakeTrainer(const TrainerOptions& options,
+                                                     const std::filesystem::path& model_folder,
                                                      std::shared_ptr<const text::TokenizedData> data);
 
 // What this machine can train on, for `lorasweep doctor`: "cpu" first, then GPUs.
 struct DeviceInfo {
-  std::string name;          // "cpu", "cuda:0"
-  std::string description;   // the processor's or card's own name
+  std::string name;         // "cpu", "cuda:0"
+  std::string description;  // the processor's or card's own name
   std::int64_t memory_bytes = 0;
   bool native_bf16 = false;
 };

@@ -97,8 +97,7 @@ absl::StatusOr<Transformer> Transformer::Load(const std::filesystem::path& folde
   Loader loader(*files, model);
   model.embedding_ = loader.Read("model.embed_tokens.weight", {c.vocab_size, c.hidden_size});
   model.final_norm_ = loader.Read("model.norm.weight", {c.hidden_size});
-  model.head_ = c.tie_word_embeddings ? model.embedding_
-                                      : loader.Read("lm_head.weight", {c.vocab_size, c.hidden_size});
+  model.head_ = c.tie_word_embeddings ? model.embedding_ : loader.Read("lm_head.weight", {c.vocab_size, c.hidden_size});
   for (std::int64_t i = 0; i < c.layers && loader.status().ok(); ++i) {
     const std::string path = absl::StrCat("model.layers.", i);
     Layer layer;

@@ -37,8 +37,8 @@ class Transformer {
   // InvalidArgument for ids that the vocabulary does not have.
   absl::Status CheckIds(const std::vector<std::int64_t>& ids) const;
   DeviceBatch Upload(const TokenBatch& batch);
-  // Final hidden states, normed, of the tokens `rows` (int64; undefined: of all): [K, rows, hidden]. `pass` null: the base
-  // alone, K = 1.
+  // Final hidden states, normed, of the tokens `rows` (int64; undefined: of all): [K, rows, hidden]. `pass` null: the
+  // base alone, K = 1.
   at::Tensor Hidden(const DeviceBatch& batch, const at::Tensor& rows, const LoraPass* pass) const;
   // Bytes that a training pass keeps for each token.
   std::int64_t ActivationBytesPerToken() const;

@@ -1,0 +1,156 @@
+// Speed of training and evaluation on this machine:
+//
+//   step_bench MODEL_FOLDER [key=value ...]      e.g. step_bench SmolLM2-135M-Instruct steps=10 slots=4 precision=fp32
+//
+// Made-up conversations of about `length` tokens, the second half of each supervised; LoRA on all linear maps.
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <map>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "trainer_core/text/model_config.h"
+#include "trainer_core/trainer/trainer.h"
+
+namespace {
+
+namespace text = lorasweep::text;
+namespace trainer = lorasweep::trainer;
+using Clock = std::chrono::steady_clock;
+
+constexpr std::int64_t kWarmUpSteps = 2;  // first calls of every matrix shape prepare their kernels
+
+double Seconds(Clock::time_point from, Clock::time_point to) {
+  return std::chrono::duration<double>(to - from).count();
+}
+
+text::Sequence MakeSequence(std::mt19937_64& random, std::int64_t length, std::int64_t vocabulary) {
+  text::Sequence sequence;
+  // Lengths from half to one and a half times the mean: shapes change from step to step, as in real data.
+  const std::int64_t own = length / 2 + static_cast<std::int64_t>(random() % static_cast<std::uint64_t>(length + 1));
+  for (std::int64_t i = 0; i < std::max<std::int64_t>(2, own); ++i) {
+    sequence.ids.push_back(static_cast<std::int32_t>(random() % static_cast<std::uint64_t>(vocabulary)));
+    sequence.learned.push_back(i >= std::max<std::int64_t>(1, own / 2) ? 1 : 0);
+  }
+  return sequence;
+}
+
+// Takes the time of every step. The only evaluation is after the last one, where the pack's slots are all done.
+class Stopwatch : public trainer::TrialObserver {
+ public:
+  explicit Stopwatch(std::size_t slots) : slots_(slots) {}
+
+  trainer::Command OnProgress(std::size_t slot, const trainer::Progress& progress) override {
+    if (slot + 1 != slots_) return trainer::Command::kContinue;
+    times_.push_back(Clock::now());
+    tokens_.push_back(progress.tokens);
+    std::printf("step %2ld  loss %.4f\n", static_cast<long>(progress.step), progress.train_loss);
+    std::fflush(stdout);
+    return trainer::Command::kContinue;
+  }
+  void OnCheckpoint(std::size_t, std::int64_t, const std::filesystem::path&) override {}
+
+  // Tokens a second over all slots. The last step is left out: it contains the final evaluation.
+  double TrainingRate() const {
+    const std::size_t first = kWarmUpSteps;
+    const std::size_t last = times_.size() - 2;
+    return static_cast<double>((tokens_[last] - tokens_[first]) * static_cast<std::int64_t>(slots_)) /
+           Seconds(times_[first], times_[last]);
+  }
+  double StepSeconds() const {
+    const std::size_t last = times_.size() - 2;
+    return Seconds(times_[kWarmUpSteps], times_[last]) / static_cast<double>(last - kWarmUpSteps);
+  }
+  double LastStepSeconds() const { return Seconds(times_[times_.size() - 2], times_.back()); }
+
+ private:
+  std::size_t slots_;
+  std::vector<Clock::time_point> times_;
+  std::vector<std::int64_t> tokens_;
+};
+
+int Fail(const absl::Status& status) {
+  std::fprintf(stderr, "step_bench: %s\n", std::string{status.message()}.c_str());
+  return 1;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc < 2) {
+    std::fprintf(stderr,
+                 "usage: step_bench MODEL_FOLDER [steps=8] [batch=8] [length=120] [rank=16] [dropout=0.05] "
+                 "[slots=1] [sequences=32] [threads=0] [precision=auto|bf16|fp32]\n");
+    return 2;
+  }
+  std::map<std::string, std::string> settings = {
+      {"steps", "8"}, {"batch", "8"},   {"length", "120"},   {"rank", "16"},        {"dropout", "0.05"},
+      {"slots", "1"}, {"threads", "0"}, {"sequences", "32"}, {"precision", "auto"}, {"device", "auto"}};
+  for (int i = 2; i < argc; ++i) {
+    const std::string argument = argv[i];
+    const std::size_t equals = argument.find('=');
+    if (equals == std::string::npos || !settings.contains(argument.substr(0, equals))) {
+      std::fprintf(stderr, "step_bench: unknown setting %s\n", argument.c_str());
+      return 2;
+    }
+    settings[argument.substr(0, equals)] = argument.substr(equals + 1);
+  }
+  const auto number = [&](const char* key) { return std::atol(settings[key].c_str()); };
+
+  const std::filesystem::path folder = argv[1];
+  const absl::StatusOr<text::ModelConfig> model = text::LoadModelConfig(folder);
+  if (!model.ok()) return Fail(model.status());
+  std::mt19937_64 random(1);
+  auto data = std::make_shared<text::TokenizedData>();
+  data->key = "step_bench";
+  for (int i = 0; i < 64; ++i) data->train.push_back({{MakeSequence(random, number("length"), model->vocab_size)}});
+  for (long i = 0; i < number("sequences"); ++i) {
+    data->validation.push_back(MakeSequence(random, number("length"), model->vocab_size));
+  }
+
+  trainer::TrainerOptions options{.device = settings["device"], .threads = static_cast<int>(number("threads"))};
+  if (settings["precision"] == "fp32") options.precision = trainer::Precision::kFp32;
+  if (settings["precision"] == "bf16") options.precision = trainer::Precision::kBf16;
+  const Clock::time_point begin = Clock::now();
+  const auto made = trainer::MakeTrainer(options, folder, data);
+  if (!made.ok()) return Fail(made.status());
+  std::printf("%s, loaded in %.2f s\n", (*made)->description().c_str(), Seconds(begin, Clock::now()));
+
+  const std::filesystem::path out = std::filesystem::temp_directory_path() / "lorasweep_step_bench";
+  trainer::JobPack pack;
+  for (long k = 0; k < number("slots"); ++k) {
+    trainer::TrainConfig config;
+    config.max_steps = std::max<std::int64_t>(number("steps"), kWarmUpSteps + 3);
+    config.batch_size = number("batch");
+    config.lora_rank = number("rank");
+    config.lora_dropout = std::atof(settings["dropout"].c_str());
+    config.eval_every = 0;
+    config.save_every = 0;
+    pack.jobs.push_back({.name = "bench",
+                         .config = config,
+                         .data_seed = 1,
+                         .seed = static_cast<std::uint64_t>(k),
+                         .checkpoint = {},
+                         .output_folder = out / std::to_string(k),
+                         .base_model_name = "bench"});
+  }
+  Stopwatch watch(pack.jobs.size());
+  const auto outcomes = (*made)->Run(pack, watch, {});
+  std::filesystem::remove_all(out);
+  if (!outcomes.ok()) return Fail(outcomes.status());
+
+  std::int64_t validation_tokens = 0;
+  for (const text::Sequence& sequence : data->validation) {
+    validation_tokens += static_cast<std::int64_t>(sequence.ids.size());
+  }
+  const double evaluation = watch.LastStepSeconds() - watch.StepSeconds();
+  std::printf("training    %8.0f tokens/s  (%.3f s a step)\n", watch.TrainingRate(), watch.StepSeconds());
+  std::printf("evaluation  %8.0f tokens/s  (%.3f s for %ld sequences)\n",
+              static_cast<double>(validation_tokens * number("slots")) / evaluation, evaluation, number("sequences"));
+  return 0;
+}
