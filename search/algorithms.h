@@ -15,12 +15,12 @@ namespace lorasweep::search {
 absl::StatusOr<std::unique_ptr<Sampler>> MakeSampler(std::string_view name);
 
 struct PrunerOptions {
-  std::string_view type = "none";            // "none", "asha" ("hyperband"), "median"
-  std::vector<std::int64_t> rung_sequences;  // asha: ascending training sequences at which it judges
-  std::int64_t min_sequences = 0;            // median: never judges before
-  double eta = 3;                            // asha: keeps the best 1/eta
-  std::int64_t min_trials = 5;               // median: other trials needed at the point
-  std::int64_t full_sequences = 0;           // a trial that has seen as many is done and not judged; 0: unknown
+  std::string_view type = "none";                 // "none", "asha" ("hyperband"), "median"
+  std::vector<std::int64_t> rung_sequences = {};  // asha: ascending training sequences at which it judges
+  std::int64_t min_sequences = 0;                 // median: never judges before
+  double eta = 3;                                 // asha: keeps the best 1/eta
+  std::int64_t min_trials = 5;                    // median: other trials needed at the point
+  std::int64_t full_sequences = 0;                // a trial that has seen as many is done and not judged; 0: unknown
 };
 
 // InvalidArgument says which option is wrong and what is allowed. Copies what it needs of `options`.

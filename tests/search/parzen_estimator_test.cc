@@ -22,12 +22,13 @@ std::vector<std::vector<double>> MixedObservations() {
 }
 
 TEST_CASE("Samples stay inside their axes and on their steps", "[search][tpe]") {
-  const ParzenEstimator estimator(MixedAxes(), MixedObservations());
+  const std::vector<Axis> axes = MixedAxes();
+  const ParzenEstimator estimator(axes, MixedObservations());
   Rng rng(3);
   for (int i = 0; i < 2000; ++i) {
     const std::vector<double> point = estimator.Sample(&rng);
     for (std::size_t a = 0; a < point.size(); ++a) {
-      const Axis& axis = MixedAxes()[a];
+      const Axis& axis = axes[a];
       CHECK(point[a] >= axis.low);
       CHECK(point[a] <= axis.high);
       const double steps = axis.step > 0 ? (point[a] - axis.low) / axis.step : 0;

@@ -113,7 +113,8 @@ TEST_CASE("The grid covers exactly its product, in lexicographic order", "[searc
 
 TEST_CASE("A grid too large to count is an error, not an overflow", "[search]") {
   std::vector<Parameter> parameters;
-  for (int i = 0; i < 8; ++i) parameters.push_back({std::string(1, static_cast<char>(97 + i)), IntDomain{1, 1000000, false, 1}});
+  for (int i = 0; i < 8; ++i)
+    parameters.push_back({std::string(1, static_cast<char>(97 + i)), IntDomain{1, 1000000, false, 1}});
   const Space space = MakeSpace(parameters);
   CHECK(space.GridSize().status().code() == absl::StatusCode::kInvalidArgument);
   CHECK_FALSE(space.GridPoint(0).ok());

@@ -45,7 +45,8 @@ struct Sweep {
     trials.push_back({static_cast<std::int64_t>(trials.size()), state, std::move(params), std::move(curve)});
     return trials.back();
   }
-  Trial& Add(TrialState state, std::vector<Evaluation> curve) { return Add(state, Params{}, std::move(curve)); }
+  // For those who look at curves only.
+  Trial& AddCurve(TrialState state, std::vector<Evaluation> curve) { return Add(state, {}, std::move(curve)); }
 };
 
 inline Suggestion SuggestionOf(const absl::StatusOr<Proposal>& proposal) {

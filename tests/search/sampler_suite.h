@@ -1,0 +1,132 @@
+#pragma once
+
+#include <set>
+#include <string>
+
+#include "search/domain.h"
+#include "tests/search/support.h"
+
+// What every sampler must do. Call with each implementation.
+namespace lorasweep::search::testing {
+
+// A sweep over `space` in which `count` trials have completed, proposed by `sampler` and valued by `value`.
+template <class ValueOf>
+Sweep RunSweep(const Sampler& sampler, const Space& space, int count, std::uint64_t seed, ValueOf value) {
+  Sweep sweep{space, {}};
+  for (int i = 0; i < count; ++i) {
+    const Suggestion suggestion = SuggestionOf(sampler.Suggest(sweep.View(), TrialSeed(seed, i)));
+    sweep.Add(TrialState::kCompleted, suggestion.params, {At(10, value(suggestion.params))});
+  }
+  return sweep;
+}
+
+inline Space SmallGrid() {
+  return MakeSpace({{"a", OrderedDomain{{std::int64_t{1}, std::int64_t{2}, std::int64_t{3}}}},
+                    {"b", CategoricalDomain{{std::string("x"), std::string("y")}, {}}},
+                    {"c", FloatDomain{0, 0.2, false, 0.1}},
+                    {"d", DerivedDomain{MakeExpression("a * 2")}},
+                    {"e", IntDomain{5, 5, false, 1}}});
+}
+
+inline double SumOfAC(const Params& params) {
+  return NumberOf(params, "a") + NumberOf(params, "c");
+}
+
+inline void CheckSameSeedSameAnswer(const Sampler& sampler) {
+  const Sweep sweep = RunSweep(sampler, SmallGrid(), 12, 1, SumOfAC);
+  for (std::uint64_t seed = 0; seed < 5; ++seed) {
+    const Suggestion first = SuggestionOf(sampler.Suggest(sweep.View(), seed));
+    const Suggestion second = SuggestionOf(sampler.Suggest(sweep.View(), seed));
+    CHECK(first.params == second.params);
+    CHECK(first.reason == second.reason);
+  }
+}
+
+inline void CheckPointsAreCompleteAndInside(const Sampler& sampler, const Space& space, int count) {
+  Sweep sweep{space, {}};
+  for (int i = 0; i < count; ++i) {
+    const Suggestion suggestion = SuggestionOf(sampler.Suggest(sweep.View(), TrialSeed(2, i)));
+    CHECK(suggestion.params.size() == space.parameters().size());
+    for (const Parameter& parameter : space.parameters()) {
+      INFO(parameter.name << " of " << ToString(suggestion.params));
+      REQUIRE(suggestion.params.contains(parameter.name));
+      CHECK(Contains(parameter.domain, suggestion.params.at(parameter.name)));
+      CHECK(suggestion.params.at(parameter.name).index() ==
+            Canonical(parameter.domain, suggestion.params.at(parameter.name)).index());
+    }
+    CHECK_FALSE(suggestion.reason.empty());
+    // Every kind of outcome, so that samplers see them all.
+    static constexpr TrialState kStates[] = {TrialState::kCompleted, TrialState::kPruned, TrialState::kInfeasible,
+                                             TrialState::kRunning,   TrialState::kFailed, TrialState::kCompleted};
+    sweep.Add(kStates[i % 6], suggestion.params, {At(10 + i % 3, i % 5 == 0 ? std::nan("") : 0.1 * i)});
+  }
+}
+
+inline void CheckNoPointTwiceUntilExhausted(const Sampler& sampler) {
+  Sweep sweep{SmallGrid(), {}};
+  std::set<std::string> seen;
+  for (int i = 0; i < 18; ++i) {
+    const Suggestion suggestion = SuggestionOf(sampler.Suggest(sweep.View(), TrialSeed(3, i)));
+    INFO(i << ": " << ToString(suggestion.params));
+    CHECK(seen.insert(ToString(suggestion.params)).second);
+    sweep.Add(i % 4 == 0 ? TrialState::kRunning : TrialState::kCompleted, suggestion.params,
+              {At(10, SumOfAC(suggestion.params))});
+  }
+  CHECK(IsExhausted(sampler.Suggest(sweep.View(), 99)));
+}
+
+inline void CheckEnqueuedPointsAreNotRepeated(const Sampler& sampler) {
+  Sweep sweep{SmallGrid(), {}};
+  std::set<std::string> seen;
+  for (const std::int64_t index : {0, 1, 7, 17}) {
+    sweep.Add(TrialState::kQueued, *sweep.space.GridPoint(index));
+    seen.insert(ToString(sweep.trials.back().params));
+  }
+  for (int i = 4; i < 18; ++i) {
+    sweep.Add(TrialState::kCompleted, SuggestionOf(sampler.Suggest(sweep.View(), TrialSeed(4, i))).params, {At(10, i)});
+    CHECK(seen.insert(ToString(sweep.trials.back().params)).second);
+  }
+  CHECK(IsExhausted(sampler.Suggest(sweep.View(), 99)));
+}
+
+inline void CheckSpaceWithoutChoices(const Sampler& sampler) {
+  Sweep sweep{MakeSpace({{"k", ConstantDomain{0.5}}}), {}};
+  const Suggestion only = SuggestionOf(sampler.Suggest(sweep.View(), 1));
+  CHECK(ToString(only.params) == "k=0.5");
+  sweep.Add(TrialState::kRunning, only.params);
+  CHECK(IsExhausted(sampler.Suggest(sweep.View(), 1)));
+}
+
+inline void CheckFailingExpressionIsAnError(const Sampler& sampler) {
+  const Sweep sweep{MakeSpace({{"a", IntDomain{0, 0, false, 1}}, {"b", DerivedDomain{MakeExpression("1 / a")}}}), {}};
+  CHECK(sampler.Suggest(sweep.View(), 1).status().code() == absl::StatusCode::kInvalidArgument);
+}
+
+// For every sampler, also those that need a grid.
+inline void CheckSampler(const Sampler& sampler) {
+  CheckSameSeedSameAnswer(sampler);
+  CheckPointsAreCompleteAndInside(sampler, SmallGrid(), 18);
+  CheckNoPointTwiceUntilExhausted(sampler);
+  CheckEnqueuedPointsAreNotRepeated(sampler);
+  CheckSpaceWithoutChoices(sampler);
+  CheckFailingExpressionIsAnError(sampler);
+}
+
+// For samplers that take any space.
+inline void CheckSamplerOfAnySpace(const Sampler& sampler) {
+  using Kind = QuantileDomain::Kind;
+  CheckPointsAreCompleteAndInside(sampler, LoraSpace(), 60);
+  CheckPointsAreCompleteAndInside(
+      sampler,
+      MakeSpace({{"normal", QuantileDomain{Kind::kNormal, 0, 1, 0}},
+                 {"rounded", QuantileDomain{Kind::kNormal, 0, 4, 0.5}},
+                 {"log_normal", QuantileDomain{Kind::kLogNormal, -7, 2, 0}},
+                 {"beta", QuantileDomain{Kind::kBeta, 2, 5, 0}},
+                 {"inverse", QuantileDomain{Kind::kInverseLogUniform, 0, 5, 0}},
+                 {"log_int", IntDomain{1, 1000, true, 1}},
+                 {"steps", IntDomain{-7, 20, false, 4}},
+                 {"weighted", CategoricalDomain{{true, 0.5, std::string("z")}, {0.98, 0.01, 0.01}}}}),
+      60);
+}
+
+}  // namespace lorasweep::search::testing

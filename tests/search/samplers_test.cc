@@ -1,0 +1,24 @@
+#include "search/algorithms.h"
+#include "tests/search/sampler_suite.h"
+
+namespace lorasweep::search {
+namespace {
+
+TEST_CASE("Every sampler keeps the contract of samplers", "[search]") {
+  for (const char* name : {"tpe", "random", "grid", "auto", "bayes"}) {
+    INFO(name);
+    const auto sampler = MakeSampler(name);
+    REQUIRE(sampler.ok());
+    testing::CheckSampler(**sampler);
+  }
+}
+
+TEST_CASE("Every sampler but the grid takes every space", "[search]") {
+  for (const char* name : {"tpe", "random", "auto", "bayes"}) {
+    INFO(name);
+    testing::CheckSamplerOfAnySpace(**MakeSampler(name));
+  }
+}
+
+}  // namespace
+}  // namespace lorasweep::search
