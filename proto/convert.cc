@@ -175,10 +175,6 @@ absl::StatusOr<search::PrunerOptions> MakePrunerOptions(const v1::SweepSpec& spe
   } else {
     for (double band = static_cast<double>(rule.min_steps()); band < static_cast<double>(max_steps);
          band *= rule.eta()) {
-      if (!steps.empty() && steps.back() == WholeSteps(band)) {
-        // An eta so near 1 that the band takes many rounds to reach the next whole step: go there at once.
-        band = static_cast<double>(steps.back() + 1);
-      }
       steps.push_back(WholeSteps(band));
       if (steps.size() > kMostRungs) {
         return absl::InvalidArgumentError(

@@ -14,7 +14,7 @@ absl::StatusOr<v1::SweepSpec> ApplyParameters(const v1::SweepSpec& spec, const s
     if (setting == nullptr) {
       if (external) continue;
       return absl::InvalidArgumentError(
-          absl::StrCat("parameter ", name, " names no setting of training or data, nor model"));
+          absl::StrCat("parameter ", name, ": names no setting of training or data, nor model"));
     }
     const absl::Status status = SetSetting(*setting, value, SectionOf(*setting, &applied));
     if (!status.ok() && !external) {

@@ -1,0 +1,318 @@
+#include "proto/settings.h"
+
+#include <catch2/catch.hpp>
+
+#include <algorithm>
+#include <set>
+
+#include "proto/convert.h"
+
+namespace lorasweep::proto {
+namespace {
+
+v1::SweepSpec DefaultSpec() {
+  v1::SweepSpec spec;
+  FillDefaults(&spec);
+  return spec;
+}
+
+using search::Value;
+
+v1::SweepSpec ValidSpec() {
+  v1::SweepSpec spec;
+  spec.set_model("SmolLM2-135M-Instruct");
+  spec.mutable_data()->add_train("math.jsonl");
+  FillDefaults(&spec);
+  return spec;
+}
+
+v1::ParameterSpec* AddValues(v1::SweepSpec* spec, const std::string& name, const std::vector<Value>& values) {
+  v1::ParameterSpec* parameter = spec->add_parameters();
+  parameter->set_name(name);
+  for (const Value& value : values) *parameter->add_values() = ToProto(value);
+  return parameter;
+}
+
+// The problems, one a line.
+std::string Problems(const v1::SweepSpec& spec) {
+  return std::string{ValidateSpec(spec).message()};
+}
+
+}  // namespace
+
+TEST_CASE("Every default of the schema fits its own setting", "[proto]") {
+  const v1::SweepSpec spec = DefaultSpec();
+  for (const Setting& setting : AllSettings()) {
+    if (setting.section == "parameters.*" || setting.default_value.empty()) continue;
+    INFO(setting.path);
+    v1::SweepSpec copy = spec;
+    const auto* section = SectionOf(setting, &copy);
+    const auto* reflection = section->GetReflection();
+    CHECK((setting.field->is_repeated() ? reflection->FieldSize(*section, setting.field) > 0
+                                        : reflection->HasField(*section, setting.field)));
+    CHECK_FALSE(setting.help.empty());
+  }
+  CHECK(spec.training().learning_rate() == 2e-4);
+  CHECK(spec.training().target_modules(0) == "all-linear");
+  CHECK(spec.training().max_steps() == 100);
+  CHECK(spec.data().validation().share() == 0.1);
+  CHECK(spec.data().max_length() == 1024);
+  CHECK(spec.early_terminate().strict());
+  CHECK(spec.method() == "tpe");
+  CHECK_FALSE(spec.metric().has_target());
+}
+
+TEST_CASE("Filling defaults keeps what was set, zero and false included", "[proto]") {
+  v1::SweepSpec spec;
+  spec.set_seed(0);
+  spec.mutable_training()->set_eval_every(0);
+  spec.mutable_early_terminate()->set_strict(false);
+  spec.mutable_data()->mutable_validation()->set_rows(64);
+  FillDefaults(&spec);
+  CHECK(spec.seed() == 0);
+  CHECK(spec.training().eval_every() == 0);
+  CHECK_FALSE(spec.early_terminate().strict());
+  CHECK(spec.data().validation().rows() == 64);
+  CHECK(spec.training().batch_size() == 8);
+}
+
+TEST_CASE("A constant parameter is its setting's value, so that the horizon follows it", "[proto]") {
+  v1::SweepSpec spec;
+  spec.mutable_training()->set_batch_size(4);
+  for (const auto& [name, value] : {std::pair{"max_steps", 500}, std::pair{"batch_size", 16}}) {
+    v1::ParameterSpec* parameter = spec.add_parameters();
+    parameter->set_name(name);
+    parameter->mutable_value()->set_integer(value);
+  }
+  FillDefaults(&spec);
+  CHECK(HorizonSequences(spec) == 8000);
+}
+
+TEST_CASE("A complete spec with defaults is valid", "[proto]") {
+  v1::SweepSpec spec = ValidSpec();
+  CHECK(Problems(spec).empty());
+  AddValues(&spec, "lora_rank", {std::int64_t{4}, std::int64_t{8}, 16.0});
+  spec.mutable_early_terminate()->set_type("asha");
+  CHECK(Problems(spec).empty());
+}
+
+TEST_CASE("Everything that is wrong is told at once", "[proto]") {
+  v1::SweepSpec spec = ValidSpec();
+  spec.clear_model();
+  spec.mutable_training()->set_batch_size(0);
+  spec.mutable_training()->set_learning_rate(20);
+  spec.mutable_training()->set_schedule("cosin");
+  spec.mutable_data()->mutable_validation()->set_share(1);
+  CHECK(
+      Problems(spec) ==
+      "model: is missing (a text)\n"
+      "data.validation: 1.0 is not allowed (a share above 0 and below 1, a number of rows, a file or a list of files)\n"
+      "training.batch_size: 0 is not allowed (a whole number from 1 to 65536)\n"
+      "training.learning_rate: 20.0 is not allowed (a number above 0 and at most 10)\n"
+      "training.schedule: cosin is not allowed (one of linear, cosine, constant)");
+}
+
+TEST_CASE("A spec without its defaults is not valid", "[proto]") {
+  v1::SweepSpec spec = ValidSpec();
+  spec.mutable_training()->clear_max_steps();
+  CHECK(Problems(spec) == "training.max_steps: is missing (a whole number from 1 to 1000000000)");
+}
+
+TEST_CASE("NaN and infinity are no settings", "[proto]") {
+  v1::SweepSpec spec = ValidSpec();
+  spec.mutable_training()->set_weight_decay(std::numeric_limits<double>::quiet_NaN());
+  spec.mutable_training()->set_max_grad_norm(std::numeric_limits<double>::infinity());
+  CHECK_THAT(Problems(spec),
+             Catch::Contains("training.weight_decay: nan") && Catch::Contains("training.max_grad_norm: inf"));
+}
+
+TEST_CASE("Parameters must be settings that may differ between trials", "[proto]") {
+  const auto problem = [](const std::string& name, const std::vector<Value>& values) {
+    v1::SweepSpec spec = ValidSpec();
+    AddValues(&spec, name, values);
+    return Problems(spec);
+  };
+  CHECK(problem("model", {std::string("a"), std::string("b")}).empty());
+  CHECK(problem("max_length", {std::int64_t{512}, std::int64_t{1024}}).empty());
+  CHECK(problem("packing", {true, false}).empty());
+  CHECK(problem("target_modules", {std::string("q_proj,v_proj"), std::string("all-linear")}).empty());
+  CHECK_THAT(problem("lr", {1e-4, 1e-3}),
+             Catch::StartsWith("parameters.lr: not a setting") && Catch::Contains("did you mean learning_rate?"));
+  CHECK_THAT(problem("seed", {std::int64_t{1}, std::int64_t{2}}), Catch::Contains("not a setting"));
+  CHECK_THAT(problem("max_steps", {std::int64_t{10}, std::int64_t{20}}), Catch::Contains("cannot be searched"));
+  CHECK(problem("max_steps", {std::int64_t{10}}).find("cannot be searched") != std::string::npos);
+  CHECK_THAT(problem("no name", {true}), Catch::Contains("not a name for a parameter"));
+}
+
+TEST_CASE("Parameters stay in their setting's type and range", "[proto]") {
+  const auto problem = [](const std::string& name, const std::string& distribution, Value min, Value max) {
+    v1::SweepSpec spec = ValidSpec();
+    v1::ParameterSpec* parameter = spec.add_parameters();
+    parameter->set_name(name);
+    parameter->set_distribution(distribution);
+    *parameter->mutable_min() = ToProto(min);
+    *parameter->mutable_max() = ToProto(max);
+    return Problems(spec);
+  };
+  CHECK(problem("learning_rate", "log_uniform_values", 1e-5, 1e-2).empty());
+  CHECK(problem("lora_rank", "int_log_uniform_values", std::int64_t{4}, std::int64_t{256}).empty());
+  CHECK(problem("lora_alpha", "int_uniform", std::int64_t{4}, std::int64_t{256}).empty());
+  CHECK_THAT(problem("lora_rank", "uniform", 4.0, 64.0), Catch::Contains("not whole"));
+  CHECK_THAT(problem("lora_rank", "int_uniform", std::int64_t{0}, std::int64_t{64}),
+             Catch::Contains("0 is not allowed (a whole number from 1 to 1024)"));
+  CHECK_THAT(problem("lora_dropout", "uniform", 0.0, 1.0), Catch::Contains("1.0 is not allowed"));
+  CHECK_THAT(problem("schedule", "uniform", 0.0, 1.0), Catch::Contains("one of linear, cosine, constant"));
+
+  v1::SweepSpec spec = ValidSpec();
+  v1::ParameterSpec* parameter = spec.add_parameters();
+  parameter->set_name("learning_rate");
+  parameter->set_distribution("log_normal");
+  parameter->set_mu(-8);
+  CHECK(Problems(spec).empty());
+  parameter->set_distribution("normal");
+  CHECK_THAT(Problems(spec),
+             Catch::StartsWith("parameters.learning_rate: reaches a value") && Catch::Contains("-13.99"));
+}
+
+TEST_CASE("An expression that leaves its setting's range anywhere in the space is found", "[proto]") {
+  v1::SweepSpec spec = ValidSpec();
+  AddValues(&spec, "lora_rank", {std::int64_t{4}, std::int64_t{8}, std::int64_t{16}});
+  v1::ParameterSpec* alpha = spec.add_parameters();
+  alpha->set_name("lora_alpha");
+  alpha->set_expression("2 * lora_rank");
+  CHECK(Problems(spec).empty());
+  alpha->set_expression("lora_rank - 8");
+  CHECK(Problems(spec) ==
+        "parameters.lora_alpha: its expression at lora_rank=4: -4 is not allowed (a number above 0 and at most 65536)");
+  alpha->set_expression("1 / (lora_rank - 16)");
+  CHECK_FALSE(Problems(spec).empty());
+  alpha->set_expression("2 * warmup");
+  CHECK(Problems(spec) ==
+        "parameters.lora_alpha: its expression reads warmup, which is not a parameter; add warmup: {value: …} to "
+        "parameters (parameters: lora_alpha, lora_rank)");
+}
+
+TEST_CASE("An external sweep needs no model or data and takes any parameter and metric", "[proto]") {
+  v1::SweepSpec spec;
+  spec.set_trainer("external");
+  FillDefaults(&spec);
+  AddValues(&spec, "optimizer", {std::string("adam"), std::string("sgd")});
+  AddValues(&spec, "learning_rate", {100.0, 200.0});
+  spec.mutable_metric()->set_name("accuracy");
+  spec.mutable_metric()->set_goal("maximize");
+  spec.mutable_training()->set_eval_every(0);
+  spec.mutable_early_terminate()->set_type("asha");
+  CHECK(Problems(spec).empty());
+  AddValues(&spec, "optimizer", {true});
+  CHECK(Problems(spec) == "parameters.optimizer: is given twice");
+}
+
+TEST_CASE("Settings that contradict each other are refused", "[proto]") {
+  v1::SweepSpec spec = ValidSpec();
+  spec.mutable_early_terminate()->set_type("asha");
+  spec.mutable_training()->set_eval_every(0);
+  CHECK_THAT(Problems(spec), Catch::StartsWith("training.eval_every: 0 is not allowed with early_terminate type asha"));
+  spec = ValidSpec();
+  spec.mutable_early_terminate()->set_max_iter(27);
+  CHECK_THAT(Problems(spec), Catch::StartsWith("early_terminate.max_iter: max_iter and s go together"));
+  spec = ValidSpec();
+  spec.mutable_metric()->set_goal("maximize");
+  CHECK_THAT(Problems(spec), Catch::StartsWith("metric.goal: maximize would look for the worst"));
+  spec = ValidSpec();
+  spec.mutable_metric()->set_name("validation_loss");
+  CHECK_THAT(Problems(spec), Catch::Contains("did you mean validation/loss?"));
+  spec = ValidSpec();
+  spec.set_method("grid");
+  AddValues(&spec, "lora_rank", {std::int64_t{4}, std::int64_t{8}});
+  CHECK(Problems(spec).empty());
+  v1::ParameterSpec* rate = spec.add_parameters();
+  rate->set_name("learning_rate");
+  rate->mutable_min()->set_number(1e-5);
+  rate->mutable_max()->set_number(1e-3);
+  CHECK_THAT(Problems(spec), Catch::StartsWith("method: grid is not possible"));
+}
+
+TEST_CASE("A trial's parameters are written into the settings they name", "[proto]") {
+  const v1::SweepSpec spec = ValidSpec();
+  const absl::StatusOr<v1::SweepSpec> applied =
+      ApplyParameters(spec, {{"lora_rank", 16.0},
+                             {"lora_alpha", std::int64_t{32}},
+                             {"learning_rate", 3e-4},
+                             {"schedule", std::string("cosine")},
+                             {"target_modules", std::string("q_proj, v_proj")},
+                             {"packing", true},
+                             {"max_length", std::int64_t{512}},
+                             {"train", std::string("a, b.jsonl")},
+                             {"model", std::string("other")}});
+  REQUIRE(applied.ok());
+  CHECK(applied->training().lora_rank() == 16);
+  CHECK(applied->training().lora_alpha() == 32);
+  CHECK(applied->training().learning_rate() == 3e-4);
+  CHECK(applied->training().schedule() == "cosine");
+  REQUIRE(applied->training().target_modules_size() == 2);
+  CHECK(applied->training().target_modules(1) == "v_proj");
+  CHECK(applied->data().packing());
+  CHECK(applied->data().max_length() == 512);
+  REQUIRE(applied->data().train_size() == 1);
+  CHECK(applied->data().train(0) == "a, b.jsonl");
+  CHECK(applied->model() == "other");
+  CHECK(applied->training().batch_size() == spec.training().batch_size());
+}
+
+TEST_CASE("A parameter that does not fit is refused with its name, value and what is allowed", "[proto]") {
+  const v1::SweepSpec spec = ValidSpec();
+  const auto error = [&](const std::string& name, const Value& value) {
+    return std::string{ApplyParameters(spec, {{name, value}}).status().message()};
+  };
+  CHECK(error("lora_rank", 16.5) == "parameter lora_rank: 16.5 is not allowed (a whole number from 1 to 1024)");
+  CHECK_FALSE(error("lora_rank", 1e300).empty());
+  CHECK_FALSE(error("lora_rank", true).empty());
+  CHECK_FALSE(error("max_length", std::int64_t{1} << 40).empty());
+  CHECK_FALSE(error("learning_rate", std::string("3e-4")).empty());
+  CHECK_FALSE(error("packing", std::int64_t{1}).empty());
+  CHECK_FALSE(error("schedule", std::string("")).empty());
+  CHECK_FALSE(error("target_modules", std::string("q_proj,,v_proj")).empty());
+  CHECK(error("optimizer", std::string("adam")) ==
+        "parameter optimizer: names no setting of training or data, nor model");
+
+  v1::SweepSpec external = spec;
+  external.set_trainer("external");
+  const absl::StatusOr<v1::SweepSpec> applied = ApplyParameters(
+      external, {{"optimizer", std::string("adam")}, {"learning_rate", 200.0}, {"batch_size", std::int64_t{4}}});
+  REQUIRE(applied.ok());
+  CHECK(applied->training().batch_size() == 4);
+  CHECK(applied->training().learning_rate() == spec.training().learning_rate());
+}
+
+TEST_CASE("The walk over all settings has each path once and finds it again", "[proto]") {
+  std::set<std::string> paths;
+  for (const Setting& setting : AllSettings()) {
+    CHECK(paths.insert(setting.path).second);
+    CHECK(FindSetting(setting.path) == &setting);
+  }
+  CHECK(paths.contains("training.learning_rate"));
+  CHECK(paths.contains("parameters.*.min"));
+  CHECK(FindSetting("training.learning_rat") == nullptr);
+  CHECK(FindParameterSetting("learning_rate") == FindSetting("training.learning_rate"));
+  CHECK(FindParameterSetting("goal") == nullptr);
+  CHECK(KeysOf("") == std::vector<std::string>{"name", "model", "data", "training", "metric", "method", "parameters",
+                                               "early_terminate", "limits", "seed", "trainer"});
+  // Parameters are found by bare name, so training and data may not share one.
+  for (const Setting& setting : AllSettings()) {
+    if (setting.section == "data") CHECK(FindSetting("training." + setting.key) == nullptr);
+  }
+}
+
+TEST_CASE("Ranges are closed or open at each end", "[proto]") {
+  const Setting* rate = FindSetting("training.learning_rate");
+  CHECK_FALSE(rate->range.Contains(0));
+  CHECK(rate->range.Contains(10));
+  CHECK_FALSE(rate->range.Contains(10.01));
+  const Setting* beta = FindSetting("training.adam_beta1");
+  CHECK(beta->range.Contains(0));
+  CHECK_FALSE(beta->range.Contains(1));
+  CHECK_FALSE(beta->range.Contains(std::numeric_limits<double>::quiet_NaN()));
+  CHECK(FindSetting("limits.trials")->range.Contains(0));
+}
+
+}  // namespace lorasweep::proto
