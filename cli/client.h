@@ -1,0 +1,94 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <grpcpp/channel.h>
+#include <grpcpp/support/status.h>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "lorasweep/v1/sweep_service.grpc.pb.h"
+
+namespace lorasweep::cli {
+
+// A server's SweepService for people's commands: deadlines, one repetition of calls that found the server away for a
+// moment, all pages of lists, and errors in words.
+//
+// Errors: Unavailable (server not reached, or too slow: exit code 3); else what the server said about the request.
+// Never gRPC's own texts; technical() keeps the last one for -v. Threads: calls may be made from several.
+//
+//   Client client("127.0.0.1:50151");
+//   auto sweep = client.FindSweep("math-tutor");
+class Client {
+ public:
+  // Does not connect yet.
+  explicit Client(std::string address);
+  ~Client();
+
+  const std::string& address() const { return address_; }
+
+  absl::StatusOr<v1::Sweep> CreateSweep(const v1::SweepSpec& spec);
+  // What CreateSweep would make of the spec, defaults filled in; creates nothing.
+  absl::StatusOr<v1::Sweep> ValidateSweep(const v1::SweepSpec& spec);
+  absl::StatusOr<v1::Sweep> GetSweep(const std::string& name);
+  // Newest first.
+  absl::StatusOr<std::vector<v1::Sweep>> ListSweeps();
+  absl::Status DeleteSweep(const std::string& name);
+  absl::StatusOr<v1::Sweep> PauseSweep(const std::string& name);
+  absl::StatusOr<v1::Sweep> ResumeSweep(const std::string& name);
+  absl::StatusOr<v1::Sweep> StopSweep(const std::string& name);
+  absl::StatusOr<v1::Sweep> CancelSweep(const std::string& name);
+
+  // The sweep that a person means: by id, by its name (the newest of that name), or by the beginning of one id.
+  // NotFound names the nearest one; InvalidArgument when several ids begin so.
+  absl::StatusOr<v1::Sweep> FindSweep(std::string_view text);
+
+  absl::StatusOr<v1::Trial> GetTrial(const std::string& sweep, std::int64_t number);
+  // `limit` 0: all.
+  absl::StatusOr<std::vector<v1::Trial>> ListTrials(const std::string& sweep, const std::string& order_by,
+                                                    const std::string& filter, std::int64_t limit);
+  // Without per-sequence losses, all metrics, by step.
+  absl::StatusOr<std::vector<v1::Observation>> ListObservations(const std::string& sweep, std::int64_t trial);
+  absl::StatusOr<v1::GetLeaderboardResponse> GetLeaderboard(const std::string& sweep, std::int32_t top);
+  absl::StatusOr<std::vector<v1::Worker>> ListWorkers();
+
+  // Calls `on_change` for each change after `after_revision` until the sweep has ended (Ok), `on_change` returns false
+  // or `stop` is requested (Cancelled), or the server is away (Unavailable). Blocks.
+  absl::Status WatchOnce(const std::string& sweep, std::int64_t after_revision,
+                         const std::function<bool(const v1::WatchSweepResponse&)>& on_change, std::stop_token stop);
+
+  // Passes the blob's bytes from `offset` on to `on_data` until its end. Aborted by an error of on_data, which is
+  // returned as it is.
+  absl::Status DownloadBlob(const std::string& sha256, std::int64_t offset,
+                            const std::function<absl::Status(std::string_view)>& on_data);
+
+  // gRPC's own words about the last failed call; for -v.
+  std::string technical() const;
+
+ private:
+  template <typename Request, typename Response>
+  using Method = grpc::Status (v1::SweepService::Stub::*)(grpc::ClientContext*, const Request&, Response*);
+  template <typename Request, typename Response>
+  absl::StatusOr<Response> Call(Method<Request, Response> method, const Request& request);
+  absl::StatusOr<v1::Sweep> Change(Method<v1::ChangeSweepRequest, v1::Sweep> method, const std::string& name);
+  absl::Status ToStatus(const grpc::Status& status);
+
+  struct LastError;
+  const std::string address_;
+  const std::unique_ptr<v1::SweepService::Stub> stub_;
+  const std::unique_ptr<LastError> last_error_;  // has its own mutex
+};
+
+// A text that no other call uses: makes a repeated call harmless.
+std::string NewRequestId();
+
+// "sweeps/{id}/trials/{number}"
+std::string TrialName(const std::string& sweep, std::int64_t number);
+
+}  // namespace lorasweep::cli

@@ -1,0 +1,21 @@
+#pragma once
+
+#include "cli/context.h"
+
+namespace CLI {
+class App;
+}
+
+// Each function adds a group of subcommands; a chosen one sets context.action. `context` outlives `app`.
+namespace lorasweep::cli {
+
+void AddSweepCommands(CLI::App& app, Context& context);    // submit list pause resume stop cancel delete
+void AddTrialCommands(CLI::App& app, Context& context);    // leaderboard trials show
+void AddWorkerCommands(CLI::App& app, Context& context);   // workers
+void AddRunCommand(CLI::App& app, Context& context);       // run
+void AddPreviewCommand(CLI::App& app, Context& context);   // preview
+void AddModelCommands(CLI::App& app, Context& context);    // model import, model info, tokenize
+void AddAdapterCommands(CLI::App& app, Context& context);  // adapter get
+void AddDoctorCommand(CLI::App& app, Context& context);    // doctor
+
+}  // namespace lorasweep::cli

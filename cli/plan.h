@@ -1,0 +1,61 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "absl/status/statusor.h"
+#include "cli/model_facts.h"
+#include "lorasweep/v1/sweep.pb.h"
+#include "trainer_core/chat/data_recipe.h"
+#include "trainer_core/text/tokenized_data.h"
+
+namespace lorasweep::cli {
+
+// Lengths of sequences, in tokens.
+struct LengthStatistics {
+  std::int64_t count = 0;
+  std::int64_t tokens = 0;
+  std::int64_t learned_tokens = 0;
+  std::int64_t shortest = 0;
+  std::int64_t median = 0;
+  std::int64_t p95 = 0;
+  std::int64_t longest = 0;
+};
+
+struct Rung {
+  std::int64_t sequences = 0;
+  double steps = 0;  // at the sweep's batch_size
+};
+
+// What a sweep would do, as far as it can be told without running it.
+struct Plan {
+  std::int64_t trials = 0;  // 0: no limit
+  std::int64_t steps = 0;   // of a full-length trial at the sweep's batch_size
+  std::int64_t sequences = 0;
+  std::vector<Rung> rungs;
+  std::int64_t rows = 0;  // training rows after packing
+  LengthStatistics train;
+  LengthStatistics validation;
+  text::DataReport report;
+  double epochs = 0;
+  double tokens_per_trial = 0;
+  double tokens_at_most = 0;  // of all trials, none pruned
+  std::int64_t adapter_parameters = 0;  // of the largest rank searched
+  std::int64_t largest_rank = 0;
+  double adapter_bytes = 0;  // with gradients and AdamW's moments, fp32
+};
+
+// The data recipe that a spec (defaults filled) asks for.
+chat::DataRecipe RecipeOf(const v1::SweepSpec& spec);
+
+// InvalidArgument: more rungs than allowed, or a grid without an end.
+absl::StatusOr<Plan> MakePlan(const v1::SweepSpec& spec, const text::TokenizedData& data, const text::ModelConfig& model);
+
+std::vector<std::pair<std::string, std::string>> PlanFacts(const Plan& plan);
+nlohmann::ordered_json PlanJson(const Plan& plan);
+
+}  // namespace lorasweep::cli

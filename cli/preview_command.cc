@@ -1,0 +1,77 @@
+#include <CLI/CLI.hpp>
+#include <memory>
+
+#include "absl/strings/str_cat.h"
+#include "cli/commands.h"
+#include "cli/format.h"
+#include "cli/inputs_check.h"
+#include "cli/plan.h"
+#include "cli/sweep_input.h"
+#include "cli/tables.h"
+
+namespace lorasweep::cli {
+namespace {
+
+absl::Status Preview(Context& context, const std::string& file, const std::vector<std::string>& overrides) {
+  auto spec = ReadSweep(context, file, overrides);
+  if (!spec.ok()) return spec.status();
+  const text::ModelRoots roots = RootsFromEnvironment();
+  const absl::Status inputs = CheckInputs(*spec, roots);
+  if (!inputs.ok()) return inputs;
+
+  nlohmann::ordered_json json;
+  json["name"] = spec->name();
+  json["models"] = nlohmann::ordered_json::array();
+  std::vector<std::pair<std::string, std::string>> facts = {{"sweep", spec->name()}};
+  for (const std::string& name : ModelsOf(*spec)) {
+    const auto folder = text::ResolveModel(name, roots);
+    if (!folder.ok()) return folder.status();
+    const auto model = ReadModelFacts(*folder);
+    if (!model.ok()) return model.status();
+    const auto data = chat::PrepareData(RecipeOf(*spec), *folder);
+    if (!data.ok()) return data.status();
+    const auto plan = MakePlan(*spec, *data, model->config);
+    if (!plan.ok()) return plan.status();
+
+    facts.emplace_back("model", folder->string());
+    const auto more = PlanFacts(*plan);
+    facts.insert(facts.end(), more.begin(), more.end());
+    // The base model computes in bf16 or fp32, whatever its file holds.
+    const double parameters = static_cast<double>(model->parameters);
+    facts.emplace_back("memory", absl::StrCat("base model ", FormatBytes(2 * parameters), " in bf16 or ",
+                                              FormatBytes(4 * parameters), " in fp32, and for each trial at once ",
+                                              FormatBytes(plan->adapter_bytes), "; activations come on top"));
+    json["models"].push_back({{"model", name},
+                              {"path", folder->string()},
+                              {"parameters", model->parameters},
+                              {"bytes_in_bf16", 2 * model->parameters},
+                              {"bytes_in_fp32", 4 * model->parameters},
+                              {"plan", PlanJson(*plan)}});
+  }
+  if (context.output != OutputFormat::kTable) {
+    context.Print(FactTable(facts), json);
+    return absl::OkStatus();
+  }
+  // Whole sentences: better wrapped by the terminal than cut at its edge.
+  Terminal unlimited = context.out_terminal;
+  unlimited.width = 0;
+  for (const std::string& line : RenderTable(FactTable(facts), unlimited)) context.out << line << '\n';
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+void AddPreviewCommand(CLI::App& app, Context& context) {
+  CLI::App* preview = app.add_subcommand("preview", "Tell what a sweep file would do; nothing is run");
+  auto file = std::make_shared<std::string>();
+  auto overrides = std::make_shared<std::vector<std::string>>();
+  preview->add_option("file", *file, "Sweep file")->required()->type_name("SWEEP.yaml");
+  preview->add_option("--set", *overrides, "Set a key of the file: training.max_steps=50")
+      ->type_name("KEY=VALUE")
+      ->allow_extra_args(false);
+  preview->callback([=, &context] {
+    context.action = [=, &context] { return Preview(context, *file, *overrides); };
+  });
+}
+
+}  // namespace lorasweep::cli

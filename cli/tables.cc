@@ -1,0 +1,203 @@
+#include "cli/tables.h"
+
+#include <algorithm>
+#include <map>
+
+#include "absl/strings/str_cat.h"
+#include "cli/format.h"
+#include "cli/names.h"
+
+namespace lorasweep::cli {
+namespace {
+
+Cell CountCell(std::int64_t count) { return {FormatCount(count), std::to_string(count)}; }
+
+Cell StateCell(v1::Trial::State state) {
+  return {absl::StrCat(std::string(StateMark(state)), " ", std::string(StateWord(state))),
+          v1::Trial::State_Name(state), StateStyle(state)};
+}
+
+Cell StateCell(v1::Sweep::State state) {
+  return {absl::StrCat(std::string(StateMark(state)), " ", std::string(StateWord(state))),
+          v1::Sweep::State_Name(state), StateStyle(state)};
+}
+
+// "6/24": how far something is; csv gets the first number.
+Cell ProgressCell(std::int64_t done, std::int64_t all) {
+  return {all > 0 ? absl::StrCat(done, "/", all) : std::to_string(done), std::to_string(done)};
+}
+
+void AddParameterColumns(Table& table, const std::vector<std::string>& parameters) {
+  for (const std::string& name : parameters) table.columns.push_back({ShortName(name), name, Align::kDecimal});
+}
+
+void AddParameterCells(std::vector<Cell>& row, const v1::Trial& trial, const std::vector<std::string>& parameters) {
+  for (const std::string& name : parameters) {
+    const auto at = trial.parameters().find(name);
+    row.push_back(at == trial.parameters().end() ? Cell("") : Cell(FormatValue(at->second), ExactValue(at->second)));
+  }
+}
+
+std::string SecondsText(const google::protobuf::Timestamp& time) {
+  return time.seconds() == 0 ? "" : std::to_string(time.seconds());
+}
+
+}  // namespace
+
+std::vector<std::string> SearchedParameters(const v1::SweepSpec& spec) {
+  std::vector<std::string> names;
+  for (const v1::ParameterSpec& parameter : spec.parameters()) {
+    const bool derived = !parameter.expression().empty() || parameter.distribution() == "expression";
+    const bool constant = parameter.has_value() || parameter.distribution() == "constant" ||
+                          (parameter.values_size() == 1 && !parameter.has_min());
+    if (!derived && !constant) names.push_back(parameter.name());
+  }
+  return names;
+}
+
+std::string ShortName(const std::string& parameter) {
+  static const std::map<std::string, std::string> kNames = {
+      {"learning_rate", "lr"},       {"lora_rank", "rank"},     {"lora_alpha", "alpha"}, {"lora_dropout", "dropout"},
+      {"weight_decay", "decay"},     {"batch_size", "batch"},   {"max_grad_norm", "clip"},
+      {"target_modules", "modules"}, {"adam_beta1", "beta1"},   {"adam_beta2", "beta2"},
+  };
+  const auto at = kNames.find(parameter);
+  return at == kNames.end() ? parameter : at->second;
+}
+
+std::string ParameterLine(const v1::Trial& trial, const std::vector<std::string>& names) {
+  std::string line;
+  for (const std::string& name : names) {
+    const auto at = trial.parameters().find(name);
+    if (at == trial.parameters().end()) continue;
+    absl::StrAppend(&line, line.empty() ? "" : " · ", ShortName(name), " ", FormatValue(at->second));
+  }
+  return line;
+}
+
+std::string MetricName(const v1::SweepSpec& spec) {
+  std::string name = spec.metric().name().empty() ? "validation/loss" : spec.metric().name();
+  std::replace(name.begin(), name.end(), '/', ' ');
+  return name;
+}
+
+Table LeaderboardTable(const v1::GetLeaderboardResponse& leaderboard) {
+  const v1::SweepSpec& spec = leaderboard.sweep().spec();
+  const std::vector<std::string> parameters = SearchedParameters(spec);
+  Table table;
+  table.columns = {{"#", "rank", Align::kRight},
+                   {"trial", "trial", Align::kRight},
+                   {"state", "state"},
+                   {MetricName(spec) + " ± se", "value", Align::kDecimal},
+                   {"", "value_stderr", Align::kLeft, Shown::kCsvOnly},
+                   {"", "tied_with_best", Align::kLeft, Shown::kTableOnly},
+                   {"gap to #1 ± se", "gap", Align::kDecimal},
+                   {"", "gap_stderr", Align::kLeft, Shown::kCsvOnly},
+                   {"", "gap_step", Align::kLeft, Shown::kCsvOnly},
+                   {"", "tied_with_best", Align::kLeft, Shown::kCsvOnly},
+                   {"steps", "step", Align::kRight}};
+  AddParameterColumns(table, parameters);
+  for (const v1::LeaderboardRow& row : leaderboard.rows()) {
+    const v1::Trial& trial = row.trial();
+    const bool best = row.rank() == 1;
+    const bool tied = !best && row.tied_with_best();
+    std::vector<Cell> cells = {
+        Cell(std::to_string(row.rank()), std::to_string(row.rank()), best ? Style::kBest : Style::kPlain),
+        std::to_string(trial.number()),
+        StateCell(trial.state()),
+        Cell(FormatEstimate(row.value(), row.value_stderr()), ExactNumber(row.value()),
+             best ? Style::kBest : Style::kPlain),
+        ExactNumber(row.value_stderr()),
+        tied ? "≈1" : "",
+        Cell(best ? "—" : FormatDifference(row.gap(), row.gap_stderr()), ExactNumber(row.gap())),
+        ExactNumber(row.gap_stderr()),
+        std::to_string(row.gap_step()),
+        tied ? "true" : "false",
+        CountCell(trial.step())};
+    AddParameterCells(cells, trial, parameters);
+    table.rows.push_back(std::move(cells));
+  }
+  return table;
+}
+
+Table SweepTable(std::span<const v1::Sweep> sweeps, std::int64_t now) {
+  Table table;
+  table.columns = {{"sweep", "sweep"},
+                   {"state", "state"},
+                   {"trials", "trials_ended", Align::kRight},
+                   {"", "trials_planned", Align::kLeft, Shown::kCsvOnly},
+                   {"running", "running", Align::kRight},
+                   {"pruned", "pruned", Align::kRight},
+                   {"best value", "best_value", Align::kDecimal},
+                   {"by trial", "best_trial", Align::kRight},
+                   {"model", "model", Align::kLeft, Shown::kAlways, true},
+                   {"created", "create_time_seconds"}};
+  for (const v1::Sweep& sweep : sweeps) {
+    const v1::TrialCounts& counts = sweep.trial_counts();
+    const std::int64_t ended =
+        counts.completed() + counts.pruned() + counts.infeasible() + counts.failed() + counts.cancelled();
+    const bool has_best = sweep.best_trial() >= 0;
+    table.rows.push_back({IdOf(sweep.name()), StateCell(sweep.state()), ProgressCell(ended, sweep.planned_trials()),
+                          std::to_string(sweep.planned_trials()), CountCell(counts.running()),
+                          CountCell(counts.pruned()),
+                          has_best ? Cell(FormatMetric(sweep.best_value()), ExactNumber(sweep.best_value())) : Cell(""),
+                          has_best ? std::to_string(sweep.best_trial()) : "", sweep.spec().model(),
+                          Cell(FormatAge(sweep.create_time().seconds(), now), SecondsText(sweep.create_time()))});
+  }
+  return table;
+}
+
+Table TrialTable(std::span<const v1::Trial> trials, const v1::SweepSpec& spec) {
+  const std::vector<std::string> parameters = SearchedParameters(spec);
+  Table table;
+  table.columns = {{"trial", "trial", Align::kRight},
+                   {"state", "state"},
+                   {"steps", "step", Align::kRight},
+                   {"", "max_steps", Align::kLeft, Shown::kCsvOnly},
+                   {MetricName(spec), "value", Align::kDecimal},
+                   {"attempts", "attempts", Align::kRight}};
+  AddParameterColumns(table, parameters);
+  table.columns.push_back({"why it ended", "outcome_reason", Align::kLeft, Shown::kAlways, true});
+  for (const v1::Trial& trial : trials) {
+    std::vector<Cell> cells = {std::to_string(trial.number()),
+                               StateCell(trial.state()),
+                               ProgressCell(trial.step(), trial.max_steps()),
+                               std::to_string(trial.max_steps()),
+                               trial.has_value() ? Cell(FormatMetric(trial.value()), ExactNumber(trial.value())) : Cell(""),
+                               std::to_string(trial.attempts_size())};
+    AddParameterCells(cells, trial, parameters);
+    cells.emplace_back(trial.outcome_reason());
+    table.rows.push_back(std::move(cells));
+  }
+  return table;
+}
+
+Table WorkerTable(std::span<const v1::Worker> workers, std::int64_t now) {
+  Table table;
+  table.columns = {{"worker", "worker"},
+                   {"state", "online"},
+                   {"host", "host", Align::kLeft, Shown::kAlways, true},
+                   {"device", "device"},
+                   {"slots", "slots", Align::kRight},
+                   {"trials", "trials", Align::kLeft, Shown::kAlways, true},
+                   {"version", "version"},
+                   {"last seen", "last_seen_time_seconds"}};
+  for (const v1::Worker& worker : workers) {
+    std::string trials;
+    for (const std::string& trial : worker.trials()) absl::StrAppend(&trials, trials.empty() ? "" : " ", IdOf(trial));
+    table.rows.push_back({worker.name(),
+                          worker.online() ? Cell("● online", "true", Style::kGood) : Cell("○ away", "false", Style::kFaint),
+                          worker.host(), worker.device(), std::to_string(worker.slots()), trials, worker.version(),
+                          Cell(FormatAge(worker.last_seen_time().seconds(), now), SecondsText(worker.last_seen_time()))});
+  }
+  return table;
+}
+
+Table FactTable(const std::vector<std::pair<std::string, std::string>>& facts) {
+  Table table;
+  table.columns = {{"", "key"}, {"", "value", Align::kLeft, Shown::kAlways, true}};
+  for (const auto& [key, value] : facts) table.rows.push_back({Cell(key, key, Style::kFaint), value});
+  return table;
+}
+
+}  // namespace lorasweep::cli

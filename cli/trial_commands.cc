@@ -1,0 +1,131 @@
+#include <CLI/CLI.hpp>
+#include <memory>
+
+#include "absl/strings/str_cat.h"
+#include "cli/client.h"
+#include "cli/commands.h"
+#include "cli/message_json.h"
+#include "cli/names.h"
+#include "cli/run_report.h"
+#include "cli/show.h"
+#include "cli/tables.h"
+#include "cli/watch_view.h"
+
+namespace lorasweep::cli {
+namespace {
+
+struct LeaderboardFlags {
+  std::string sweep;
+  std::int32_t top = 0;
+  bool watch = false;
+};
+
+absl::Status PrintLeaderboard(Context& context, Client& client, const std::string& sweep, std::int32_t top) {
+  auto leaderboard = client.GetLeaderboard(sweep, top);
+  if (!leaderboard.ok()) return context.Explain(leaderboard.status(), client);
+  if (context.output != OutputFormat::kTable) {
+    context.Print(LeaderboardTable(*leaderboard), ToJson(*leaderboard));
+    return absl::OkStatus();
+  }
+  if (leaderboard->rows().empty()) {
+    context.out << "No trial of " << IdOf(sweep) << " has been evaluated yet.\n";
+    return absl::OkStatus();
+  }
+  context.Print(LeaderboardTable(*leaderboard), {});
+  context.out << '\n' << BaseAgainstBest(*leaderboard) << '\n';
+  if (leaderboard->sweep().trial_counts().pruned() > 0) context.out << WhatPruningSaved(*leaderboard) << '\n';
+  return absl::OkStatus();
+}
+
+absl::Status Leaderboard(Context& context, const LeaderboardFlags& flags) {
+  std::unique_ptr<Signals> signals;
+  if (flags.watch) signals = std::make_unique<Signals>();  // before the client's threads
+  Client client(context.server);
+  auto sweep = client.FindSweep(flags.sweep);
+  if (!sweep.ok()) return context.Explain(sweep.status(), client);
+  if (flags.watch) {
+    LiveState state(sweep->revision());
+    const absl::Status status = WatchSweep(
+        context, context.server, sweep->name(), *signals,
+        [](int signal, std::vector<LiveEvent>&) { return signal == 0 ? WatchStep::kGoOn : WatchStep::kLeave; }, state);
+    if (!status.ok() && !absl::IsCancelled(status)) return context.Explain(status, client);
+  }
+  return PrintLeaderboard(context, client, sweep->name(), flags.top);
+}
+
+struct TrialsFlags {
+  std::string sweep;
+  std::string order_by;
+  std::string filter;
+  std::int64_t limit = 0;
+};
+
+absl::Status Trials(Context& context, const TrialsFlags& flags) {
+  Client client(context.server);
+  auto sweep = client.FindSweep(flags.sweep);
+  if (!sweep.ok()) return context.Explain(sweep.status(), client);
+  auto trials = client.ListTrials(sweep->name(), flags.order_by, flags.filter, flags.limit);
+  if (!trials.ok()) return context.Explain(trials.status(), client);
+  if (trials->empty() && context.output == OutputFormat::kTable) {
+    context.out << (flags.filter.empty() ? "No trial has been proposed yet.\n" : "No trial fits the filter.\n");
+    return absl::OkStatus();
+  }
+  context.Print(TrialTable(*trials, sweep->spec()), ToJsonArray(*trials));
+  return absl::OkStatus();
+}
+
+absl::Status Show(Context& context, const std::string& text) {
+  const auto target = ParseTarget(text);
+  if (!target.ok()) return target.status();
+  Client client(context.server);
+  auto sweep = client.FindSweep(target->sweep);
+  if (!sweep.ok()) return context.Explain(sweep.status(), client);
+  if (!target->trial) {
+    auto leaderboard = client.GetLeaderboard(sweep->name(), 1);
+    if (!leaderboard.ok()) return context.Explain(leaderboard.status(), client);
+    ShowSweep(context, *leaderboard);
+    return absl::OkStatus();
+  }
+  auto trial = client.GetTrial(sweep->name(), *target->trial);
+  if (!trial.ok()) return context.Explain(trial.status(), client);
+  auto observations = client.ListObservations(sweep->name(), *target->trial);
+  if (!observations.ok()) return context.Explain(observations.status(), client);
+  ShowTrial(context, *sweep, *trial, *observations);
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+void AddTrialCommands(CLI::App& app, Context& context) {
+  CLI::App* leaderboard = app.add_subcommand("leaderboard", "Rank a sweep's trials, with standard errors");
+  auto board = std::make_shared<LeaderboardFlags>();
+  leaderboard->add_option("sweep", board->sweep, "Sweep: its id, its name or the beginning of its id")
+      ->required()
+      ->type_name("SWEEP");
+  leaderboard->add_option("--top", board->top, "Only the best N (0: all)")->check(CLI::NonNegativeNumber)->type_name("N");
+  leaderboard->add_flag("-w,--watch", board->watch, "Show it live until the sweep has ended");
+  leaderboard->callback([=, &context] {
+    context.action = [=, &context] { return Leaderboard(context, *board); };
+  });
+
+  CLI::App* trials = app.add_subcommand("trials", "List a sweep's trials");
+  auto list = std::make_shared<TrialsFlags>();
+  trials->add_option("sweep", list->sweep, "Sweep: its id, its name or the beginning of its id")
+      ->required()
+      ->type_name("SWEEP");
+  trials->add_option("--order-by", list->order_by, "number or value, with \" desc\" for the other way round");
+  trials->add_option("--filter", list->filter, "Only some: \"state = PRUNED\"");
+  trials->add_option("--limit", list->limit, "At most N (0: all)")->check(CLI::NonNegativeNumber)->type_name("N");
+  trials->callback([=, &context] {
+    context.action = [=, &context] { return Trials(context, *list); };
+  });
+
+  CLI::App* show = app.add_subcommand("show", "Tell all about a sweep, or about one of its trials");
+  auto target = std::make_shared<std::string>();
+  show->add_option("target", *target, "What to show")->required()->type_name("SWEEP[/TRIAL]");
+  show->callback([=, &context] {
+    context.action = [=, &context] { return Show(context, *target); };
+  });
+}
+
+}  // namespace lorasweep::cli
