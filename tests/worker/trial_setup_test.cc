@@ -1,0 +1,136 @@
+#include "worker/trial_setup.h"
+
+#include <catch2/catch.hpp>
+
+#include "tests/support/fake_coordinator.h"
+#include "worker/recipe_from_spec.h"
+
+namespace lorasweep::worker {
+namespace {
+
+using testing::MakeLease;
+
+TEST_CASE("Every training setting of a lease reaches the trainer", "[worker]") {
+  v1::Lease lease = MakeLease(1, 40);
+  v1::TrainingSpec& training = *lease.mutable_spec()->mutable_training();
+  training.set_batch_size(6);
+  training.set_learning_rate(3e-4);
+  training.set_warmup(0.1);
+  training.set_schedule("cosine");
+  training.set_weight_decay(0.01);
+  training.set_adam_beta1(0.8);
+  training.set_adam_beta2(0.95);
+  training.set_adam_epsilon(1e-6);
+  training.set_max_grad_norm(0.5);
+  training.set_lora_rank(8);
+  training.set_lora_alpha(24);
+  training.set_lora_dropout(0.05);
+  training.add_target_modules("q_proj");
+  training.add_target_modules("v_proj");
+  training.set_eval_every(10);
+  training.set_save_every(0);
+  const absl::StatusOr<trainer::TrainConfig> config = ConfigFromLease(lease);
+  REQUIRE(config.ok());
+  CHECK(config->max_steps == 40);
+  CHECK(config->batch_size == 6);
+  CHECK(config->learning_rate == 3e-4);
+  CHECK(config->warmup == 0.1);
+  CHECK(config->schedule == trainer::Schedule::kCosine);
+  CHECK(config->weight_decay == 0.01);
+  CHECK(config->adam_beta1 == 0.8);
+  CHECK(config->adam_beta2 == 0.95);
+  CHECK(config->adam_epsilon == 1e-6);
+  CHECK(config->max_grad_norm == 0.5);
+  CHECK(config->lora_rank == 8);
+  CHECK(config->lora_alpha == 24);
+  CHECK(config->lora_dropout == 0.05);
+  CHECK(config->target_modules == std::vector<std::string>{"q_proj", "v_proj"});
+  CHECK(config->eval_every == 10);
+  CHECK(config->save_every == 0);
+}
+
+TEST_CASE("A trial with twice the sweep's batch size evaluates after half as many of its steps", "[worker]") {
+  v1::Lease lease = MakeLease(1, 40);
+  lease.mutable_spec()->mutable_training()->set_batch_size(8);
+  lease.mutable_spec()->mutable_training()->set_eval_every(10);
+  lease.mutable_spec()->mutable_training()->set_save_every(1);
+  lease.set_max_steps(20);
+  const absl::StatusOr<trainer::TrainConfig> config = ConfigFromLease(lease);
+  REQUIRE(config.ok());
+  CHECK(config->max_steps == 20);
+  CHECK(config->eval_every == 5);
+  CHECK(config->save_every == 1);
+}
+
+TEST_CASE("Words that no setting has are refused by name", "[worker]") {
+  v1::Lease lease = MakeLease(1);
+  lease.mutable_spec()->mutable_training()->set_schedule("zigzag");
+  CHECK_THAT(std::string{ConfigFromLease(lease).status().message()},
+             Catch::Contains("training.schedule") && Catch::Contains("zigzag") && Catch::Contains("cosine"));
+  lease = MakeLease(1);
+  lease.mutable_spec()->mutable_training()->set_precision("fp12");
+  CHECK_THAT(std::string{SetupFromLease(lease).status().message()}, Catch::Contains("fp12"));
+  lease = MakeLease(1);
+  lease.set_max_steps(0);
+  CHECK(absl::IsInvalidArgument(ConfigFromLease(lease).status()));
+  lease = MakeLease(1);
+  lease.mutable_spec()->clear_model();
+  CHECK(absl::IsInvalidArgument(SetupFromLease(lease).status()));
+  v1::DataSpec data;
+  data.set_loss_on("nobody");
+  CHECK_THAT(std::string{RecipeFromSpec(data, 1).status().message()}, Catch::Contains("nobody"));
+}
+
+TEST_CASE("Trials share a trainer when model, data and precision are equal, whatever else differs", "[worker]") {
+  const v1::Lease first = MakeLease(1);
+  v1::Lease second = MakeLease(2);
+  second.mutable_spec()->mutable_training()->set_learning_rate(0.5);
+  second.mutable_spec()->mutable_training()->set_lora_rank(64);
+  const auto key = [](const v1::Lease& lease) { return SetupFromLease(lease)->key; };
+  CHECK(key(first) == key(second));
+  v1::Lease other = first;
+  other.mutable_spec()->set_model("another");
+  CHECK(key(first) != key(other));
+  other = first;
+  other.mutable_spec()->mutable_data()->set_max_length(65);
+  CHECK(key(first) != key(other));
+  other = first;
+  other.mutable_spec()->set_seed(1);
+  CHECK(key(first) != key(other));
+  other = first;
+  other.mutable_spec()->mutable_training()->set_precision("fp32");
+  CHECK(key(first) != key(other));
+}
+
+TEST_CASE("Rows in one forward pass become tokens in one", "[worker]") {
+  v1::Lease lease = MakeLease(1);
+  lease.mutable_spec()->mutable_training()->set_micro_batch_size(3);
+  CHECK(SetupFromLease(lease)->micro_batch_tokens == 3 * 64);
+}
+
+TEST_CASE("A sweep's data becomes the recipe that reads it", "[worker]") {
+  v1::DataSpec data;
+  data.add_train("a.jsonl");
+  data.add_train("b.jsonl");
+  data.set_max_length(128);
+  data.set_loss_on("all");
+  data.set_packing(true);
+  data.set_max_rows(9);
+  data.mutable_validation()->mutable_files()->add_paths("v.jsonl");
+  const absl::StatusOr<chat::DataRecipe> recipe = RecipeFromSpec(data, 7);
+  REQUIRE(recipe.ok());
+  CHECK(recipe->train == std::vector<std::filesystem::path>{"a.jsonl", "b.jsonl"});
+  CHECK(std::get<chat::Files>(recipe->validation).files == std::vector<std::filesystem::path>{"v.jsonl"});
+  CHECK(recipe->max_length == 128);
+  CHECK(recipe->loss_on == chat::LossOn::kAll);
+  CHECK(recipe->packing);
+  CHECK(recipe->max_rows == 9);
+  CHECK(recipe->seed == 7);
+  data.mutable_validation()->set_rows(24);
+  CHECK(std::get<chat::RowCount>(RecipeFromSpec(data, 7)->validation).rows == 24);
+  data.mutable_validation()->set_share(0.2);
+  CHECK(std::get<chat::Share>(RecipeFromSpec(data, 7)->validation).share == 0.2);
+}
+
+}  // namespace
+}  // namespace lorasweep::worker
