@@ -16,7 +16,8 @@ namespace {
 constexpr std::size_t kMaxBracketDepth = 64;
 constexpr std::size_t kMaxBlockDepth = 128;
 constexpr std::size_t kMaxTagTokens = 2048;
-constexpr std::int64_t kMaxSteps = 10'000'000;
+constexpr std::int64_t kStepsForAll = 300'000;
+constexpr std::int64_t kStepsForEach = 1'000;
 constexpr std::size_t kMaxStackBytes = std::size_t{2} << 20;
 constexpr std::size_t kMaxStringBytes = std::size_t{1} << 24;
 constexpr std::size_t kMaxStringParts = std::size_t{1} << 18;
@@ -25,28 +26,21 @@ constexpr std::int64_t kMaxFactor = 4096;
 thread_local std::int64_t steps_left = 0;
 thread_local const char* stack_base = nullptr;
 
-void Spend(std::int64_t steps) {
-  const char* here = static_cast<const char*>(__builtin_frame_address(0));
-  if (stack_base - here > static_cast<std::ptrdiff_t>(kMaxStackBytes)) throw std::runtime_error("nested too deeply");
-  steps_left -= steps;
-  if (steps_left < 0) throw std::runtime_error(absl::StrCat("ran more than ", kMaxSteps, " statements"));
-}
-
 // First in every body: pays for one run of it.
 struct Toll : jinja::statement {
   explicit Toll(std::int64_t steps) : price(steps) {}
   jinja::value execute_impl(jinja::context&) const override {
-    Spend(price);
+    SpendSteps(price);
     return jinja::mk_val<jinja::value_undefined>();
   }
   std::int64_t price;
 };
 
-// Around an operand of +, ~ and *: what grows strings.
+// Around operands of +, ~ and *, which grow strings.
 struct Bounded : jinja::expression {
   Bounded(jinja::statement_ptr operand, bool multiplies) : inner(std::move(operand)), factor(multiplies) {}
   jinja::value execute_impl(jinja::context& context) const override {
-    Spend(1);
+    SpendSteps(1);
     jinja::value value = inner->execute(context);
     if (jinja::is_val<jinja::value_string>(value)) {
       const std::size_t bytes = value->val_str.length();
@@ -119,12 +113,13 @@ class Guard {
       Node(binary->right.get());
       const std::string& op = binary->op.value;
       if (op == "+" || op == "~" || op == "*") {
-        for (jinja::statement_ptr* side : {&binary->left, &binary->right}) {
-          const std::size_t pos = (*side)->pos;
-          *side = std::make_unique<Bounded>(std::move(*side), op == "*");
-          (*side)->pos = pos;
-        }
+        Bound(binary->left, op == "*");
+        Bound(binary->right, op == "*");
       }
+    } else if (auto* select = dynamic_cast<jinja::select_expression*>(node)) {
+      Node(select->lhs.get());
+      Node(select->test.get());
+      Bound(select->test, false);  // what a loop's filter is asked for every item
     } else {
       Others(node);
     }
@@ -132,6 +127,12 @@ class Guard {
 
   void Nodes(jinja::statements& nodes) {
     for (jinja::statement_ptr& node : nodes) Node(node.get());
+  }
+
+  void Bound(jinja::statement_ptr& operand, bool factor) {
+    const std::size_t pos = operand->pos;
+    operand = std::make_unique<Bounded>(std::move(operand), factor);
+    operand->pos = pos;
   }
 
   // Expressions of the other kinds, through the engine's own visitor (which hands out const nodes of our program).
@@ -196,14 +197,21 @@ absl::Status CheckNesting(const jinja::lexer_result& lexed) {
   return absl::OkStatus();
 }
 
+void SpendSteps(std::int64_t steps) {
+  const char* here = static_cast<const char*>(__builtin_frame_address(0));
+  if (stack_base - here > static_cast<std::ptrdiff_t>(kMaxStackBytes)) throw std::runtime_error("nested too deeply");
+  steps_left -= steps;
+  if (steps_left < 0) throw std::runtime_error("runs too many statements");
+}
+
 std::size_t GuardProgram(jinja::program& program) {
   Guard guard;
   guard.Body(program.body, false);
   return guard.blocks();
 }
 
-RunBudget::RunBudget() {
-  steps_left = kMaxSteps;
+RunBudget::RunBudget(std::size_t messages) {
+  steps_left = kStepsForAll + kStepsForEach * static_cast<std::int64_t>(messages);
   stack_base = static_cast<const char*>(__builtin_frame_address(0));
 }
 

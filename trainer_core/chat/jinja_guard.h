@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 
 #include "absl/status/status.h"
@@ -26,10 +27,14 @@ absl::Status CheckNesting(const jinja::lexer_result& lexed);
 // and marks around generation blocks. Returns the number of such blocks.
 std::size_t GuardProgram(jinja::program& program);
 
-// A run's budget; on the stack while one runs, for the current thread.
+// Pays for `steps` statements of the current run. Throws std::runtime_error, for the engine to carry out, when the
+// budget or the stack is used up.
+void SpendSteps(std::int64_t steps);
+
+// A run's budget, by the length of the conversation; on the stack while it runs, for the current thread.
 class RunBudget {
  public:
-  RunBudget();
+  explicit RunBudget(std::size_t messages);
   ~RunBudget();
   RunBudget(const RunBudget&) = delete;
   RunBudget& operator=(const RunBudget&) = delete;

@@ -1,5 +1,6 @@
 #include "trainer_core/chat/jinja_program.h"
 
+#include <algorithm>
 #include <cmath>
 #include <ctime>
 #include <exception>
@@ -38,6 +39,7 @@ jinja::value BoundedRange(const jinja::func_args& args) {
     length = step == 0 ? 0 : (args.get_pos(1)->as_float() - args.get_pos(0)->as_float()) / step;
   }
   if (length > kMaxRange) throw jinja::raised_exception(absl::StrCat("range() of more than ", kMaxRange, " numbers"));
+  SpendSteps(static_cast<std::int64_t>(std::max(length, 0.0)));
   return jinja::global_builtins().at("range")(args);
 }
 
@@ -92,6 +94,7 @@ absl::StatusOr<Rendered> Collect(const std::vector<jinja::string_part>& parts) {
 }  // namespace
 
 struct JinjaProgram::Compiled {
+  std::shared_ptr<std::string> source;  // shared because the engine's contexts share it
   jinja::program program;
   std::size_t generation_blocks = 0;
 };
@@ -115,6 +118,7 @@ absl::StatusOr<JinjaProgram> JinjaProgram::Compile(const std::string& source) {
     const jinja::lexer_result lexed = lexer.tokenize(source);
     if (auto status = CheckNesting(lexed); !status.ok()) return status;
     auto compiled = std::make_unique<Compiled>();
+    compiled->source = std::make_shared<std::string>(source);
     compiled->program = jinja::parse_from_tokens(lexed);
     compiled->generation_blocks = GuardProgram(compiled->program);
     return JinjaProgram(std::move(compiled));
@@ -126,8 +130,9 @@ absl::StatusOr<JinjaProgram> JinjaProgram::Compile(const std::string& source) {
 absl::StatusOr<Rendered> JinjaProgram::Run(const JinjaInput& input) const {
   std::optional<std::string> raised;
   try {
-    RunBudget budget;
+    RunBudget budget(input.messages.size());
     jinja::context context;
+    context.src = compiled_->source;
     auto messages = jinja::mk_val<jinja::value_array>();
     for (const Message& message : input.messages) messages->push_back(MessageValue(message));
     context.set_val("messages", messages);

@@ -108,8 +108,7 @@ TEST_CASE("Answers that also stand in questions are found where they are answers
 }
 
 TEST_CASE("Answers are found by their texts when a template's filters lose track of them", "[chat]") {
-  const std::vector<Message> cut = {
-      {"user", "4?"}, {"assistant", "4<stop>"}, {"user", "and 4?"}, {"assistant", "yes"}};
+  const std::vector<Message> cut = {{"user", "4?"}, {"assistant", "4<stop>"}, {"user", "and 4?"}, {"assistant", "yes"}};
   // The first answer is not rendered as it was given, so only the second can be known.
   CHECK(Learned(TinySupervisor(TemplateSource("lossy")), cut) == Texts{"yes</s>"});
   const std::string reversed_twice =
