@@ -30,7 +30,7 @@ if(Libtorch_FOUND AND NOT TARGET libtorch::libtorch)
     set(LIBTORCH_HAS_CUDA ON)
     list(APPEND libraries ${LIBTORCH_torch_cuda_LIBRARY} ${LIBTORCH_c10_cuda_LIBRARY})
   endif()
-  add_library(libtorch::libtorch INTERFACE IMPORTED)
+  add_library(libtorch::libtorch INTERFACE IMPORTED GLOBAL)
   target_include_directories(libtorch::libtorch SYSTEM INTERFACE
     ${LIBTORCH_INCLUDE_DIR} ${LIBTORCH_INCLUDE_DIR}/torch/csrc/api/include)
   # --no-as-needed: the CUDA backend registers itself when loaded; nothing of ours names a symbol of it.

@@ -15,11 +15,11 @@ find_package_handle_standard_args(LlamaCpp REQUIRED_VARS LLAMA_CPP_INCLUDE_DIR L
 
 if(LlamaCpp_FOUND AND NOT TARGET llama_cpp::ggml)
   find_package(Threads REQUIRED)
-  add_library(llama_cpp::ggml STATIC IMPORTED)
+  add_library(llama_cpp::ggml STATIC IMPORTED GLOBAL)
   set_target_properties(llama_cpp::ggml PROPERTIES IMPORTED_LOCATION ${LLAMA_CPP_GGML_LIBRARY})
   target_include_directories(llama_cpp::ggml SYSTEM INTERFACE ${LLAMA_CPP_INCLUDE_DIR})
   target_link_libraries(llama_cpp::ggml INTERFACE Threads::Threads ${CMAKE_DL_LIBS} m)
-  add_library(llama_cpp::jinja STATIC IMPORTED)
+  add_library(llama_cpp::jinja STATIC IMPORTED GLOBAL)
   set_target_properties(llama_cpp::jinja PROPERTIES IMPORTED_LOCATION ${LLAMA_CPP_JINJA_LIBRARY})
   target_include_directories(llama_cpp::jinja SYSTEM INTERFACE ${LLAMA_CPP_INCLUDE_DIR}/common)
 endif()
