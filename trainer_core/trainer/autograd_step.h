@@ -54,7 +54,8 @@ at::Tensor RunStep(const at::Tensor& input, const at::Tensor& anchor, Forward&& 
       at::GradMode::is_enabled() && (input.requires_grad() || (anchor.defined() && anchor.requires_grad()));
   if (!differentiable) return forward().output;
   const internal::StepFunction::Forward run = std::forward<Forward>(forward);
-  return internal::StepFunction::apply(input, anchor, &run);
+  // Function takes no undefined tensor; a second edge to the input, which never gets a gradient, does no harm.
+  return internal::StepFunction::apply(input, anchor.defined() ? anchor : input, &run);
 }
 
 }  // namespace lorasweep::trainer

@@ -1,0 +1,115 @@
+#include "trainer_core/trainer/adapter_io.h"
+
+#include <cmath>
+#include <fstream>
+#include <numeric>
+#include <sstream>
+
+#include <catch2/catch.hpp>
+
+#include "tests/trainer_core/trainer/tiny_model.h"
+#include "trainer_core/trainer/checkpoint.h"
+
+namespace lorasweep::trainer {
+namespace {
+
+struct Fixture {
+  testing::TempDir folder;
+  text::ModelConfig model;
+  AdapterConfig config{.base_model_name = "org/base", .rank = 3, .alpha = 6, .dropout = 0.05, .targets = {}};
+
+  Fixture() {
+    testing::WriteTinyModel(folder.path() / "model");
+    model = *text::LoadModelConfig(folder.path() / "model");
+    config.targets = *ParseTargetModules({"q_proj", "down_proj"});
+  }
+  AdapterLayout Layout() const { return AdapterLayout(model, config.targets, config.rank); }
+  std::vector<float> Values() const {
+    std::vector<float> values(static_cast<std::size_t>(Layout().size()));
+    std::iota(values.begin(), values.end(), 1.0F);
+    return values;
+  }
+  std::string Text(const std::filesystem::path& file) const {
+    std::ostringstream text;
+    text << std::ifstream(file).rdbuf();
+    return text.str();
+  }
+};
+
+TEST_CASE("an adapter comes back as it was written, under PEFT's names") {
+  const Fixture f;
+  const auto folder = f.folder.path() / "adapter";
+  REQUIRE(WriteAdapter(folder, f.config, f.Layout(), f.Values()).ok());
+  const auto read = ReadAdapter(folder, f.model);
+  REQUIRE(read.ok());
+  CHECK(read->values == f.Values());
+  CHECK(read->config.rank == 3);
+  CHECK(read->config.alpha == 6);
+  CHECK(read->config.dropout == 0.05);
+  CHECK(read->config.targets == f.config.targets);
+  const auto file = text::Safetensors::Open(folder / "adapter_model.safetensors");
+  REQUIRE(file.ok());
+  const text::TensorView* b = file->Find("base_model.model.model.layers.1.mlp.down_proj.lora_B.weight");
+  REQUIRE(b != nullptr);
+  CHECK(b->shape == std::vector<std::int64_t>{32, 3});
+  CHECK(file->metadata().at("format") == "pt");
+  const std::string config = f.Text(folder / "adapter_config.json");
+  CHECK(config.find("{\n  \"alpha_pattern\": {},\n") == 0);
+  CHECK(config.find("\"lora_alpha\": 6,") != std::string::npos);
+  CHECK(config.find("\"target_modules\": [\n    \"q_proj\",\n    \"down_proj\"\n  ]") != std::string::npos);
+}
+
+TEST_CASE("adapters that this program's maths does not cover are refused by name") {
+  const Fixture f;
+  const auto folder = f.folder.path() / "adapter";
+  REQUIRE(WriteAdapter(folder, f.config, f.Layout(), f.Values()).ok());
+  const std::string good = f.Text(folder / "adapter_config.json");
+  const auto with = [&](const std::string& from, const std::string& to) {
+    std::string text = good;
+    text.replace(text.find(from), from.size(), to);
+    std::ofstream(folder / "adapter_config.json") << text;
+    return ReadAdapter(folder, f.model);
+  };
+  CHECK(absl::IsUnimplemented(with("\"use_dora\": false", "\"use_dora\": true").status()));
+  CHECK(absl::IsUnimplemented(with("\"rank_pattern\": {}", "\"rank_pattern\": {\"q_proj\": 4}").status()));
+  CHECK(absl::IsInvalidArgument(with("\"r\": 3", "\"r\": 4").status()));
+  CHECK(absl::IsInvalidArgument(with("\"r\": 3", "\"r\": 1e300").status()));
+  CHECK(absl::IsInvalidArgument(with("\"r\": 3", "\"r\": \"3\"").status()));
+  CHECK(absl::IsInvalidArgument(with("{\n", "[\n").status()));
+  const auto rank_stabilised = with("\"use_rslora\": false", "\"use_rslora\": true");
+  REQUIRE(rank_stabilised.ok());
+  CHECK(rank_stabilised->config.alpha / 3 == Approx(6 / std::sqrt(3.0)));
+  CHECK(absl::IsNotFound(ReadAdapter(f.folder.path() / "nowhere", f.model).status()));
+}
+
+TEST_CASE("a checkpoint comes back as it was written and is readable as an adapter's weights") {
+  const Fixture f;
+  const auto file = f.folder.path() / "checkpoint.safetensors";
+  const RunIdentity identity = {{"learning_rate", "0.0003"}, {"model", "abc"}};
+  Checkpoint checkpoint{.step = 7,
+                        .sequences = 56,
+                        .tokens = 900,
+                        .parameters = f.Values(),
+                        .first_moments = f.Values(),
+                        .second_moments = f.Values()};
+  checkpoint.first_moments[0] = -0.125F;
+  REQUIRE(WriteCheckpoint(file, identity, f.Layout(), checkpoint).ok());
+  const auto read = ReadCheckpoint(file, identity, f.Layout());
+  REQUIRE(read.ok());
+  CHECK(read->step == 7);
+  CHECK(read->sequences == 56);
+  CHECK(read->tokens == 900);
+  CHECK(read->parameters == checkpoint.parameters);
+  CHECK(read->first_moments == checkpoint.first_moments);
+  CHECK(read->second_moments == checkpoint.second_moments);
+
+  const auto other = ReadCheckpoint(file, {{"learning_rate", "0.001"}, {"model", "abc"}}, f.Layout());
+  CHECK(absl::IsFailedPrecondition(other.status()));
+  CHECK(std::string{other.status().message()}.find("learning_rate 0.0003, this run has 0.001") != std::string::npos);
+  CHECK(absl::IsInvalidArgument(ReadCheckpoint(f.folder.path() / "model", identity, f.Layout()).status()));
+  std::ofstream(file) << "no checkpoint";
+  CHECK_FALSE(ReadCheckpoint(file, identity, f.Layout()).ok());
+}
+
+}  // namespace
+}  // namespace lorasweep::trainer

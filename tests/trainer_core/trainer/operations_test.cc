@@ -1,0 +1,230 @@
+// The differentiable parts: against torch's own operations, and LoRA against finite differences.
+#include <cmath>
+#include <functional>
+
+#include "tests/support/torch_catch.h"
+#include "trainer_core/trainer/adam.h"
+#include "trainer_core/trainer/attention.h"
+#include "trainer_core/trainer/dropout.h"
+#include "trainer_core/trainer/layer_ops.h"
+#include "trainer_core/trainer/lora_linear.h"
+#include "trainer_core/trainer/token_loss.h"
+
+namespace lorasweep::trainer {
+namespace {
+
+using Operation = std::function<at::Tensor(const at::Tensor&)>;
+
+at::Tensor Random(at::IntArrayRef shape, std::uint64_t seed) {
+  at::Generator generator = at::globalContext().defaultGenerator(at::kCPU).clone();
+  generator.set_current_seed(seed);
+  return at::randn(shape, generator, at::kFloat);
+}
+
+// Output and gradient of an operation at x, for a fixed random gradient of the output.
+std::pair<at::Tensor, at::Tensor> OutputAndGradient(const Operation& operation, const at::Tensor& x) {
+  const at::Tensor leaf = x.detach().clone().requires_grad_(true);
+  const at::Tensor y = operation(leaf);
+  y.backward(Random(y.sizes(), 99).to(y.scalar_type()));
+  return {y.detach(), leaf.grad()};
+}
+
+void CheckSame(const Operation& mine, const Operation& composed, const at::Tensor& x, double tolerance = 2e-5) {
+  const auto [y, dx] = OutputAndGradient(mine, x);
+  const auto [wanted_y, wanted_dx] = OutputAndGradient(composed, x);
+  CHECK(at::allclose(y, wanted_y, tolerance, tolerance));
+  CHECK(at::allclose(dx, wanted_dx, tolerance, tolerance));
+}
+
+text::ModelConfig SmallModel() {
+  text::ModelConfig model;
+  model.hidden_size = 24;
+  model.layers = 1;
+  model.heads = 4;
+  model.kv_heads = 2;
+  model.head_dim = 6;
+  model.intermediate_size = 20;
+  return model;
+}
+
+AttentionPlan PlanOf(const text::ModelConfig& model, const std::vector<std::int64_t>& lengths) {
+  AttentionPlan plan;
+  std::vector<std::int32_t> positions;
+  std::vector<std::int32_t> own;
+  std::int64_t start = 0;
+  for (const std::int64_t length : lengths) {
+    plan.segments.push_back({start, length});
+    start += length;
+    for (std::int64_t i = 0; i < length; ++i) {
+      positions.push_back(static_cast<std::int32_t>(i));
+      own.push_back(static_cast<std::int32_t>(length));
+    }
+  }
+  plan.positions = at::tensor(positions, at::kInt);
+  plan.lengths = at::tensor(own, at::kInt);
+  plan.rotary = MakeRotaryTable(model, start, at::kCPU);
+  return plan;
+}
+
+TEST_CASE("RMS norm equals torch's arithmetic, forwards and backwards") {
+  const at::Tensor weight = Random({37}, 1);
+  CheckSame([&](const at::Tensor& x) { return RmsNorm(x, weight, 1e-5); },
+            [&](const at::Tensor& x) { return ComposedRmsNorm(x, weight, 1e-5); }, Random({2, 5, 37}, 2));
+}
+
+TEST_CASE("SwiGLU equals torch's arithmetic, also for large inputs") {
+  CheckSame(SwiGlu, ComposedSwiGlu, Random({2, 3, 2 * 21}, 3));
+  CheckSame(SwiGlu, ComposedSwiGlu, Random({1, 3, 2 * 21}, 3) * 60, 1e-4);
+}
+
+TEST_CASE("attention equals torch's on segments of every kind of length, for several slots") {
+  const text::ModelConfig model = SmallModel();
+  // 300 tokens need a second block of queries.
+  for (const std::vector<std::int64_t>& lengths :
+       {std::vector<std::int64_t>{1, 7, 2}, std::vector<std::int64_t>{300, 5}}) {
+    const AttentionPlan plan = PlanOf(model, lengths);
+    const std::int64_t tokens = plan.positions.size(0);
+    CheckSame([&](const at::Tensor& x) { return Attention(x, model, plan); },
+              [&](const at::Tensor& x) { return ComposedAttention(x, model, plan); }, Random({2, tokens, 8 * 6}, 4));
+  }
+}
+
+TEST_CASE("Llama 3's scaling leaves short waves alone and divides long ones") {
+  text::ModelConfig model = SmallModel();
+  model.head_dim = 64;
+  model.rope = {.theta = 500000, .scaling = text::RopeConfig::Scaling::kLlama3, .factor = 32, .high_freq_factor = 4};
+  const at::Tensor scaled = MakeRotaryTable(model, 2, at::kCPU).sine[1];
+  model.rope.scaling = text::RopeConfig::Scaling::kNone;
+  const at::Tensor plain = MakeRotaryTable(model, 2, at::kCPU).sine[1];
+  CHECK(scaled[0].item().toDouble() == plain[0].item().toDouble());
+  CHECK(scaled[31].item().toDouble() == Approx(plain[31].item().toDouble() / 32).epsilon(1e-4));
+}
+
+TEST_CASE("the chunked loss equals log-softmax over the whole vocabulary, each slot with its own weight") {
+  const at::Tensor head = Random({50, 24}, 5);
+  const at::Tensor targets = at::tensor({3, 49, 0, 7}, at::kLong);
+  const at::Tensor hidden = Random({2, 4, 24}, 6);
+  const std::vector<double> coefficients = {0.25, 2.0};
+  const Operation composed = [&](const at::Tensor& x) {
+    const at::Tensor losses =
+        -at::log_softmax(at::linear(x, head), -1).gather(2, targets.view({1, 4, 1}).expand({2, 4, 1})).squeeze(2);
+    return (losses * at::tensor({0.25F, 2.0F}).unsqueeze(1)).sum();
+  };
+  CheckSame([&](const at::Tensor& x) { return HeadLoss(x, head, targets, coefficients).total; }, composed, hidden);
+  const at::Tensor losses = HeadLoss(hidden, head, targets, {}).losses;
+  CHECK((losses.sum(1) * at::tensor({0.25F, 2.0F})).sum().item().toDouble() ==
+        Approx(composed(hidden).item().toDouble()));
+}
+
+struct LoraFixture {
+  text::ModelConfig model = SmallModel();
+  AdapterLayout layout{model, ProjectionSet().set(), 3};
+  FrozenLinear linear;
+  LoraPass pass;
+
+  explicit LoraFixture(double dropout) {
+    linear.projections = {Projection::kQuery, Projection::kKey, Projection::kValue};
+    linear.offsets = {0, 24, 36};
+    linear.weight = Random({48, 24}, 10);
+    linear.bias = Random({48}, 11);
+    pass.layout = &layout;
+    pass.weights = Random({2, layout.size()}, 12) * 0.3;
+    pass.gradients = at::zeros_like(pass.weights);
+    pass.anchor = at::zeros({}).requires_grad_(true);
+    const ProjectionSet all = ProjectionSet().set();
+    ProjectionSet no_key = all;
+    no_key.reset(static_cast<std::size_t>(Projection::kKey));
+    pass.slots = {{.scale = 2, .dropout = dropout, .dropout_seed = 5, .targets = all},
+                  {.scale = 0.5, .dropout = 0, .dropout_seed = 6, .targets = no_key}};
+  }
+};
+
+TEST_CASE("LoRA's gradients equal finite differences, with and without dropout") {
+  for (const double dropout : {0.0, 0.4}) {
+    LoraFixture f(dropout);
+    const at::Tensor x = Random({2, 5, 24}, 13);
+    const at::Tensor direction = Random({2, 5, 48}, 14);
+    const auto value = [&](const at::Tensor& input) {
+      return (LoraLinear(input, f.linear, &f.pass) * direction).sum().to(at::kDouble);
+    };
+    const at::Tensor leaf = x.clone().requires_grad_(true);
+    value(leaf).backward();
+    // The product is linear in x and, for A and B apart, in each: a central difference is exact but for rounding.
+    const auto difference = [&](at::Tensor values, std::int64_t index) {
+      at::Tensor flat = values.view({-1});
+      const double kept = flat[index].item().toDouble();
+      flat[index] = kept + 0.5;
+      const double above = value(x).item().toDouble();
+      flat[index] = kept - 0.5;
+      const double below = value(x).item().toDouble();
+      flat[index] = kept;
+      return above - below;
+    };
+    for (const std::int64_t index : {0, 17, 100, 200, 239}) {
+      CHECK(leaf.grad().view({-1})[index].item().toDouble() == Approx(difference(x, index)).margin(2e-3));
+    }
+    const at::Tensor gradients = f.pass.gradients.clone();
+    for (std::int64_t index = 1; index < f.layout.Find(0, Projection::kOutput)->a_offset; index += 23) {
+      for (const std::int64_t slot : {0, 1}) {
+        const std::int64_t place = slot * f.layout.size() + index;
+        CHECK(gradients.view({-1})[place].item().toDouble() == Approx(difference(f.pass.weights, place)).margin(2e-3));
+      }
+    }
+    const LoraSite& key = *f.layout.Find(0, Projection::kKey);
+    CHECK(gradients[1].narrow(0, key.a_offset, 3 * 24 + 3 * 12).abs().max().item().toDouble() == 0);
+  }
+}
+
+TEST_CASE("dropout keeps its share, is different in every place and the same again") {
+  LoraFixture f(0.25);
+  const LoraSite& query = *f.layout.Find(0, Projection::kQuery);
+  const LoraSite& value = *f.layout.Find(0, Projection::kValue);
+  const at::Tensor ones = at::ones({2, 2000, 24});
+  const at::Tensor kept = DropInput(f.pass, query, ones);
+  CHECK(kept[0].mean().item().toDouble() == Approx(0.75).margin(0.01));
+  CHECK(kept[1].min().item().toDouble() == 1);
+  CHECK(at::equal(kept, DropInput(f.pass, query, ones)));
+  // Independent masks agree on 0.75² + 0.25² of the elements.
+  const auto agreement = [](const at::Tensor& a, const at::Tensor& b) {
+    return a.eq(b).to(at::kDouble).mean().item().toDouble();
+  };
+  CHECK(agreement(kept[0], DropInput(f.pass, value, ones)[0]) == Approx(0.625).margin(0.01));
+  CHECK(agreement(kept[0].narrow(0, 0, 1999), kept[0].narrow(0, 1, 1999)) == Approx(0.625).margin(0.01));
+  CHECK(agreement(kept[0].narrow(1, 0, 12), kept[0].narrow(1, 12, 12)) == Approx(0.625).margin(0.01));
+  f.pass.first_token = 1000;
+  CHECK(at::equal(DropInput(f.pass, query, ones.narrow(1, 0, 1000)), kept.narrow(1, 1000, 1000)));
+  f.pass.slots[0].dropout_seed += 1;
+  CHECK(agreement(kept[0], DropInput(f.pass, query, ones)[0]) == Approx(0.625).margin(0.01));
+}
+
+TEST_CASE("bfloat16 kernels round as torch does") {
+  const at::Tensor x = Random({1, 9, 2 * 33}, 20).to(at::kBFloat16);
+  CHECK(at::allclose(SwiGlu(x).to(at::kFloat), ComposedSwiGlu(x).to(at::kFloat), 1e-2, 1e-2));
+  const at::Tensor weight = at::ones({66}, at::kBFloat16);
+  CHECK(at::allclose(RmsNorm(x, weight, 1e-5).to(at::kFloat), ComposedRmsNorm(x, weight, 1e-5).to(at::kFloat), 1e-2,
+                     1e-3));
+  const at::Tensor broken = at::full({1, 1, 66}, std::nan(""), at::kBFloat16);
+  CHECK(RmsNorm(broken, weight, 1e-5).isnan().all().item().toBool());
+}
+
+TEST_CASE("AdamW's first step moves by the learning rate against the gradient's sign, after decay") {
+  at::Tensor parameters = at::tensor({1.0F, -2.0F, 3.0F}).unsqueeze(0).repeat({2, 1});
+  at::Tensor first = at::zeros({2, 3});
+  at::Tensor second = at::zeros({2, 3});
+  const at::Tensor gradients = at::tensor({0.5F, -4.0F, 0.0F}).unsqueeze(0).repeat({2, 1});
+  StepRows({{.learning_rate = 0.1, .weight_decay = 0.5}, {.learning_rate = 0}}, gradients, parameters, first, second);
+  CHECK(at::allclose(parameters[0], at::tensor({0.95F - 0.1F, -1.9F + 0.1F, 2.85F})));
+  CHECK(at::equal(parameters[1], at::tensor({1.0F, -2.0F, 3.0F})));
+  CHECK(at::allclose(first[0], at::tensor({0.05F, -0.4F, 0.0F})));
+}
+
+TEST_CASE("clipping scales rows that are too long, each by itself") {
+  at::Tensor gradients = at::tensor({3.0F, 4.0F, 0.3F, 0.4F, 30.0F, 40.0F}).view({3, 2});
+  const std::vector<double> norms = RowNorms(gradients);
+  CHECK(norms[0] == Approx(5));
+  ClipRows(norms, {1, 1, 0}, gradients);
+  CHECK(at::allclose(gradients, at::tensor({0.6F, 0.8F, 0.3F, 0.4F, 30.0F, 40.0F}).view({3, 2})));
+}
+
+}  // namespace
+}  // namespace lorasweep::trainer

@@ -1,0 +1,48 @@
+#include "trainer_core/trainer/token_batch.h"
+
+#include <catch2/catch.hpp>
+
+namespace lorasweep::trainer {
+namespace {
+
+using Ids = std::vector<std::int64_t>;
+
+TEST_CASE("only tokens that a target needs enter a batch") {
+  const text::Sequence sequence{.ids = {10, 11, 12, 13, 14}, .learned = {0, 0, 1, 1, 0}};
+  CHECK(NeededTokens(sequence) == 3);
+  TokenBatch batch;
+  AddSequence(sequence, 7, batch);
+  CHECK(batch.ids == Ids{10, 11, 12});
+  CHECK(batch.predictors == Ids{1, 2});
+  CHECK(batch.targets == Ids{12, 13});
+  CHECK(batch.owners == Ids{7, 7});
+}
+
+TEST_CASE("a sequence without a target is in no batch") {
+  const text::Sequence silent{.ids = {1, 2, 3}, .learned = {0, 0, 0}};
+  const text::Sequence empty;
+  const std::vector<const text::Sequence*> sequences = {&silent, &empty};
+  CHECK(SplitByTokens(sequences, 10).empty());
+}
+
+TEST_CASE("batches keep the order and the budget, and a longer sequence is alone") {
+  const auto make = [](std::size_t length) {
+    return text::Sequence{.ids = std::vector<std::int32_t>(length + 1, 5),
+                          .learned = std::vector<std::uint8_t>(length + 1, 1)};
+  };
+  const text::Sequence small = make(4);
+  const text::Sequence large = make(20);
+  const std::vector<const text::Sequence*> sequences = {&small, &small, &large, &small};
+  const std::vector<TokenBatch> batches = SplitByTokens(sequences, 9);
+  REQUIRE(batches.size() == 3);
+  CHECK(batches[0].size() == 8);
+  CHECK(batches[0].segments[1].start == 4);
+  CHECK(batches[1].size() == 20);
+  CHECK(batches[2].owners.front() == 3);
+  CHECK(batches[0].first_token == 0);
+  CHECK(batches[1].first_token == 8);
+  CHECK(batches[2].first_token == 28);
+}
+
+}  // namespace
+}  // namespace lorasweep::trainer
