@@ -58,9 +58,7 @@ void AddAdapterCommands(CLI::App& app, Context& context) {
   auto out = std::make_shared<std::filesystem::path>();
   get->add_option("trial", *target, "Whose adapter")->required()->type_name("SWEEP/TRIAL");
   get->add_option("--out", *out, "Folder to make; must not exist")->required()->type_name("PATH");
-  get->callback([=, &context] {
-    context.action = [=, &context] { return GetAdapter(context, *target, *out); };
-  });
+  get->callback([=, &context] { context.action = [=, &context] { return GetAdapter(context, *target, *out); }; });
 }
 
 }  // namespace lorasweep::cli

@@ -106,7 +106,8 @@ absl::Status DownloadArtifact(Client& client, const v1::Artifact& artifact, cons
   for (const v1::ArtifactFile& file : artifact.files()) {
     // Names come from the network: only plain ones, so that nothing lands outside the folder.
     if (file.path().empty() || file.path().find('/') != std::string::npos || file.path()[0] == '.') {
-      return absl::DataLossError(absl::StrCat("the server named a file '", file.path(), "', which is no plain file name"));
+      return absl::DataLossError(
+          absl::StrCat("the server named a file '", file.path(), "', which is no plain file name"));
     }
     const absl::Status status = DownloadFile(client, file, temporary.path() / file.path(), [&](std::int64_t bytes) {
       done += bytes;

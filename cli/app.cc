@@ -82,7 +82,9 @@ int RunProgram(const std::vector<std::string>& arguments, std::ostream& out, std
   CLI::App app{"Finds good LoRA fine-tuning settings for a language model.", "lorasweep"};
   std::string output = "table";
   app.option_defaults()->always_capture_default();
-  app.add_option("--server", context.server, "Where the server listens")->type_name("HOST:PORT")->envname("LORASWEEP_SERVER");
+  app.add_option("--server", context.server, "Where the server listens")
+      ->type_name("HOST:PORT")
+      ->envname("LORASWEEP_SERVER");
   app.add_option("--output,-o", output, "How answers are written: table, json, csv or yaml")->type_name("FORMAT");
   app.add_flag("-v,--verbose", context.verbose, "Tell technical details of errors");
   app.set_version_flag("--version", "lorasweep " LORASWEEP_VERSION);

@@ -38,7 +38,9 @@ std::shared_ptr<grpc::Channel> Connect(const std::string& address) {
   return grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments);
 }
 
-std::string SweepName(std::string_view id) { return absl::StrCat("sweeps/", std::string(id)); }
+std::string SweepName(std::string_view id) {
+  return absl::StrCat("sweeps/", std::string(id));
+}
 
 bool NewerFirst(const v1::Sweep& a, const v1::Sweep& b) {
   const auto key = [](const v1::Sweep& sweep) {
@@ -85,7 +87,8 @@ absl::Status Client::ToStatus(const grpc::Status& status) {
   if (status.ok()) return absl::OkStatus();
   {
     const std::lock_guard lock(last_error_->mutex);
-    last_error_->text = absl::StrCat("gRPC code ", status.error_code(), " from ", address_, ": ", status.error_message());
+    last_error_->text =
+        absl::StrCat("gRPC code ", status.error_code(), " from ", address_, ": ", status.error_message());
   }
   const auto code = static_cast<absl::StatusCode>(status.error_code());
   switch (code) {
@@ -97,8 +100,8 @@ absl::Status Client::ToStatus(const grpc::Status& status) {
       return absl::UnavailableError(
           absl::StrCat("the server at ", address_, " did not answer within ", kDeadline.count(), " seconds"));
     case absl::StatusCode::kUnimplemented:
-      return absl::FailedPreconditionError(
-          absl::StrCat("the server at ", address_, " does not know this command; its version may be another than ours"));
+      return absl::FailedPreconditionError(absl::StrCat(
+          "the server at ", address_, " does not know this command; its version may be another than ours"));
     case absl::StatusCode::kInternal:
     case absl::StatusCode::kUnknown:
       return absl::InternalError(absl::StrCat("the server at ", address_, " failed: ", status.error_message()));
@@ -203,8 +206,8 @@ absl::StatusOr<v1::Sweep> Client::FindSweep(std::string_view text) {
     for (std::size_t i = 0; i < std::min<std::size_t>(5, beginning.size()); ++i) {
       absl::StrAppend(&ids, i == 0 ? "" : ", ", IdOf(beginning[i]->name()));
     }
-    return absl::InvalidArgumentError(absl::StrCat("several sweeps begin with '", wanted, "': ", ids,
-                                                   beginning.size() > 5 ? ", …" : ""));
+    return absl::InvalidArgumentError(
+        absl::StrCat("several sweeps begin with '", wanted, "': ", ids, beginning.size() > 5 ? ", …" : ""));
   }
   return absl::NotFoundError(absl::StrCat("there is no sweep '", wanted, "' on ", address_,
                                           known.empty() ? "; it has none yet" : proto::DidYouMean(wanted, known)));

@@ -77,8 +77,9 @@ Check CheckState(const std::filesystem::path& state) {
     return {"state folder", Verdict::kBad, absl::StrCat(folder.string(), " cannot be written")};
   }
   const auto space = std::filesystem::space(folder, error);
-  return {"state folder", Verdict::kGood,
-          absl::StrCat(state.string(), " can be written, ", FormatBytes(static_cast<double>(space.available)), " free")};
+  return {
+      "state folder", Verdict::kGood,
+      absl::StrCat(state.string(), " can be written, ", FormatBytes(static_cast<double>(space.available)), " free")};
 }
 
 Check CheckModels() {
@@ -111,7 +112,8 @@ Check CheckServer(const Context& context) {
   Client client(context.server);
   const auto workers = client.ListWorkers();
   if (workers.ok()) {
-    const auto online = std::count_if(workers->begin(), workers->end(), [](const auto& worker) { return worker.online(); });
+    const auto online =
+        std::count_if(workers->begin(), workers->end(), [](const auto& worker) { return worker.online(); });
     return {"server", Verdict::kGood, absl::StrCat(context.server, " answers, ", Plural(online, "worker"), " online")};
   }
   if (!absl::IsUnavailable(workers.status())) return {"server", Verdict::kBad, std::string{workers.status().message()}};
@@ -151,9 +153,7 @@ void AddDoctorCommand(CLI::App& app, Context& context) {
   CLI::App* doctor = app.add_subcommand("doctor", "Check that this machine can run sweeps");
   auto state = std::make_shared<std::filesystem::path>(".lorasweep");
   doctor->add_option("--state", *state, "State folder to look at")->type_name("DIR");
-  doctor->callback([=, &context] {
-    context.action = [=, &context] { return Doctor(context, *state); };
-  });
+  doctor->callback([=, &context] { context.action = [=, &context] { return Doctor(context, *state); }; });
 }
 
 }  // namespace lorasweep::cli

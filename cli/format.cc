@@ -15,7 +15,9 @@ std::string Print(const char* pattern, int digits, double value) {
   return {buffer.data(), static_cast<std::size_t>(std::clamp<int>(length, 0, buffer.size() - 1))};
 }
 
-std::string NotFinite(double value) { return std::isnan(value) ? "NaN" : value > 0 ? "∞" : "-∞"; }
+std::string NotFinite(double value) {
+  return std::isnan(value) ? "NaN" : value > 0 ? "∞" : "-∞";
+}
 
 void DropTrailingZeros(std::string& digits) {
   if (digits.find('.') == std::string::npos) return;
@@ -32,7 +34,9 @@ std::string Scientific(double value, int significant) {
   return mantissa + "e" + std::to_string(std::atoi(text.c_str() + e + 1));
 }
 
-bool HasError(double standard_error) { return std::isfinite(standard_error) && standard_error > 0; }
+bool HasError(double standard_error) {
+  return std::isfinite(standard_error) && standard_error > 0;
+}
 
 }  // namespace
 
@@ -59,7 +63,7 @@ std::string ExactNumber(double value) {
 
 int DecimalsFor(double standard_error) {
   if (!HasError(standard_error)) return 4;
-  // Rounded to two digits first, so that 0.00096 counts as 0.001, whose first digit is a 1.
+  // Rounded to two digits first: 0.000999 shows as 0.0010, whose first digit is a 1.
   const std::string text = Print("%.*e", 1, standard_error);
   const int exponent = std::atoi(text.c_str() + text.find('e') + 1);
   const int digits = text[0] == '1' ? 1 : 0;

@@ -10,8 +10,8 @@
 // The one place that turns numbers, times and states into text for people. Files and json get exact values instead.
 namespace lorasweep::cli {
 
-// "0.0003" → "3e-4", 0.05 → "0.05", 16 → "16": `significant` digits without trailing zeros, powers of ten where they are
-// shorter. NaN and infinity as "NaN", "∞", "-∞".
+// "0.0003" → "3e-4", 0.05 → "0.05", 16 → "16": `significant` digits without trailing zeros, powers of ten where they
+// are shorter. NaN and infinity as "NaN", "∞", "-∞".
 std::string FormatNumber(double value, int significant = 3);
 
 // The shortest text that reads back as the same double: for csv.
@@ -29,10 +29,10 @@ std::string FormatDifference(double difference, double standard_error);
 // A metric without a known error: "0.8217", "12.35", "3.1e-5".
 std::string FormatMetric(double value);
 
-std::string FormatCount(std::int64_t count);          // "1,234,567"
-std::string FormatBytes(double bytes);                // "98.1 MB", powers of 1000
-std::string FormatPercent(double share);              // 0.4375 → "44 %"
-std::string FormatDuration(double seconds);           // "8 s", "6 min", "1 h 20 min", "3 d 4 h"
+std::string FormatCount(std::int64_t count);                 // "1,234,567"
+std::string FormatBytes(double bytes);                       // "98.1 MB", powers of 1000
+std::string FormatPercent(double share);                     // 0.4375 → "44 %"
+std::string FormatDuration(double seconds);                  // "8 s", "6 min", "1 h 20 min", "3 d 4 h"
 std::string FormatAge(std::int64_t then, std::int64_t now);  // seconds since 1970; "just now", "6 min ago"; "" for 0
 
 std::string FormatValue(const v1::Value& value);  // a parameter for people: "3.1e-4", "16", "linear", "true"

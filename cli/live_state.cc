@@ -22,7 +22,9 @@ double Share(const v1::Trial& trial) {
   return std::clamp(static_cast<double>(trial.step()) / static_cast<double>(trial.max_steps()), 0.0, 1.0);
 }
 
-std::string Because(const std::string& reason) { return reason.empty() ? "" : absl::StrCat(": ", reason); }
+std::string Because(const std::string& reason) {
+  return reason.empty() ? "" : absl::StrCat(": ", reason);
+}
 
 // The sentence for a trial that changed its state; empty when there is nothing to say.
 std::string Sentence(const v1::Trial& trial, v1::Trial::State before, const v1::SweepSpec& spec) {
@@ -46,9 +48,9 @@ std::string Sentence(const v1::Trial& trial, v1::Trial::State before, const v1::
     case v1::Trial::PAUSED:
       return absl::StrCat(who, " paused at step ", trial.step(), Because(reason));
     case v1::Trial::COMPLETED:
-      return absl::StrCat(who, " done", trial.has_value() ? absl::StrCat(": ", MetricName(spec), " ",
-                                                                        FormatMetric(trial.value()))
-                                                          : "");
+      return absl::StrCat(
+          who, " done",
+          trial.has_value() ? absl::StrCat(": ", MetricName(spec), " ", FormatMetric(trial.value())) : "");
     case v1::Trial::PRUNED:
       return absl::StrCat(who, " pruned at step ", trial.step(), Because(reason));
     case v1::Trial::INFEASIBLE:

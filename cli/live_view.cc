@@ -25,9 +25,9 @@ std::string Header(const LiveState& state, const LiveViewOptions& options) {
   line.Add(absl::StrCat(std::string(StateMark(sweep.state())), " ", std::string(StateWord(sweep.state()))),
            StateStyle(sweep.state()));
   line.Add("  ");
-  line.Add(sweep.planned_trials() > 0 ? absl::StrCat(FormatCount(state.EndedTrials()), " of ",
-                                                     Plural(sweep.planned_trials(), "trial"))
-                                      : Plural(state.EndedTrials(), "trial"));
+  line.Add(sweep.planned_trials() > 0
+               ? absl::StrCat(FormatCount(state.EndedTrials()), " of ", Plural(sweep.planned_trials(), "trial"))
+               : Plural(state.EndedTrials(), "trial"));
   const auto add_count = [&line](std::int64_t count, const char* word) {
     if (count > 0) line.Add(absl::StrCat(" · ", FormatCount(count), " ", word));
   };
@@ -80,7 +80,8 @@ std::vector<std::string> RunningTrials(const LiveState& state, const LiveViewOpt
                              ? static_cast<double>(live.trial.step()) / static_cast<double>(live.trial.max_steps())
                              : 0;
     StyledLine line;
-    line.Add("● ", Style::kGood).Add(absl::StrCat("trial ", PadLeft(std::to_string(live.trial.number()), name_width), "  "));
+    line.Add("● ", Style::kGood)
+        .Add(absl::StrCat("trial ", PadLeft(std::to_string(live.trial.number()), name_width), "  "));
     line.Add(ProgressBar(share, bar_width), Style::kGood);
     line.Add(absl::StrCat("  ", PadLeft(steps(live.trial), step_width)));
     if (live.trial.has_value()) line.Add(absl::StrCat("  ", metric, FormatMetric(live.trial.value())));

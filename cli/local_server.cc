@@ -42,6 +42,8 @@ LocalServer::~LocalServer() {
   if (server_ != nullptr) server_->Shutdown();
 }
 
-std::string LocalServer::address() const { return absl::StrCat("127.0.0.1:", server_->port()); }
+std::string LocalServer::address() const {
+  return absl::StrCat("127.0.0.1:", server_->port());
+}
 
 }  // namespace lorasweep::cli

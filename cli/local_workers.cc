@@ -24,7 +24,8 @@ constexpr std::size_t kTailLines = 10;
 constexpr std::streamoff kTailBytes = 64 << 10;
 
 std::string HowItEnded(int status) {
-  if (WIFSIGNALED(status)) return absl::StrCat("was killed by signal ", WTERMSIG(status), " (", strsignal(WTERMSIG(status)), ")");
+  if (WIFSIGNALED(status))
+    return absl::StrCat("was killed by signal ", WTERMSIG(status), " (", strsignal(WTERMSIG(status)), ")");
   return absl::StrCat("ended with exit code ", WEXITSTATUS(status));
 }
 
@@ -68,7 +69,8 @@ absl::StatusOr<LocalWorkers> LocalWorkers::Start(const LocalWorkersOptions& opti
   std::error_code error;
   std::filesystem::create_directories(options.log_folder, error);
   if (error) {
-    return absl::InternalError(absl::StrCat("cannot make the folder ", options.log_folder.string(), ": ", error.message()));
+    return absl::InternalError(
+        absl::StrCat("cannot make the folder ", options.log_folder.string(), ": ", error.message()));
   }
   LocalWorkers workers(options);
   for (int number = 1; number <= options.count; ++number) {
@@ -95,8 +97,8 @@ std::filesystem::path LocalWorkers::LogOf(const Process& process) const {
 
 absl::Status LocalWorkers::Launch(Process& process) {
   // A fixed name: a worker that is started again is known again, and what its earlier life held is free at once.
-  std::vector<std::string> words = {options_.program.string(), "--server", options_.server, "--with-parent", "--name",
-                                    absl::StrCat("local-", process.number)};
+  std::vector<std::string> words = {options_.program.string(), "--server", options_.server,
+                                    "--with-parent",           "--name",   absl::StrCat("local-", process.number)};
   words.insert(words.end(), options_.arguments.begin(), options_.arguments.end());
   std::vector<char*> argv;
   for (std::string& word : words) argv.push_back(word.data());
@@ -171,7 +173,8 @@ absl::StatusOr<std::filesystem::path> FindProgramBeside(const std::string& argv0
     if (access(program.c_str(), X_OK) == 0) return program;
     absl::StrAppend(&places, places.empty() ? "" : ", ", folder.string());
   }
-  return absl::NotFoundError(absl::StrCat("the program ", name, " is missing; it belongs beside lorasweep in ", places));
+  return absl::NotFoundError(
+      absl::StrCat("the program ", name, " is missing; it belongs beside lorasweep in ", places));
 }
 
 std::vector<std::string> Tail(const std::filesystem::path& file, std::size_t lines) {

@@ -13,12 +13,12 @@
 namespace lorasweep::cli {
 
 struct LocalWorkersOptions {
-  std::filesystem::path program;           // lorasweep-worker
-  std::string server;                      // HOST:PORT
-  std::filesystem::path log_folder;        // worker-N.log are appended to
+  std::filesystem::path program;     // lorasweep-worker
+  std::string server;                // HOST:PORT
+  std::filesystem::path log_folder;  // worker-N.log are appended to
   int count = 1;
-  std::vector<std::string> arguments;      // more for each worker
-  int restarts = 3;                        // new starts that each worker gets after it died
+  std::vector<std::string> arguments;  // more for each worker
+  int restarts = 3;                    // new starts that each worker gets after it died
 };
 
 // Worker processes of `lorasweep run`: started, watched, started again when they die. Each is in its own process group,

@@ -7,7 +7,7 @@
 namespace lorasweep::cli {
 
 struct CpuFacts {
-  std::string name;         // "AMD EPYC 9554"; empty when the system does not tell
+  std::string name;  // "AMD EPYC 9554"; empty when the system does not tell
   int threads = 0;
   bool native_bf16 = false;  // avx512_bf16 or amx_bf16: bf16 is faster than fp32 here
   bool avx2 = false;

@@ -27,8 +27,8 @@ absl::Status ShowModel(Context& context, const std::filesystem::path& folder) {
 absl::Status Import(Context& context, const std::string& file, const std::filesystem::path& out) {
   {
     Progress progress(context, "importing");
-    const absl::Status status = gguf::ImportGguf(
-        file, out, [&progress](std::int64_t done, std::int64_t total) { progress.Set(done, total); });
+    const absl::Status status =
+        gguf::ImportGguf(file, out, [&progress](std::int64_t done, std::int64_t total) { progress.Set(done, total); });
     if (!status.ok()) return status;
   }
   return ShowModel(context, out);
@@ -92,23 +92,22 @@ void AddModelCommands(CLI::App& app, Context& context) {
   import->add_option("file", *file, "GGUF file of a Llama model")->required()->type_name("FILE.gguf");
   import->add_option("--out", *out, "Folder to make")->required()->type_name("DIR");
   import->callback([=, &context] {
-    context.action = [=, &context] { return Import(context, *file, *out); };
-  });
+    context.action = [=, &context] { return Import(context, *file, *out);
+};
+}  // namespace lorasweep::cli
+);
 
-  auto name = std::make_shared<std::string>();
-  CLI::App* info = model->add_subcommand("info", "Tell a model's shape, size and tokenizer");
-  info->add_option("model", *name, "Folder, or name of a model in a cache")->required()->type_name("MODEL");
-  info->callback([=, &context] {
-    context.action = [=, &context] { return Info(context, *name); };
-  });
+auto name = std::make_shared<std::string>();
+CLI::App* info = model->add_subcommand("info", "Tell a model's shape, size and tokenizer");
+info->add_option("model", *name, "Folder, or name of a model in a cache")->required()->type_name("MODEL");
+info->callback([=, &context] { context.action = [=, &context] { return Info(context, *name); }; });
 
-  auto texts = std::make_shared<std::string>();
-  CLI::App* tokenize = app.add_subcommand("tokenize", "Token ids of texts: NUL-separated when a NUL occurs, else one a line");
-  tokenize->add_option("model", *name, "Folder, or name of a model in a cache")->required()->type_name("MODEL");
-  tokenize->add_option("file", *texts, "Texts; standard input when absent")->type_name("FILE");
-  tokenize->callback([=, &context] {
-    context.action = [=, &context] { return Tokenize(context, *name, *texts); };
-  });
+auto texts = std::make_shared<std::string>();
+CLI::App* tokenize =
+    app.add_subcommand("tokenize", "Token ids of texts: NUL-separated when a NUL occurs, else one a line");
+tokenize->add_option("model", *name, "Folder, or name of a model in a cache")->required()->type_name("MODEL");
+tokenize->add_option("file", *texts, "Texts; standard input when absent")->type_name("FILE");
+tokenize->callback([=, &context] { context.action = [=, &context] { return Tokenize(context, *name, *texts); }; });
 }
 
 }  // namespace lorasweep::cli

@@ -14,9 +14,9 @@ namespace lorasweep::cli {
 absl::StatusOr<ModelFacts> ReadModelFacts(const std::filesystem::path& model) {
   std::error_code error;
   if (model.extension() == ".gguf" && !std::filesystem::is_directory(model, error)) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        model.string(), " is a GGUF file; turn it into a model folder first:\n  lorasweep model import ", model.string(),
-        " --out ", std::filesystem::path(model).replace_extension().string()));
+    return absl::InvalidArgumentError(
+        absl::StrCat(model.string(), " is a GGUF file; turn it into a model folder first:\n  lorasweep model import ",
+                     model.string(), " --out ", std::filesystem::path(model).replace_extension().string()));
   }
   ModelFacts facts;
   facts.path = model;
@@ -49,7 +49,8 @@ Table ModelFactTable(const ModelFacts& facts) {
                                 std::string(text::DTypeName(config.dtype)), ")")},
        {"layers", std::to_string(config.layers)},
        {"hidden size", absl::StrCat(config.hidden_size, ", feed-forward ", config.intermediate_size)},
-       {"attention heads", absl::StrCat(config.heads, " of ", config.head_dim, ", ", config.kv_heads, " for keys and values")},
+       {"attention heads",
+        absl::StrCat(config.heads, " of ", config.head_dim, ", ", config.kv_heads, " for keys and values")},
        {"positions", FormatCount(config.max_positions)},
        {"vocabulary", absl::StrCat(FormatCount(config.vocab_size),
                                    facts.tokens == 0 ? ", no tokenizer.json"
@@ -83,8 +84,9 @@ std::int64_t AdapterParameters(const text::ModelConfig& config, std::int64_t ran
   const std::int64_t keys = config.kv_heads * config.head_dim;
   const std::int64_t wide = config.intermediate_size;
   const std::vector<std::pair<std::string, std::int64_t>> layers = {
-      {"q_proj", hidden + queries}, {"k_proj", hidden + keys}, {"v_proj", hidden + keys}, {"o_proj", queries + hidden},
-      {"gate_proj", hidden + wide}, {"up_proj", hidden + wide}, {"down_proj", wide + hidden}};
+      {"q_proj", hidden + queries}, {"k_proj", hidden + keys},    {"v_proj", hidden + keys},
+      {"o_proj", queries + hidden}, {"gate_proj", hidden + wide}, {"up_proj", hidden + wide},
+      {"down_proj", wide + hidden}};
   const bool all = std::find(target_modules.begin(), target_modules.end(), "all-linear") != target_modules.end();
   std::int64_t inputs_and_outputs = 0;
   for (const auto& [name, sum] : layers) {

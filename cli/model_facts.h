@@ -17,9 +17,9 @@ namespace lorasweep::cli {
 struct ModelFacts {
   std::filesystem::path path;
   text::ModelConfig config;
-  std::int64_t parameters = 0;   // elements of all tensors
+  std::int64_t parameters = 0;  // elements of all tensors
   std::int64_t weight_bytes = 0;
-  std::int64_t tokens = 0;       // vocabulary of the tokenizer; 0: there is none
+  std::int64_t tokens = 0;  // vocabulary of the tokenizer; 0: there is none
   bool has_chat_template = false;
 };
 

@@ -37,7 +37,8 @@ absl::StatusOr<Target> ParseTarget(std::string_view text) {
   if (named && parts.size() == 2) target.trial = ParseWhole(parts[1]);
   if (!named || (parts.size() == 2 && !target.trial)) {
     return absl::InvalidArgumentError(
-        absl::StrCat("'", std::string(text), "' names no sweep or trial; write SWEEP or SWEEP/TRIAL, such as math-tutor or "
+        absl::StrCat("'", std::string(text),
+                     "' names no sweep or trial; write SWEEP or SWEEP/TRIAL, such as math-tutor or "
                      "math-tutor/9"));
   }
   return target;

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <numeric>
 
-#include <nlohmann/json.hpp>
 #include <yaml-cpp/yaml.h>
+#include <nlohmann/json.hpp>
 
 namespace lorasweep::cli {
 namespace {

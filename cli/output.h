@@ -49,8 +49,8 @@ struct Table {
   std::vector<std::vector<Cell>> rows;
 };
 
-// The table as lines for people: a header (none where all titles are empty), then rows; columns two spaces apart. Where it is wider than `terminal`,
-// flexible columns are shortened, then lines are cut at the edge.
+// The table as lines for people: a header (none where all titles are empty), then rows; columns two spaces apart. Where
+// it is wider than `terminal`, flexible columns are shortened, then lines are cut at the edge.
 std::vector<std::string> RenderTable(const Table& table, const Terminal& terminal);
 
 // RFC 4180: CRLF line ends, quotes where needed.

@@ -3,7 +3,9 @@
 namespace lorasweep::cli {
 namespace {
 
-std::string Up(std::size_t lines) { return lines == 0 ? "" : "\x1b[" + std::to_string(lines) + "A"; }
+std::string Up(std::size_t lines) {
+  return lines == 0 ? "" : "\x1b[" + std::to_string(lines) + "A";
+}
 
 }  // namespace
 

@@ -55,9 +55,10 @@ std::string LengthText(const LengthStatistics& statistics) {
 }
 
 nlohmann::ordered_json LengthJson(const LengthStatistics& statistics) {
-  return {{"sequences", statistics.count}, {"tokens", statistics.tokens}, {"learned_tokens", statistics.learned_tokens},
-          {"shortest", statistics.shortest}, {"median", statistics.median}, {"p95", statistics.p95},
-          {"longest", statistics.longest}};
+  return {
+      {"sequences", statistics.count},   {"tokens", statistics.tokens}, {"learned_tokens", statistics.learned_tokens},
+      {"shortest", statistics.shortest}, {"median", statistics.median}, {"p95", statistics.p95},
+      {"longest", statistics.longest}};
 }
 
 }  // namespace
@@ -129,22 +130,23 @@ std::vector<std::pair<std::string, std::string>> PlanFacts(const Plan& plan) {
                     Plural(rung.sequences, "row"), ")");
   }
   const text::DataReport& report = plan.report;
-  return {{"trials", plan.trials > 0 ? FormatCount(plan.trials) : "without limit"},
-          {"full-length trial", absl::StrCat(Plural(plan.steps, "optimizer step"), ", ", Plural(plan.sequences, "row"), ", ",
-                                             FormatNumber(plan.epochs), " epochs")},
-          {"pruning decides at", rungs.empty() ? "no rungs" : rungs},
-          {"rows read", absl::StrCat(FormatCount(report.rows_read), ": ", FormatCount(report.duplicates), " duplicate, ",
-                                     FormatCount(report.rows_without_target), " without anything to learn, ",
-                                     FormatCount(report.truncated), " cut to max_length")},
-          {"training", absl::StrCat(Plural(plan.rows, "row"), ", ", LengthText(plan.train))},
-          {"validation", LengthText(plan.validation)},
-          {"tokens of a full trial", absl::StrCat("about ", FormatCount(static_cast<std::int64_t>(plan.tokens_per_trial)))},
-          {"in all, none pruned",
-           plan.trials > 0 ? absl::StrCat("about ", FormatCount(static_cast<std::int64_t>(plan.tokens_at_most)), " tokens, ",
-                                          Plural(plan.trials * plan.steps, "optimizer step"))
-                           : "without limit"},
-          {"largest adapter", absl::StrCat("rank ", plan.largest_rank, ", ", Plural(plan.adapter_parameters, "parameter"),
-                                           ", ", FormatBytes(plan.adapter_bytes), " with gradients and optimizer")}};
+  return {
+      {"trials", plan.trials > 0 ? FormatCount(plan.trials) : "without limit"},
+      {"full-length trial", absl::StrCat(Plural(plan.steps, "optimizer step"), ", ", Plural(plan.sequences, "row"),
+                                         ", ", FormatNumber(plan.epochs), " epochs")},
+      {"pruning decides at", rungs.empty() ? "no rungs" : rungs},
+      {"rows read", absl::StrCat(FormatCount(report.rows_read), ": ", FormatCount(report.duplicates), " duplicate, ",
+                                 FormatCount(report.rows_without_target), " without anything to learn, ",
+                                 FormatCount(report.truncated), " cut to max_length")},
+      {"training", absl::StrCat(Plural(plan.rows, "row"), ", ", LengthText(plan.train))},
+      {"validation", LengthText(plan.validation)},
+      {"tokens of a full trial", absl::StrCat("about ", FormatCount(static_cast<std::int64_t>(plan.tokens_per_trial)))},
+      {"in all, none pruned", plan.trials > 0
+                                  ? absl::StrCat("about ", FormatCount(static_cast<std::int64_t>(plan.tokens_at_most)),
+                                                 " tokens, ", Plural(plan.trials * plan.steps, "optimizer step"))
+                                  : "without limit"},
+      {"largest adapter", absl::StrCat("rank ", plan.largest_rank, ", ", Plural(plan.adapter_parameters, "parameter"),
+                                       ", ", FormatBytes(plan.adapter_bytes), " with gradients and optimizer")}};
 }
 
 nlohmann::ordered_json PlanJson(const Plan& plan) {

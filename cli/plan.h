@@ -43,7 +43,7 @@ struct Plan {
   text::DataReport report;
   double epochs = 0;
   double tokens_per_trial = 0;
-  double tokens_at_most = 0;  // of all trials, none pruned
+  double tokens_at_most = 0;            // of all trials, none pruned
   std::int64_t adapter_parameters = 0;  // of the largest rank searched
   std::int64_t largest_rank = 0;
   double adapter_bytes = 0;  // with gradients and AdamW's moments, fp32
@@ -53,7 +53,8 @@ struct Plan {
 chat::DataRecipe RecipeOf(const v1::SweepSpec& spec);
 
 // InvalidArgument: more rungs than allowed, or a grid without an end.
-absl::StatusOr<Plan> MakePlan(const v1::SweepSpec& spec, const text::TokenizedData& data, const text::ModelConfig& model);
+absl::StatusOr<Plan> MakePlan(const v1::SweepSpec& spec, const text::TokenizedData& data,
+                              const text::ModelConfig& model);
 
 std::vector<std::pair<std::string, std::string>> PlanFacts(const Plan& plan);
 nlohmann::ordered_json PlanJson(const Plan& plan);

@@ -69,9 +69,7 @@ void AddPreviewCommand(CLI::App& app, Context& context) {
   preview->add_option("--set", *overrides, "Set a key of the file: training.max_steps=50")
       ->type_name("KEY=VALUE")
       ->allow_extra_args(false);
-  preview->callback([=, &context] {
-    context.action = [=, &context] { return Preview(context, *file, *overrides); };
-  });
+  preview->callback([=, &context] { context.action = [=, &context] { return Preview(context, *file, *overrides); }; });
 }
 
 }  // namespace lorasweep::cli

@@ -241,9 +241,7 @@ void AddRunCommand(CLI::App& app, Context& context) {
       ->allow_extra_args(false);
   run->add_option("--out", flags->out, "Write the best adapter here too")->type_name("DIR");
   run->add_flag("--new", flags->fresh, "Begin a new sweep even if this one ran or was paused before");
-  run->callback([=, &context] {
-    context.action = [=, &context] { return Run(context, *flags); };
-  });
+  run->callback([=, &context] { context.action = [=, &context] { return Run(context, *flags); }; });
 }
 
 }  // namespace lorasweep::cli

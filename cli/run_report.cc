@@ -36,9 +36,8 @@ std::string WhatPruningSaved(const v1::GetLeaderboardResponse& leaderboard) {
   std::string line = absl::StrCat(FormatCount(counts.pruned()), " of ", Plural(trials, "trial"), " pruned");
   const std::int64_t all = leaderboard.steps_run() + leaderboard.steps_saved();
   if (leaderboard.steps_saved() > 0) {
-    absl::StrAppend(
-        &line, ", which saved ", FormatCount(leaderboard.steps_saved()), " of ", Plural(all, "step"), " (",
-        FormatPercent(static_cast<double>(leaderboard.steps_saved()) / static_cast<double>(all)), ")");
+    absl::StrAppend(&line, ", which saved ", FormatCount(leaderboard.steps_saved()), " of ", Plural(all, "step"), " (",
+                    FormatPercent(static_cast<double>(leaderboard.steps_saved()) / static_cast<double>(all)), ")");
   }
   return line;
 }

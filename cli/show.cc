@@ -43,7 +43,8 @@ std::string DomainText(const v1::ParameterSpec& parameter) {
   } else if (parameter.has_value()) {
     text = FormatValue(parameter.value());
   } else if (parameter.values_size() > 0) {
-    for (const v1::Value& value : parameter.values()) absl::StrAppend(&text, text.empty() ? "" : ", ", FormatValue(value));
+    for (const v1::Value& value : parameter.values())
+      absl::StrAppend(&text, text.empty() ? "" : ", ", FormatValue(value));
   } else if (parameter.has_min() || parameter.has_max()) {
     text = absl::StrCat(FormatValue(parameter.min()), " … ", FormatValue(parameter.max()));
   } else if (parameter.has_mu()) {
@@ -99,9 +100,10 @@ Table ArtifactTable(const v1::Trial& trial) {
                    {"sha256", "sha256", Align::kLeft, Shown::kAlways, true}};
   for (const v1::Artifact& artifact : trial.artifacts()) {
     for (const v1::ArtifactFile& file : artifact.files()) {
-      table.rows.push_back({artifact.kind(), std::to_string(artifact.step()), file.path(),
-                            Cell(FormatBytes(static_cast<double>(file.size_bytes())), std::to_string(file.size_bytes())),
-                            file.sha256()});
+      table.rows.push_back(
+          {artifact.kind(), std::to_string(artifact.step()), file.path(),
+           Cell(FormatBytes(static_cast<double>(file.size_bytes())), std::to_string(file.size_bytes())),
+           file.sha256()});
     }
   }
   return table;
@@ -116,8 +118,8 @@ Table SparklineTable(const v1::SweepSpec& spec, const std::vector<v1::Observatio
   Table table;
   table.columns = {{"", "metric"}, {"", "first", Align::kDecimal}, {"", "curve"}, {"", "last", Align::kDecimal}};
   for (const auto& [key, values] : curves) {
-    table.rows.push_back({key.second, FormatMetric(values.front()), Cell(Sparkline(values, 40)),
-                          Cell(FormatMetric(values.back()))});
+    table.rows.push_back(
+        {key.second, FormatMetric(values.front()), Cell(Sparkline(values, 40)), Cell(FormatMetric(values.back()))});
   }
   return table;
 }
@@ -170,7 +172,8 @@ void ShowSweep(const Context& context, const v1::GetLeaderboardResponse& leaderb
   }
   PrintTable(context, "", table);
   Facts parameters;
-  for (const v1::ParameterSpec& parameter : spec.parameters()) parameters.emplace_back(parameter.name(), DomainText(parameter));
+  for (const v1::ParameterSpec& parameter : spec.parameters())
+    parameters.emplace_back(parameter.name(), DomainText(parameter));
   PrintTable(context, "parameters", FactTable(parameters));
 }
 
@@ -188,8 +191,9 @@ void ShowTrial(const Context& context, const v1::Sweep& sweep, const v1::Trial& 
   Add(facts, "state", absl::StrCat(std::string(StateMark(trial.state())), " ", std::string(StateWord(trial.state()))));
   Add(facts, "why it ended", trial.outcome_reason());
   Add(facts, "why suggested", trial.suggestion_reason());
-  Add(facts, "steps", absl::StrCat(FormatCount(trial.step()), " of ", FormatCount(trial.max_steps()), " · ",
-                                   Plural(trial.sequences(), "sequence"), " · ", Plural(trial.tokens(), "token")));
+  Add(facts, "steps",
+      absl::StrCat(FormatCount(trial.step()), " of ", FormatCount(trial.max_steps()), " · ",
+                   Plural(trial.sequences(), "sequence"), " · ", Plural(trial.tokens(), "token")));
   if (trial.has_value()) Add(facts, MetricName(sweep.spec()), FormatMetric(trial.value()));
   PrintTable(context, "", FactTable(facts));
 

@@ -49,8 +49,9 @@ using Change = absl::StatusOr<v1::Sweep> (Client::*)(const std::string& name);
 // "math-tutor-2 is pausing: …" for what a change means to the trials that run.
 std::string WhatHappens(const v1::Sweep& sweep) {
   const std::int64_t running = sweep.trial_counts().running();
-  const std::string going = running == 0 ? "" : absl::StrCat("; ", Plural(running, "running trial"),
-                                                             running == 1 ? " goes" : " go", " on to the end");
+  const std::string going = running == 0 ? ""
+                                         : absl::StrCat("; ", Plural(running, "running trial"),
+                                                        running == 1 ? " goes" : " go", " on to the end");
   switch (sweep.state()) {
     case v1::Sweep::PAUSED:
       return absl::StrCat("paused: no new trials", going);
@@ -114,9 +115,7 @@ void AddSweepCommands(CLI::App& app, Context& context) {
   submit->add_option("--set", *overrides, "Set a key of the file: training.max_steps=50")
       ->type_name("KEY=VALUE")
       ->allow_extra_args(false);
-  submit->callback([=, &context] {
-    context.action = [=, &context] { return Submit(context, *file, *overrides); };
-  });
+  submit->callback([=, &context] { context.action = [=, &context] { return Submit(context, *file, *overrides); }; });
 
   app.add_subcommand("list", "List the sweeps, newest first")->callback([&context] {
     context.action = [&context] { return List(context); };
@@ -125,10 +124,11 @@ void AddSweepCommands(CLI::App& app, Context& context) {
   const auto add_change = [&](const char* name, const char* help, Change change) {
     auto sweep = std::make_shared<std::string>();
     CLI::App* command = app.add_subcommand(name, help);
-    command->add_option("sweep", *sweep, "Sweep: its id, its name or the beginning of its id")->required()->type_name("SWEEP");
-    command->callback([=, &context] {
-      context.action = [=, &context] { return ChangeSweep(context, *sweep, change); };
-    });
+    command->add_option("sweep", *sweep, "Sweep: its id, its name or the beginning of its id")
+        ->required()
+        ->type_name("SWEEP");
+    command->callback(
+        [=, &context] { context.action = [=, &context] { return ChangeSweep(context, *sweep, change); }; });
   };
   add_change("pause", "Start no new trials; those that run go on", &Client::PauseSweep);
   add_change("resume", "Go on with a paused sweep", &Client::ResumeSweep);
@@ -138,11 +138,11 @@ void AddSweepCommands(CLI::App& app, Context& context) {
   CLI::App* remove = app.add_subcommand("delete", "Remove a sweep that ended, with its trials and adapters");
   auto sweep = std::make_shared<std::string>();
   auto agreed = std::make_shared<bool>(false);
-  remove->add_option("sweep", *sweep, "Sweep: its id, its name or the beginning of its id")->required()->type_name("SWEEP");
+  remove->add_option("sweep", *sweep, "Sweep: its id, its name or the beginning of its id")
+      ->required()
+      ->type_name("SWEEP");
   remove->add_flag("-y,--yes", *agreed, "Do not ask");
-  remove->callback([=, &context] {
-    context.action = [=, &context] { return Delete(context, *sweep, *agreed); };
-  });
+  remove->callback([=, &context] { context.action = [=, &context] { return Delete(context, *sweep, *agreed); }; });
 }
 
 }  // namespace lorasweep::cli

@@ -10,16 +10,18 @@
 namespace lorasweep::cli {
 namespace {
 
-Cell CountCell(std::int64_t count) { return {FormatCount(count), std::to_string(count)}; }
+Cell CountCell(std::int64_t count) {
+  return {FormatCount(count), std::to_string(count)};
+}
 
 Cell StateCell(v1::Trial::State state) {
-  return {absl::StrCat(std::string(StateMark(state)), " ", std::string(StateWord(state))),
-          v1::Trial::State_Name(state), StateStyle(state)};
+  return {absl::StrCat(std::string(StateMark(state)), " ", std::string(StateWord(state))), v1::Trial::State_Name(state),
+          StateStyle(state)};
 }
 
 Cell StateCell(v1::Sweep::State state) {
-  return {absl::StrCat(std::string(StateMark(state)), " ", std::string(StateWord(state))),
-          v1::Sweep::State_Name(state), StateStyle(state)};
+  return {absl::StrCat(std::string(StateMark(state)), " ", std::string(StateWord(state))), v1::Sweep::State_Name(state),
+          StateStyle(state)};
 }
 
 // "6/24": how far something is; csv gets the first number.
@@ -57,9 +59,9 @@ std::vector<std::string> SearchedParameters(const v1::SweepSpec& spec) {
 
 std::string ShortName(const std::string& parameter) {
   static const std::map<std::string, std::string> kNames = {
-      {"learning_rate", "lr"},       {"lora_rank", "rank"},     {"lora_alpha", "alpha"}, {"lora_dropout", "dropout"},
-      {"weight_decay", "decay"},     {"batch_size", "batch"},   {"max_grad_norm", "clip"},
-      {"target_modules", "modules"}, {"adam_beta1", "beta1"},   {"adam_beta2", "beta2"},
+      {"learning_rate", "lr"},   {"lora_rank", "rank"},   {"lora_alpha", "alpha"},   {"lora_dropout", "dropout"},
+      {"weight_decay", "decay"}, {"batch_size", "batch"}, {"max_grad_norm", "clip"}, {"target_modules", "modules"},
+      {"adam_beta1", "beta1"},   {"adam_beta2", "beta2"},
   };
   const auto at = kNames.find(parameter);
   return at == kNames.end() ? parameter : at->second;
@@ -159,12 +161,13 @@ Table TrialTable(std::span<const v1::Trial> trials, const v1::SweepSpec& spec) {
   AddParameterColumns(table, parameters);
   table.columns.push_back({"why it ended", "outcome_reason", Align::kLeft, Shown::kAlways, true});
   for (const v1::Trial& trial : trials) {
-    std::vector<Cell> cells = {std::to_string(trial.number()),
-                               StateCell(trial.state()),
-                               ProgressCell(trial.step(), trial.max_steps()),
-                               std::to_string(trial.max_steps()),
-                               trial.has_value() ? Cell(FormatMetric(trial.value()), ExactNumber(trial.value())) : Cell(""),
-                               std::to_string(trial.attempts_size())};
+    std::vector<Cell> cells = {
+        std::to_string(trial.number()),
+        StateCell(trial.state()),
+        ProgressCell(trial.step(), trial.max_steps()),
+        std::to_string(trial.max_steps()),
+        trial.has_value() ? Cell(FormatMetric(trial.value()), ExactNumber(trial.value())) : Cell(""),
+        std::to_string(trial.attempts_size())};
     AddParameterCells(cells, trial, parameters);
     cells.emplace_back(trial.outcome_reason());
     table.rows.push_back(std::move(cells));
@@ -185,10 +188,11 @@ Table WorkerTable(std::span<const v1::Worker> workers, std::int64_t now) {
   for (const v1::Worker& worker : workers) {
     std::string trials;
     for (const std::string& trial : worker.trials()) absl::StrAppend(&trials, trials.empty() ? "" : " ", IdOf(trial));
-    table.rows.push_back({worker.name(),
-                          worker.online() ? Cell("● online", "true", Style::kGood) : Cell("○ away", "false", Style::kFaint),
-                          worker.host(), worker.device(), std::to_string(worker.slots()), trials, worker.version(),
-                          Cell(FormatAge(worker.last_seen_time().seconds(), now), SecondsText(worker.last_seen_time()))});
+    table.rows.push_back(
+        {worker.name(),
+         worker.online() ? Cell("● online", "true", Style::kGood) : Cell("○ away", "false", Style::kFaint),
+         worker.host(), worker.device(), std::to_string(worker.slots()), trials, worker.version(),
+         Cell(FormatAge(worker.last_seen_time().seconds(), now), SecondsText(worker.last_seen_time()))});
   }
   return table;
 }

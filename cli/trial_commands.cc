@@ -102,11 +102,11 @@ void AddTrialCommands(CLI::App& app, Context& context) {
   leaderboard->add_option("sweep", board->sweep, "Sweep: its id, its name or the beginning of its id")
       ->required()
       ->type_name("SWEEP");
-  leaderboard->add_option("--top", board->top, "Only the best N (0: all)")->check(CLI::NonNegativeNumber)->type_name("N");
+  leaderboard->add_option("--top", board->top, "Only the best N (0: all)")
+      ->check(CLI::NonNegativeNumber)
+      ->type_name("N");
   leaderboard->add_flag("-w,--watch", board->watch, "Show it live until the sweep has ended");
-  leaderboard->callback([=, &context] {
-    context.action = [=, &context] { return Leaderboard(context, *board); };
-  });
+  leaderboard->callback([=, &context] { context.action = [=, &context] { return Leaderboard(context, *board); }; });
 
   CLI::App* trials = app.add_subcommand("trials", "List a sweep's trials");
   auto list = std::make_shared<TrialsFlags>();
@@ -116,16 +116,12 @@ void AddTrialCommands(CLI::App& app, Context& context) {
   trials->add_option("--order-by", list->order_by, "number or value, with \" desc\" for the other way round");
   trials->add_option("--filter", list->filter, "Only some: \"state = PRUNED\"");
   trials->add_option("--limit", list->limit, "At most N (0: all)")->check(CLI::NonNegativeNumber)->type_name("N");
-  trials->callback([=, &context] {
-    context.action = [=, &context] { return Trials(context, *list); };
-  });
+  trials->callback([=, &context] { context.action = [=, &context] { return Trials(context, *list); }; });
 
   CLI::App* show = app.add_subcommand("show", "Tell all about a sweep, or about one of its trials");
   auto target = std::make_shared<std::string>();
   show->add_option("target", *target, "What to show")->required()->type_name("SWEEP[/TRIAL]");
-  show->callback([=, &context] {
-    context.action = [=, &context] { return Show(context, *target); };
-  });
+  show->callback([=, &context] { context.action = [=, &context] { return Show(context, *target); }; });
 }
 
 }  // namespace lorasweep::cli

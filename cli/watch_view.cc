@@ -36,8 +36,9 @@ absl::Status WatchSweep(Context& context, const std::string& server, const std::
     if (news.leaderboard) state.SetLeaderboard(*news.leaderboard);
     if (news.connected == state.away_since().has_value()) {
       state.SetAwaySince(news.connected ? std::nullopt : std::optional<double>(now));
-      events.push_back({news.connected ? "connected to the server again" : "connection to the server lost; trying again",
-                        Style::kWarning});
+      events.push_back(
+          {news.connected ? "connected to the server again" : "connection to the server lost; trying again",
+           Style::kWarning});
       state.AddEvent(events.back());
     }
     const std::size_t told = events.size();

@@ -1,0 +1,80 @@
+#include "cli/tables.h"
+
+#include <catch2/catch.hpp>
+
+#include "cli/message_json.h"
+#include "cli/run_report.h"
+#include "tests/cli/example_sweep.h"
+
+namespace lorasweep::cli {
+namespace {
+
+TEST_CASE("Only what is searched gets a column: neither constants nor derived parameters", "[cli][tables]") {
+  v1::SweepSpec spec = ExampleSweep().spec();
+  v1::ParameterSpec& constant = *spec.add_parameters();
+  constant.set_name("weight_decay");
+  constant.mutable_value()->set_number(0.01);
+  CHECK(SearchedParameters(spec) == std::vector<std::string>{"learning_rate", "lora_rank"});
+}
+
+TEST_CASE("The leaderboard shows errors, ties and pruned trials", "[cli][tables]") {
+  const auto lines = RenderTable(LeaderboardTable(ExampleLeaderboard()), {});
+  CHECK(lines ==
+        std::vector<std::string>{"#  trial  state     validation loss ± se      gap to #1 ± se     steps  lr      rank",
+                                 "1      9  ✓ done    0.8217 ± 0.0006             —                   24  3.1e-4  32",
+                                 "2      4  ✓ done    0.8225 ± 0.0006       ≈1  +0.0008 ± 0.0005      24  3e-4    16",
+                                 "3     11  ✓ done    0.8301 ± 0.0006           +0.0084 ± 0.0006      24  0.0012   8",
+                                 "4      2  ✕ pruned  0.9512 ± 0.0013           +0.031 ± 0.004         6  2e-5     8"});
+}
+
+TEST_CASE("The leaderboard's csv has exact values in columns of their own", "[cli][tables]") {
+  const std::string csv = RenderCsv(LeaderboardTable(ExampleLeaderboard()));
+  CHECK(csv.substr(0, csv.find("\r\n")) ==
+        "rank,trial,state,value,value_stderr,gap,gap_stderr,gap_step,tied_with_best,step,learning_rate,lora_rank");
+  CHECK(csv.find("\r\n2,4,COMPLETED,0.82251,0.00058,0.0008,5e-04,24,true,24,3e-04,16\r\n") != std::string::npos);
+}
+
+TEST_CASE("The run's report names base, best, what pruning saved and the adapter", "[cli][report]") {
+  const auto lines = RenderRunReport(ExampleLeaderboard(), ".lorasweep/adapters/math-tutor/trial-9", {});
+  REQUIRE(lines.size() == 9);
+  CHECK(lines[6] == "validation loss: base model 1.0432, best 0.8217 ± 0.0006 (trial 9, 21 % lower)");
+  CHECK(lines[7] == "8 of 14 trials pruned, which saved 512 of 2,880 steps (18 %)");
+  CHECK(lines[8] == "best adapter: .lorasweep/adapters/math-tutor/trial-9");
+}
+
+TEST_CASE("The report of a sweep without results says so", "[cli][report]") {
+  v1::GetLeaderboardResponse empty;
+  *empty.mutable_sweep()->mutable_spec() = ExampleSweep().spec();
+  CHECK(BaseAgainstBest(empty) == "validation loss: no trial has one");
+  CHECK(WhatPruningSaved(empty) == "0 of 0 trials pruned");
+}
+
+TEST_CASE("json has the names of the .proto files and every field", "[cli][json]") {
+  const auto json = ToJson(ExampleSweep());
+  CHECK(json["planned_trials"] == "24");  // 64-bit integers are texts in protobuf's mapping
+  CHECK(json["state"] == "RUNNING");
+  CHECK(json["trial_counts"]["failed"] == "0");
+  CHECK(json["error"] == "");
+}
+
+TEST_CASE("Lists of sweeps, trials and workers say state, progress and age", "[cli][tables]") {
+  v1::Sweep sweep = ExampleSweep();
+  sweep.mutable_create_time()->set_seconds(1000);
+  CHECK(RenderTable(SweepTable({&sweep, 1}, 1360), {})[1] ==
+        "math-tutor  ● running   12/24        2       8  0.8217             9  SmolLM2-135M-Instruct  6 min ago");
+  v1::Trial trial = ExampleTrial(3, v1::Trial::FAILED, 6, 0.9, 1e-3, 8);
+  trial.set_outcome_reason("no space left");
+  const auto trials = RenderTable(TrialTable({&trial, 1}, sweep.spec()), {});
+  CHECK(trials[1].find("! failed") != std::string::npos);
+  CHECK(trials[1].find("6/24") != std::string::npos);
+  CHECK(trials[1].find("no space left") != std::string::npos);
+  v1::Worker worker;
+  worker.set_name("workers/a");
+  worker.add_trials("sweeps/math-tutor/trials/3");
+  const auto workers = RenderTable(WorkerTable({&worker, 1}, 0), {});
+  CHECK(workers[1].find("○ away") != std::string::npos);
+  CHECK(workers[1].find("math-tutor/trials/3") != std::string::npos);
+}
+
+}  // namespace
+}  // namespace lorasweep::cli
