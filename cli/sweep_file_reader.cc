@@ -15,13 +15,6 @@ using proto::Setting;
 
 constexpr std::size_t kLongestShown = 80;
 
-// W&B's keys that say how W&B runs a program.
-const std::vector<std::string>& IgnoredKeys() {
-  static const std::vector<std::string> keys = {"program",    "command", "project",    "entity", "description",
-                                                "apiVersion", "kind",    "controller", "job",    "image_uri"};
-  return keys;
-}
-
 // What W&B users call the validation loss.
 const std::vector<std::string>& ValidationLossNames() {
   static const std::vector<std::string> names = {"val_loss",        "val/loss",       "valid_loss", "valid/loss",
@@ -64,6 +57,12 @@ bool WantsNumber(const Setting& setting) {
 }
 
 }  // namespace
+
+const std::vector<std::string>& IgnoredKeys() {
+  static const std::vector<std::string> keys = {"program",    "command", "project",    "entity", "description",
+                                                "apiVersion", "kind",    "controller", "job",    "image_uri"};
+  return keys;
+}
 
 v1::SweepSpec SweepReader::Read(const YamlNode& root) {
   if (root.kind == YamlNode::Kind::kNull) {

@@ -11,6 +11,9 @@
 
 namespace lorasweep::cli {
 
+// W&B's keys at the top that say how W&B runs a program: accepted, without a meaning here.
+const std::vector<std::string>& IgnoredKeys();
+
 // Turns the tree of a sweep file into a SweepSpec, key by key as the settings of proto/settings.h say, and collects
 // every mistake on the way. Fills no defaults and looks at no file.
 class SweepReader {

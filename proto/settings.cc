@@ -237,7 +237,8 @@ std::string Allowed(const Setting& setting) {
     case Setting::Type::kSplit:
       return "a share above 0 and below 1, a number of rows, a file or a list of files";
     case Setting::Type::kValue:
-      return "a number, a text, or true or false";
+      // A parameter's `value` may be anything; its bounds are numbers.
+      return setting.key == "value" ? "a number, a text, or true or false" : "a number";
     case Setting::Type::kValueList:
       return "a list of numbers, texts, true and false";
     case Setting::Type::kNumberList:
