@@ -57,10 +57,10 @@ class TempDir {
 }  // namespace lorasweep::testing
 
 // Leaves the test with a clear word where a real input is missing.
-#define LORASWEEP_NEEDS(path)                                          \
-  do {                                                                 \
-    if (!std::filesystem::exists(path)) {                              \
-      WARN("skipped: needs " << std::filesystem::path(path).string()); \
-      return;                                                          \
-    }                                                                  \
+#define LORASWEEP_NEEDS(needed)                                          \
+  do {                                                                   \
+    if (!std::filesystem::exists(needed)) {                              \
+      WARN("skipped: needs " << std::filesystem::path(needed).string()); \
+      return;                                                            \
+    }                                                                    \
   } while (false)
