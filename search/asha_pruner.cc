@@ -73,8 +73,9 @@ Verdict AshaPruner::JudgeRung(const SweepView& view, const Trial& trial, std::si
   const Standing standing = StandingAt(view, trial, news.value, rungs_[rung], rung > 0 ? rungs_[rung - 1] : 0);
   const auto keep =
       std::max(static_cast<std::int64_t>(std::floor(static_cast<double>(standing.seen) / eta_)), std::int64_t{1});
-  const std::string place = absl::StrFormat("place %d of %d at %d sequences, the best %d go on", standing.ahead + 1,
-                                            standing.seen, rungs_[rung], keep);
+  const std::string rule = keep == 1 ? "only the best goes on" : absl::StrCat("the best ", keep, " go on");
+  const std::string place =
+      absl::StrFormat("place %d of %d at %d sequences, %s", standing.ahead + 1, standing.seen, rungs_[rung], rule);
   if (standing.ahead < keep) return {Verdict::Action::kContinue, place};
   return {Verdict::Action::kStop,
           absl::StrCat(DescribeGap(news, *standing.leader, *standing.leader_evaluation), "; ", place)};

@@ -26,7 +26,9 @@ struct LeaderboardRow {
   int rank = 0;            // 1 is the best
   std::int64_t trial = 0;  // number
   Estimate value;          // at its last evaluation
-  Estimate gap;            // paired difference to rank 1 at the last step both have; positive is worse
+  // Paired difference to rank 1 at the last step after 0 that both have; positive is worse. Without a common step it is
+  // the plain difference of the values, and gap_step is 0.
+  Estimate gap;
   std::int64_t gap_step = 0;
   bool tied_with_best = false;  // |gap| <= 2 standard errors
 };

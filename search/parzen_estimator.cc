@@ -54,6 +54,7 @@ std::vector<double> Widths(const std::vector<double>& mu, double low, double hig
 
 ParzenEstimator::ParzenEstimator(std::vector<Axis> axes, const std::vector<std::vector<double>>& observations)
     : axes_(std::move(axes)), weights_(KernelWeights(observations.size())) {
+  for (const double weight : weights_) log_weights_.push_back(std::log(weight));
   std::vector<double> column(observations.size());
   for (std::size_t a = 0; a < axes_.size(); ++a) {
     for (std::size_t i = 0; i < observations.size(); ++i) column[i] = observations[i][a];
@@ -84,7 +85,9 @@ ParzenEstimator::Marginals ParzenEstimator::NumericMarginals(const Axis& axis, s
     const double m = mu[kernel];
     const double s = sigma[kernel];
     if (result.shapes.empty() || result.shapes.back().mu != m || result.shapes.back().sigma != s) {
-      result.shapes.push_back({m, s, LogNormalMass((result.low - m) / s, (result.high - m) / s)});
+      const double log_mass = LogNormalMass((result.low - m) / s, (result.high - m) / s);
+      const bool continuous = axis.kind == Axis::Kind::kContinuous;
+      result.shapes.push_back({m, s, log_mass + (continuous ? std::log(s) + kLogSqrtTwoPi : 0)});
     }
     result.index[kernel] = static_cast<std::uint32_t>(result.shapes.size() - 1);
   }
@@ -148,15 +151,15 @@ void ParzenEstimator::AddNumeric(const Axis& axis, const Marginals& marginals, d
     const double left = axis.log ? std::log(x - axis.step / 2) : x - axis.step / 2;
     const double right = axis.log ? std::log(x + axis.step / 2) : x + axis.step / 2;
     for (std::size_t i = 0; i < of_shape.size(); ++i) {
-      const auto& [mu, sigma, log_mass] = marginals.shapes[i];
-      of_shape[i] = LogNormalMass((left - mu) / sigma, (right - mu) / sigma) - log_mass;
+      const auto& [mu, sigma, log_scale] = marginals.shapes[i];
+      of_shape[i] = LogNormalMass((left - mu) / sigma, (right - mu) / sigma) - log_scale;
     }
   } else {
     const double scaled = axis.log ? std::log(x) : x;
     for (std::size_t i = 0; i < of_shape.size(); ++i) {
-      const auto& [mu, sigma, log_mass] = marginals.shapes[i];
+      const auto& [mu, sigma, log_scale] = marginals.shapes[i];
       const double z = (scaled - mu) / sigma;
-      of_shape[i] = -0.5 * z * z - kLogSqrtTwoPi - log_mass - std::log(sigma);
+      of_shape[i] = -0.5 * z * z - log_scale;
     }
   }
   for (std::size_t k = 0; k < log_density->size(); ++k) (*log_density)[k] += of_shape[marginals.index[k]];
@@ -171,8 +174,7 @@ void ParzenEstimator::AddCategorical(const Marginals& marginals, double x, std::
 }
 
 double ParzenEstimator::LogDensity(const std::vector<double>& point) const {
-  std::vector<double> log_density(weights_.size());
-  for (std::size_t k = 0; k < weights_.size(); ++k) log_density[k] = std::log(weights_[k]);
+  std::vector<double> log_density = log_weights_;
   for (std::size_t a = 0; a < axes_.size(); ++a) {
     if (axes_[a].kind == Axis::Kind::kCategorical) {
       AddCategorical(marginals_[a], point[a], &log_density);

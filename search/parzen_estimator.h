@@ -41,7 +41,9 @@ class ParzenEstimator {
     struct Shape {
       double mu = 0;
       double sigma = 0;
-      double log_mass = 0;  // of the part inside the bounds
+      // Subtracted from the logarithm of the kernel's exponent or cell: that of the mass inside the bounds, and on
+      // continuous axes of sigma √(2π).
+      double log_scale = 0;
     };
     double low = 0;  // bounds of the truncation on the scale of mu
     double high = 0;
@@ -60,7 +62,8 @@ class ParzenEstimator {
 
   std::vector<Axis> axes_;
   std::vector<Marginals> marginals_;
-  std::vector<double> weights_;  // sum to 1
+  std::vector<double> weights_;      // sum to 1
+  std::vector<double> log_weights_;  // their logarithms
 };
 
 }  // namespace lorasweep::search

@@ -84,7 +84,8 @@ class Space {
   // Those a sampler chooses: neither constant nor derived, in name order.
   const std::vector<Parameter>& free_parameters() const { return free_; }
 
-  // The whole point for chosen values of the free parameters: constants and derived values added.
+  // The whole point for chosen values of the free parameters: constants and derived values added, every value in its
+  // domain's own type (1 of a FloatDomain becomes 1.0).
   // InvalidArgument when a free parameter is missing, unknown or outside its domain, or an expression fails.
   absl::StatusOr<Params> Complete(const Params& free) const;
 

@@ -40,7 +40,7 @@ TEST_CASE("Of few trials only the best at the rung goes on", "[search][asha]") {
   sweep.AddCurve(TrialState::kRunning, {At(10, 0.95)});
   const Verdict verdict = JudgeLast(sweep);
   CHECK(verdict.action == Action::kStop);
-  CHECK(verdict.reason == "0.0500 worse than trial 1; place 2 of 3 at 80 sequences, the best 1 go on");
+  CHECK(verdict.reason == "0.0500 worse than trial 1; place 2 of 3 at 80 sequences, only the best goes on");
 }
 
 TEST_CASE("The best one in eta of all trials seen at the rung go on", "[search][asha]") {
@@ -106,7 +106,7 @@ TEST_CASE("Diverged and infeasible trials are worse than any number", "[search][
   sweep.AddCurve(TrialState::kPruned, {At(10, -INFINITY)});
   sweep.AddCurve(TrialState::kInfeasible, {At(10, -7.0)});
   sweep.AddCurve(TrialState::kRunning, {At(10, 5.0)});
-  CHECK(JudgeLast(sweep).reason == "place 1 of 4 at 80 sequences, the best 1 go on");
+  CHECK(JudgeLast(sweep).reason == "place 1 of 4 at 80 sequences, only the best goes on");
 }
 
 TEST_CASE("An infeasible trial counts at the rung it was on its way to, and not beyond", "[search][asha]") {
@@ -150,7 +150,8 @@ TEST_CASE("The reason gives the paired difference on the same sequences", "[sear
   sweep.AddCurve(TrialState::kRunning, {evaluation(0)});
   sweep.AddCurve(TrialState::kRunning, {evaluation(0.03125)});
   CHECK(JudgeLast(sweep).reason ==
-        "0.0312 ± 0.0004 worse than trial 0 on the same 64 sequences; place 2 of 2 at 80 sequences, the best 1 go on");
+        "0.0312 ± 0.0004 worse than trial 0 on the same 64 sequences; place 2 of 2 at 80 sequences, only the best goes "
+        "on");
 }
 
 }  // namespace

@@ -1,7 +1,7 @@
 #include "search/tpe_sampler.h"
 
-#include <chrono>
 #include <cmath>
+#include <ctime>
 
 #include "search/random_sampler.h"
 #include "tests/search/sampler_suite.h"
@@ -120,13 +120,13 @@ TEST_CASE("Candidates outside the space are an error", "[search][tpe]") {
   CHECK(ScoreCandidates(sweep.View(), candidates).status().code() == absl::StatusCode::kInvalidArgument);
 }
 
-// The shortest of five, so that a busy machine does not matter.
+// Processor time, the shortest of five, so that a busy machine matters little.
 double SecondsASuggestion(const Sweep& sweep) {
   double shortest = INFINITY;
   for (std::uint64_t seed = 0; seed < 5; ++seed) {
-    const auto start = std::chrono::steady_clock::now();
+    const std::clock_t start = std::clock();
     SuggestionOf(TpeSampler().Suggest(sweep.View(), seed));
-    shortest = std::min(shortest, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+    shortest = std::min(shortest, static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC);
   }
   return shortest;
 }
@@ -143,7 +143,7 @@ TEST_CASE("The cost of a suggestion grows no faster than the history", "[search]
   const double small = SecondsASuggestion(history(1000));
   const double large = SecondsASuggestion(history(10000));
   INFO(small << " s at 1000 trials, " << large << " s at 10000");
-  CHECK(large < 30 * small);
+  CHECK(large < 50 * small);  // a quadratic cost would be 100 times
   CHECK(large < 1);
 }
 
