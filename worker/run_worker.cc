@@ -49,7 +49,7 @@ class StopSignals {
     int number = 0;
     while (sigwait(&signals_, &number) == 0 && !done_) {
       if (source_.stop_requested()) std::_Exit(128 + number);
-      spdlog::info("stopping: the running step is finished and the trial handed back (once more: stop at once)");
+      spdlog::info("stopping; a trial that runs is handed back after its step (once more: stop at once)");
       source_.request_stop();
     }
   }
