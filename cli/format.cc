@@ -6,6 +6,8 @@
 #include <cmath>
 #include <cstdio>
 
+#include "absl/strings/str_cat.h"
+
 namespace lorasweep::cli {
 namespace {
 
@@ -79,7 +81,7 @@ std::string FormatEstimate(double value, double standard_error) {
 
 std::string FormatDifference(double difference, double standard_error) {
   const std::string text = FormatEstimate(difference, standard_error);
-  return difference > 0 ? "+" + text : text;
+  return difference > 0 ? absl::StrCat("+", text) : text;
 }
 
 std::string FormatMetric(double value) {
@@ -90,13 +92,14 @@ std::string FormatMetric(double value) {
 }
 
 std::string FormatCount(std::int64_t count) {
-  std::string digits = std::to_string(count);
+  const std::string digits = std::to_string(count);
   const std::size_t first = count < 0 ? 1 : 0;
-  for (std::size_t at = digits.size(); at > first + 3;) {
-    at -= 3;
-    digits.insert(at, ",");
+  std::string text;
+  for (std::size_t i = 0; i < digits.size(); ++i) {
+    if (i > first && (digits.size() - i) % 3 == 0) text += ',';
+    text += digits[i];
   }
-  return digits;
+  return text;
 }
 
 std::string FormatBytes(double bytes) {
@@ -268,7 +271,7 @@ Style StateStyle(v1::Sweep::State state) {
 }
 
 std::string Plural(std::int64_t count, std::string_view noun) {
-  return FormatCount(count) + " " + std::string(noun) + (count == 1 ? "" : "s");
+  return absl::StrCat(FormatCount(count), " ", std::string(noun), count == 1 ? "" : "s");
 }
 
 }  // namespace lorasweep::cli

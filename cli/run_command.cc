@@ -147,11 +147,12 @@ absl::Status Conclude(Context& context, Client& client, const std::string& name,
   if (!leaderboard.ok()) return leaderboard.status();
   const v1::Sweep& sweep = leaderboard->sweep();
   auto best = ExportBest(client, *leaderboard, flags);
-  if (context.output == OutputFormat::kTable) {
+  const bool nothing = leaderboard->rows().empty();
+  if (context.output == OutputFormat::kTable && !nothing) {
     for (const std::string& line : RenderRunReport(*leaderboard, best.ok() ? *best : "", context.out_terminal)) {
       context.out << Printable(line) << '\n';
     }
-  } else {
+  } else if (context.output != OutputFormat::kTable) {
     nlohmann::ordered_json answer = ToJson(*leaderboard);
     answer["best_adapter"] = best.ok() ? nlohmann::ordered_json(*best) : nlohmann::ordered_json(nullptr);
     context.Print(LeaderboardTable(*leaderboard), answer);
@@ -161,7 +162,7 @@ absl::Status Conclude(Context& context, Client& client, const std::string& name,
     return absl::FailedPreconditionError(absl::StrCat("the sweep failed: ", sweep.error()));
   }
   if (sweep.state() == v1::Sweep::CANCELLED) return absl::CancelledError("the sweep was cancelled");
-  return leaderboard->rows().empty() ? NoTrialSucceeded(client, sweep) : absl::OkStatus();
+  return nothing ? NoTrialSucceeded(client, sweep) : absl::OkStatus();
 }
 
 absl::StatusOr<LocalWorkers> StartWorkers(const Context& context, const RunFlags& flags, const std::string& address) {
