@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -53,11 +54,15 @@ absl::StatusOr<std::string> ReadFile(const std::filesystem::path& file, std::siz
 }
 
 absl::StatusOr<AtomicFile> AtomicFile::Create(const std::filesystem::path& file) {
-  std::string pattern = file.string() + ".XXXXXX";
-  const int descriptor = mkostemp(pattern.data(), O_CLOEXEC);
-  if (descriptor < 0) return SystemError("create", file, errno);
-  fchmod(descriptor, 0644);  // mkostemp makes a private file
-  return AtomicFile(file, pattern, descriptor);
+  static std::atomic<unsigned> counter{0};
+  // Names that a killed process left behind are passed over. No mkstemp: its files are private whatever the umask says.
+  for (int attempt = 0; attempt < 1000; ++attempt) {
+    const std::filesystem::path temporary = absl::StrCat(file.string(), ".", getpid(), "-", counter++, ".tmp");
+    const int descriptor = open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (descriptor >= 0) return AtomicFile(file, temporary, descriptor);
+    if (errno != EEXIST) return SystemError("create", file, errno);
+  }
+  return SystemError("create", file, EEXIST);
 }
 
 AtomicFile::AtomicFile(std::filesystem::path file, std::filesystem::path temporary, int descriptor)
