@@ -48,8 +48,10 @@ YamlNode Map(int line) {
 // "max_steps" -> "training.max_steps".
 absl::StatusOr<std::string> ResolveKey(const std::string& key) {
   const std::vector<std::string> top = proto::KeysOf("");
+  if (key == "run_cap") return std::string("limits.trials");
+  if (key == "early_terminate.min_iter") return std::string("early_terminate.min_steps");
   const bool is_path = key.find('.') != std::string::npos;
-  if (is_path || key == "run_cap" || std::find(top.begin(), top.end(), key) != top.end()) return key;
+  if (is_path || std::find(top.begin(), top.end(), key) != top.end()) return key;
   std::vector<std::string> paths;
   std::vector<std::string> keys = top;
   for (const proto::Setting& setting : proto::AllSettings()) {
@@ -60,6 +62,13 @@ absl::StatusOr<std::string> ResolveKey(const std::string& key) {
   if (paths.size() == 1) return paths[0];
   if (paths.empty()) return absl::InvalidArgumentError(absl::StrCat("unknown key", proto::DidYouMean(key, keys)));
   return absl::InvalidArgumentError(absl::StrCat("which one? ", absl::StrJoin(paths, ", ")));
+}
+
+void Erase(const std::string& key, YamlNode* map) {
+  const auto at = std::find_if(map->keys.begin(), map->keys.end(), [&](const auto& k) { return k.text == key; });
+  if (at == map->keys.end()) return;
+  map->items.erase(map->items.begin() + (at - map->keys.begin()));
+  map->keys.erase(at);
 }
 
 // The parameter of that name becomes a constant, so that expressions may go on reading it.
@@ -75,10 +84,7 @@ bool FixParameter(const std::string& path, const YamlNode& value, int line, Yaml
     Put(name, std::move(constant), line, parameters);
     return true;
   }
-  const auto at =
-      std::find_if(parameters->keys.begin(), parameters->keys.end(), [&](const auto& key) { return key.text == name; });
-  parameters->items.erase(parameters->items.begin() + (at - parameters->keys.begin()));
-  parameters->keys.erase(at);
+  Erase(name, parameters);
   return true;
 }
 
@@ -112,6 +118,9 @@ absl::Status Apply(const std::string& text, int line, YamlNode* root, std::vecto
     map = map->Find(parts[i]);
   }
   Put(parts.back(), value, line, map);
+  // What the file says under W&B's name is overridden too.
+  if (*path == "limits.trials") Erase("run_cap", root);
+  if (*path == "early_terminate.min_steps") Erase("min_iter", map);
   if (FixParameter(*path, value, line, root) && warnings != nullptr) {
     warnings->push_back(absl::StrCat("--set ", text, ": ", parts.back(), " is fixed and no longer searched"));
   }

@@ -166,7 +166,7 @@ class TreeBuilder : public YAML::EventHandler {
 };
 
 // yaml-cpp's words are about its own parser; these are about the file.
-std::string Rephrase(const std::string& message) {
+const std::map<std::string, std::string>& Words() {
   using namespace YAML::ErrorMsg;  // NOLINT: a table of constants
   static const std::map<std::string, std::string> words = {
       {END_OF_MAP,
@@ -186,8 +186,12 @@ std::string Rephrase(const std::string& message) {
       {ANCHOR_NOT_FOUND, "a name must follow `&`; a text that begins with `&` needs quotes"},
       {UNKNOWN_ANCHOR, "the name after `*` is not defined by any `&` before; a text that begins with `*` needs quotes"},
   };
-  const auto found = words.find(message);
-  return absl::StrCat("not valid YAML: ", found != words.end() ? found->second : message);
+  return words;
+}
+
+std::string Rephrase(const std::string& message) {
+  const auto found = Words().find(message);
+  return absl::StrCat("not valid YAML: ", found != Words().end() ? found->second : message);
 }
 
 // Length of the UTF-8 character at `at`, 0 where the bytes are none.
@@ -267,7 +271,8 @@ std::optional<YamlError> ParseYaml(std::string_view text, YamlNode* root) {
       }
     }
   } catch (const YAML::Exception& exception) {
-    if (builder.error().has_value()) return builder.error();
+    // A syntax error explains what the tree lacks, but yaml-cpp's own limits say less than ours.
+    if (builder.error().has_value() && !Words().contains(exception.msg)) return builder.error();
     const int last_line =
         1 + static_cast<int>(std::count(text.begin(), text.end(), '\n')) - (text.ends_with('\n') ? 1 : 0);
     const int line = exception.mark.is_null() ? 1 : std::min(exception.mark.line + 1, last_line);
