@@ -59,12 +59,13 @@ void FitWidths(std::vector<std::size_t>& widths, const Table& table, const std::
 
 std::string CsvField(const std::string& text) {
   if (text.find_first_of("\",\r\n") == std::string::npos) return text;
-  std::string quoted = "\"";
+  std::string quoted(1, '"');
   for (const char c : text) {
     if (c == '"') quoted += '"';
     quoted += c;
   }
-  return quoted + "\"";
+  quoted += '"';
+  return quoted;
 }
 
 // YAML readers take these plain words for something else than text.
@@ -149,7 +150,10 @@ std::vector<std::string> RenderTable(const Table& table, const Terminal& termina
 std::string RenderCsv(const Table& table) {
   const std::vector<std::size_t> columns = ColumnsFor(table, Shown::kCsvOnly);
   std::string csv;
-  const auto add = [&csv](std::size_t i, const std::string& text) { csv += (i == 0 ? "" : ",") + CsvField(text); };
+  const auto add = [&csv](std::size_t i, const std::string& text) {
+    if (i > 0) csv += ',';
+    csv += CsvField(text);
+  };
   for (std::size_t i = 0; i < columns.size(); ++i) add(i, table.columns[columns[i]].key);
   csv += "\r\n";
   for (const auto& row : table.rows) {

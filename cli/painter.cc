@@ -1,10 +1,12 @@
 #include "cli/painter.h"
 
+#include "absl/strings/str_cat.h"
+
 namespace lorasweep::cli {
 namespace {
 
 std::string Up(std::size_t lines) {
-  return lines == 0 ? "" : "\x1b[" + std::to_string(lines) + "A";
+  return lines == 0 ? "" : absl::StrCat("\x1b[", lines, "A");
 }
 
 }  // namespace

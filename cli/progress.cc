@@ -23,7 +23,7 @@ void Progress::Set(std::int64_t done, std::int64_t total) {
     return;
   }
   StyledLine line;
-  line.Add(what_).Add("  ").Add(ProgressBar(share, 30), Style::kGood).Add("  " + FormatPercent(share));
+  line.Add(what_).Add("  ").Add(ProgressBar(share, 30), Style::kGood).Add("  ").Add(FormatPercent(share));
   painter_.Paint({line.Render(context_.err_terminal.width, context_.err_terminal.colour)});
 }
 

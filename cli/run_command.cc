@@ -78,7 +78,7 @@ class RunLoop {
   WatchStep Tick(int signal, std::vector<LiveEvent>& events) {
     for (const LocalWorkers::Death& death : workers_.Tick()) {
       events.push_back({death.what, Style::kBad});
-      for (const std::string& line : death.tail) events.push_back({"  " + line, Style::kFaint});
+      for (const std::string& line : death.tail) events.push_back({absl::StrCat("  ", line), Style::kFaint});
       last_words_ = death.tail;
     }
     if (signal != 0 && pausing_) {

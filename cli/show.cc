@@ -39,7 +39,7 @@ std::string Joined(const google::protobuf::RepeatedPtrField<std::string>& texts)
 std::string DomainText(const v1::ParameterSpec& parameter) {
   std::string text;
   if (!parameter.expression().empty()) {
-    text = "= " + parameter.expression();
+    text = absl::StrCat("= ", parameter.expression());
   } else if (parameter.has_value()) {
     text = FormatValue(parameter.value());
   } else if (parameter.values_size() > 0) {
