@@ -188,8 +188,7 @@ TEST_CASE("A checkpoint must have been uploaded, replaces the one before, and is
 
 TEST_CASE("A metric to be maximised is shown as reported and ranked from the top") {
   World world;
-  world.Register("workers/a", "1");
-  v1::SweepSpec spec = RandomSpec(2);
+  v1::SweepSpec spec = ExternalSpec(2);
   spec.mutable_metric()->set_name("accuracy");
   spec.mutable_metric()->set_goal("maximize");
   const std::string sweep = world.Create(spec);
