@@ -5,7 +5,6 @@
 
 #include <array>
 #include <cstdint>
-#include <limits>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -19,6 +18,10 @@ namespace {
 // A backtracking run of a million characters fits; the memory is taken only when needed.
 constexpr std::size_t kJitStackStart = 32 * 1024;
 constexpr std::size_t kJitStackMost = 256 * 1024 * 1024;
+
+// PCRE2's default of ten million is too few for texts of megabytes. An expression that backtracks without end is given
+// up after seconds.
+constexpr std::uint32_t kMostSteps = 500'000'000;
 
 std::string ErrorText(int code) {
   std::array<PCRE2_UCHAR, 256> buffer{};
@@ -83,8 +86,7 @@ struct RegexMatcher::Scratch {
         stack(pcre2_jit_stack_create(kJitStackStart, kJitStackMost, nullptr)) {
     if (context != nullptr) {
       if (stack != nullptr) pcre2_jit_stack_assign(context, nullptr, stack);
-      // Texts are limited by their callers; PCRE2's default of ten million steps is too few for some of them.
-      pcre2_set_match_limit(context, std::numeric_limits<std::uint32_t>::max());
+      pcre2_set_match_limit(context, kMostSteps);
     }
   }
   ~Scratch() {

@@ -33,7 +33,8 @@ struct DecodeOptions {
 
 // A token and the bytes [begin, end) of the input that it stands for. Spans never cut a character: of a character that
 // several tokens share, each has the whole. Text that a normaliser inserted belongs to the character it stands before.
-// Tokens that a post-processor added have an empty span.
+// Tokens that a post-processor added have an empty span. White space at a token's start belongs to it (`trim_offsets`
+// of the file is not applied).
 struct TokenSpan {
   std::int32_t id = 0;
   std::size_t begin = 0;
