@@ -19,21 +19,6 @@ std::string_view Trimmed(std::string_view text) {
   return text.substr(begin, text.find_last_not_of(kBlanks) - begin + 1);
 }
 
-std::size_t CommonPrefix(std::string_view a, std::string_view b) {
-  return static_cast<std::size_t>(std::mismatch(a.begin(), a.end(), b.begin(), b.end()).first - a.begin());
-}
-
-// Where in `gap` a turn's header ends: behind the last place that looks like the generation prompt. Some templates let
-// the prompt end with more than a header ("<think>\n"), so its first half is enough to know it.
-std::optional<std::size_t> HeaderEnd(std::string_view gap, std::string_view prompt) {
-  if (prompt.empty()) return std::nullopt;
-  const std::size_t known = std::max((prompt.size() + 1) / 2, std::min<std::size_t>(prompt.size(), 12));
-  std::size_t at = gap.rfind(prompt);
-  if (at == std::string_view::npos) at = gap.rfind(prompt.substr(0, known));
-  if (at == std::string_view::npos) return std::nullopt;
-  return at + CommonPrefix(gap.substr(at), prompt);
-}
-
 bool Overlaps(const text::TokenSpan& token, const ByteSpan& span) {
   return token.begin < span.end && token.end > span.begin;
 }
@@ -45,22 +30,10 @@ Supervisor::Supervisor(ChatTemplate chat_template, text::Tokenizer tokenizer, st
     : template_(std::move(chat_template)),
       tokenizer_(std::move(tokenizer)),
       added_tokens_(std::move(added_tokens)),
-      loss_on_(loss_on) {
+      loss_on_(loss_on),
+      shape_(ProbeShape(template_)) {
   if (const auto eos = template_.special_tokens().find("eos_token"); eos != template_.special_tokens().end()) {
     if (const auto id = tokenizer_.TokenId(eos->second)) added_tokens_.insert(*id);
-  }
-  // A template that refuses these has no generation prompt or closing that we could know; its turns are then found by
-  // their contents and special tokens alone.
-  const std::vector<Message> question = {{"user", "ping"}};
-  const std::vector<Message> answered = {{"user", "ping"}, {"assistant", "pong"}};
-  const auto bare = template_.Render(question);
-  const auto prompted = template_.Render(question, {.add_generation_prompt = true});
-  if (bare.ok() && prompted.ok()) {
-    generation_prompt_ = prompted->text.substr(CommonPrefix(prompted->text, bare->text));
-  }
-  if (const auto whole = template_.Render(answered); whole.ok()) {
-    const std::size_t at = whole->text.rfind("pong");
-    if (at != std::string::npos) closing_ = whole->text.substr(at + 4);
   }
 }
 
@@ -68,14 +41,37 @@ bool Supervisor::EndsTurns(std::int32_t id) const {
   return added_tokens_.contains(id) || tokenizer_.IsSpecial(id);
 }
 
-std::vector<ByteSpan> Supervisor::Contents(const Rendered& rendered, std::span<const Message> messages) const {
+std::vector<Supervisor::Content> Supervisor::Contents(const Rendered& rendered,
+                                                      std::span<const Message> messages) const {
   const auto answers = std::count_if(messages.begin(), messages.end(), [](const Message& message) {
     return message.role == "assistant" && !Trimmed(message.content).empty();
   });
-  if (static_cast<std::ptrdiff_t>(rendered.assistant.size()) >= answers) return rendered.assistant;
+  if (static_cast<std::ptrdiff_t>(rendered.assistant.size()) < answers) return SearchContents(rendered, messages);
 
-  // A filter lost track of some: look for those contents behind the text of what came before them.
-  std::vector<ByteSpan> contents;
+  std::vector<Content> contents;
+  std::size_t index = 0;   // of the message that the last content was from
+  std::size_t behind = 0;  // of that content in it
+  for (const ByteSpan& place : rendered.assistant) {
+    const std::string_view known =
+        Trimmed(std::string_view(rendered.text).substr(place.begin, place.end - place.begin));
+    contents.push_back({.place = place});
+    for (std::size_t i = index; i < messages.size(); ++i) {
+      if (messages[i].role != "assistant") continue;
+      const std::size_t at = messages[i].content.find(known, i == index ? behind : 0);
+      if (at == std::string::npos) continue;
+      contents.back().message = &messages[i];
+      index = i;
+      behind = at + known.size();
+      break;
+    }
+  }
+  return contents;
+}
+
+// For templates with filters that lose track of contents: looks for them behind the text of what came before.
+std::vector<Supervisor::Content> Supervisor::SearchContents(const Rendered& rendered,
+                                                            std::span<const Message> messages) const {
+  std::vector<Content> contents;
   const std::string_view text = rendered.text;
   std::size_t cursor = 0;
   auto followed = rendered.assistant.begin();
@@ -85,39 +81,41 @@ std::vector<ByteSpan> Supervisor::Contents(const Rendered& rendered, std::span<c
     if (message.role == "assistant" && followed != rendered.assistant.end()) {
       const std::string_view known = Trimmed(text.substr(followed->begin, followed->end - followed->begin));
       if (message.content.find(known) != std::string::npos) {
-        contents.push_back(*followed);
+        contents.push_back({.place = *followed, .message = &message});
         cursor = (followed++)->end;
         continue;
       }
     }
     std::size_t from = cursor;
-    if (message.role == "assistant" && !generation_prompt_.empty()) {
-      const std::size_t header = text.find(generation_prompt_, cursor);
+    if (message.role == "assistant" && shape_.header_bytes > 0) {
+      const std::size_t header = text.find(std::string_view(shape_.prompt).substr(0, shape_.header_bytes), cursor);
       if (header == std::string_view::npos) continue;
-      from = header + generation_prompt_.size();
+      from = header + shape_.header_bytes;
     }
     const std::size_t at = text.find(content, from);
     if (at == std::string_view::npos) continue;
     cursor = at + content.size();
-    if (message.role == "assistant") contents.push_back({at, cursor});
+    if (message.role == "assistant") contents.push_back({.place = {at, cursor}, .message = &message});
   }
   return contents;
 }
 
-std::vector<Supervisor::Turn> Supervisor::Turns(const std::string& text, const std::vector<ByteSpan>& contents) const {
+std::vector<Supervisor::Turn> Supervisor::Turns(const std::string& text, const std::vector<Content>& contents) const {
   std::vector<Turn> turns;
+  const Message* previous = nullptr;
   std::size_t previous_end = 0;
-  for (const ByteSpan& content : contents) {
-    const std::string_view gap = std::string_view(text).substr(previous_end, content.begin - previous_end);
-    const auto header = HeaderEnd(gap, generation_prompt_);
-    if (!header && !generation_prompt_.empty() && !turns.empty()) {
-      turns.back().learned.end = content.end;  // the same turn in pieces: reasoning and answer, say
+  for (const auto& [place, message] : contents) {
+    const std::string_view gap = std::string_view(text).substr(previous_end, place.begin - previous_end);
+    if (!turns.empty() && message != nullptr && message == previous) {
+      turns.back().learned.end = place.end;  // one answer in pieces: reasoning and the rest, say
     } else {
-      if (!turns.empty()) turns.back().next_begin = content.begin;
-      turns.push_back({.learned = {header ? previous_end + *header : content.begin, content.end}, .next_begin = 0});
+      if (!turns.empty()) turns.back().next_begin = place.begin;
+      const auto header = shape_.HeaderEnd(gap);
+      turns.push_back({.learned = {header ? previous_end + *header : place.begin, place.end}});
     }
     turns.back().next_begin = text.size();
-    previous_end = content.end;
+    previous = message;
+    previous_end = place.end;
   }
   return turns;
 }
@@ -125,14 +123,15 @@ std::vector<Supervisor::Turn> Supervisor::Turns(const std::string& text, const s
 std::size_t Supervisor::TurnEnd(const std::string& text, const Turn& turn,
                                 const std::vector<text::TokenSpan>& tokens) const {
   const std::size_t content_end = turn.learned.end;
+  const std::size_t closed =
+      content_end +
+      CommonPrefix(std::string_view(text).substr(content_end, turn.next_begin - content_end), shape_.closing);
+  std::size_t end = content_end;
   auto token = std::lower_bound(tokens.begin(), tokens.end(), content_end,
                                 [](const text::TokenSpan& a, std::size_t offset) { return a.begin < offset; });
-  while (token != tokens.end() && token->begin < turn.next_begin && !EndsTurns(token->id)) ++token;
-  if (token == tokens.end() || token->begin >= turn.next_begin) return content_end;
-  std::size_t end = token->end;
-  const std::size_t closed = content_end + CommonPrefix(std::string_view(text).substr(content_end), closing_);
-  for (++token; token != tokens.end() && token->begin == end && token->end <= closed && EndsTurns(token->id); ++token) {
-    end = token->end;
+  for (; token != tokens.end() && token->begin < turn.next_begin; ++token) {
+    if (end > content_end && token->end > closed) break;
+    if (EndsTurns(token->id)) end = token->end;
   }
   return end;
 }

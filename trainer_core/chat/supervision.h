@@ -11,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "trainer_core/chat/chat_template.h"
 #include "trainer_core/chat/conversation.h"
+#include "trainer_core/chat/turn_shape.h"
 #include "trainer_core/text/tokenized_data.h"
 #include "trainer_core/text/tokenizer.h"
 
@@ -36,8 +37,8 @@ struct Supervised {
 // the padding token. Nothing depends on knowing the template:
 //   - {% generation %} blocks decide where the template has them, token by token as transformers maps them;
 //   - else the content is followed through the template's filters; the turn's header is found by what the generation
-//     prompt adds; the end is the first special or added token behind the content, with those directly behind it that
-//     also close a conversation's last turn.
+//     prompt adds; the end is the last special or added token of what closes every answer, else the first one behind
+//     the content.
 // Immutable; may be used from any thread.
 class Supervisor {
  public:
@@ -54,13 +55,19 @@ class Supervisor {
   const text::Tokenizer& tokenizer() const { return tokenizer_; }
 
  private:
+  // A content's place and the assistant message that it is from.
+  struct Content {
+    ByteSpan place;
+    const Message* message = nullptr;  // null when that could not be told
+  };
   struct Turn {
-    ByteSpan learned;        // from the end of the header to the end of the content
-    std::size_t next_begin;  // where the next turn's content begins, or the text's end
+    ByteSpan learned;            // from the end of the header to the end of the content
+    std::size_t next_begin = 0;  // where the next turn's content begins, or the text's end
   };
 
-  std::vector<ByteSpan> Contents(const Rendered& rendered, std::span<const Message> messages) const;
-  std::vector<Turn> Turns(const std::string& text, const std::vector<ByteSpan>& contents) const;
+  std::vector<Content> Contents(const Rendered& rendered, std::span<const Message> messages) const;
+  std::vector<Content> SearchContents(const Rendered& rendered, std::span<const Message> messages) const;
+  std::vector<Turn> Turns(const std::string& text, const std::vector<Content>& contents) const;
   std::size_t TurnEnd(const std::string& text, const Turn& turn, const std::vector<text::TokenSpan>& tokens) const;
   bool EndsTurns(std::int32_t id) const;
 
@@ -68,8 +75,7 @@ class Supervisor {
   text::Tokenizer tokenizer_;
   std::set<std::int32_t> added_tokens_;
   LossOn loss_on_;
-  std::string generation_prompt_;  // what add_generation_prompt adds; empty when nothing
-  std::string closing_;            // what follows the content of a last assistant turn
+  TurnShape shape_;
 };
 
 // Ids of tokenizer.json's added_tokens. InvalidArgument when the file is not as it should be.
