@@ -7,9 +7,10 @@
 #include "nlohmann/json.hpp"
 #include "tests/support/paths.h"
 #include "tests/trainer_core/chat/tiny_model.h"
+#include "tests/trainer_core/gguf/llama_cpp_source.h"
 #include "trainer_core/chat/chat_template.h"
 
-// Our rendering against transformers' own, over the project's templates and any that lie in the cache's chat_templates.
+// Our rendering against transformers' own.
 namespace lorasweep::chat {
 namespace {
 
@@ -27,14 +28,11 @@ const std::vector<std::vector<Message>> kConversations = {
     {{"user", "a"}, {"user", "b"}, {"assistant", "c"}},
 };
 
-std::vector<std::filesystem::path> Templates() {
+// The .jinja files of a folder.
+std::vector<std::filesystem::path> Templates(const std::filesystem::path& folder) {
   std::vector<std::filesystem::path> templates;
-  for (const auto& folder :
-       {testing::SourceDir() / "tests/trainer_core/chat/templates", testing::CacheDir() / "chat_templates"}) {
-    if (!std::filesystem::exists(folder)) continue;
-    for (const auto& entry : std::filesystem::directory_iterator(folder)) {
-      if (entry.path().extension() == ".jinja") templates.push_back(entry.path());
-    }
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    if (entry.path().extension() == ".jinja") templates.push_back(entry.path());
   }
   std::sort(templates.begin(), templates.end());
   return templates;
@@ -59,10 +57,7 @@ nlohmann::json Reference(const std::vector<std::filesystem::path>& templates) {
   return nlohmann::json::parse(ReadFile(dir.path() / "answer.json"));
 }
 
-TEST_CASE("Templates render as transformers renders them", "[chat][peer]") {
-  LORASWEEP_NEEDS(testing::PeerPython());
-  const auto templates = Templates();
-  REQUIRE(templates.size() >= 11);
+void CompareAll(const std::vector<std::filesystem::path>& templates) {
   const nlohmann::json reference = Reference(templates);
   for (std::size_t t = 0; t < templates.size(); ++t) {
     const std::string name = templates[t].filename().string();
@@ -88,6 +83,23 @@ TEST_CASE("Templates render as transformers renders them", "[chat][peer]") {
       CHECK(rendered->generation == generation);
     }
   }
+}
+
+TEST_CASE("The project's templates render as transformers renders them", "[chat][peer]") {
+  LORASWEEP_NEEDS(testing::PeerPython());
+  const auto templates = Templates(testing::SourceDir() / "tests/trainer_core/chat/templates");
+  REQUIRE(templates.size() == 11);
+  CompareAll(templates);
+}
+
+TEST_CASE("Seventy published templates render as transformers renders them", "[chat][peer]") {
+  LORASWEEP_NEEDS(testing::PeerPython());
+  LORASWEEP_NEEDS(testing::LlamaCppArchive());
+  testing::TempDir dir;
+  testing::UnpackLlamaCppModels("templates/*.jinja", dir.path());
+  const auto templates = Templates(dir.path());
+  REQUIRE(templates.size() == 70);
+  CompareAll(templates);
 }
 
 }  // namespace

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <fstream>
@@ -9,7 +10,10 @@
 #include "absl/strings/str_cat.h"
 #include "nlohmann/json.hpp"
 #include "tests/support/paths.h"
+#include "tests/trainer_core/gguf/llama_cpp_source.h"
+#include "trainer_core/gguf/gguf_file.h"
 #include "trainer_core/gguf/import.h"
+#include "trainer_core/gguf/tokenizer_files.h"
 #include "trainer_core/text/tokenizer.h"
 
 // The import of a real 4-bit model, against what its publisher's files and transformers say.
@@ -36,6 +40,20 @@ std::vector<std::string> Split(const std::string& text, const std::string& separ
   }
   parts.push_back(text.substr(from));
   return parts;
+}
+
+// llama.cpp's form: texts with a separator line between them, and one line of ids for each.
+void CheckGolden(const text::Tokenizer& tokenizer, const std::string& inputs, const std::string& outputs) {
+  const auto texts = Split(inputs, "\n__ggml_vocab_test__\n");
+  const auto lines = Split(outputs, "\n");
+  REQUIRE(texts.size() > 40);
+  REQUIRE(lines.size() >= 46);
+  for (std::size_t i = 0; i < std::min(texts.size(), lines.size()); ++i) {
+    std::istringstream stream(lines[i]);
+    const std::vector<std::int32_t> expected{std::istream_iterator<std::int32_t>(stream), {}};
+    INFO(texts[i]);
+    CHECK(tokenizer.Encode(texts[i]) == expected);
+  }
 }
 
 TEST_CASE("SmolLM2 is imported as its publisher has it", "[gguf][model]") {
@@ -68,16 +86,7 @@ TEST_CASE("SmolLM2 is imported as its publisher has it", "[gguf][model]") {
     INFO(tokenizer.status());
     REQUIRE(tokenizer.ok());
     const fs::path fixtures = testing::SharedDir() / "tokenizers" / "fixtures";
-    const auto texts = Split(ReadFile(fixtures / "common.inp"), "\n__ggml_vocab_test__\n");
-    const auto lines = Split(ReadFile(fixtures / "smollm2.out"), "\n");
-    REQUIRE(texts.size() == 47);
-    REQUIRE(lines.size() >= texts.size());
-    for (std::size_t i = 0; i < texts.size(); ++i) {
-      std::istringstream stream(lines[i]);
-      const std::vector<std::int32_t> expected{std::istream_iterator<std::int32_t>(stream), {}};
-      INFO(texts[i]);
-      CHECK(tokenizer->Encode(texts[i]) == expected);
-    }
+    CheckGolden(*tokenizer, ReadFile(fixtures / "common.inp"), ReadFile(fixtures / "smollm2.out"));
   }
 
   SECTION("transformers computes the reference's numbers with it") {
@@ -95,6 +104,25 @@ TEST_CASE("SmolLM2 is imported as its publisher has it", "[gguf][model]") {
     for (std::size_t i = 0; i < reference["token_logprobs"].size(); ++i) {
       CHECK(std::abs(answer["token_logprobs"][i].get<double>() - reference["token_logprobs"][i].get<double>()) < 1e-4);
     }
+  }
+}
+
+TEST_CASE("Real vocabularies tokenise as llama.cpp's golden files say", "[gguf][model]") {
+  LORASWEEP_NEEDS(testing::LlamaCppArchive());
+  testing::TempDir dir;
+  testing::UnpackLlamaCppModels("ggml-vocab-*", dir.path());
+  for (const std::string name : {"gpt-2", "llama-bpe", "qwen2", "llama-spm", "phi-3"}) {
+    const fs::path gguf = dir.path() / absl::StrCat("ggml-vocab-", name, ".gguf");
+    const auto file = GgufFile::Open(gguf);
+    INFO(name << ": " << file.status());
+    REQUIRE(file.ok());
+    const auto files = BuildTokenizerFiles(*file, /*vocab_rows=*/1 << 20, /*context_length=*/4096);
+    INFO(files.status());
+    REQUIRE(files.ok());
+    const auto tokenizer = text::Tokenizer::Parse(files->tokenizer_json, name);
+    INFO(tokenizer.status());
+    REQUIRE(tokenizer.ok());
+    CheckGolden(*tokenizer, ReadFile(gguf.string() + ".inp"), ReadFile(gguf.string() + ".out"));
   }
 }
 
