@@ -13,8 +13,8 @@ namespace {
 // matrix in the cache.
 constexpr std::int64_t kQueryBlock = 256;
 
-double Frequency(const text::RopeConfig& rope, std::int64_t pair, std::int64_t head_dim) {
-  const double plain = std::pow(rope.theta, -2.0 * static_cast<double>(pair) / static_cast<double>(head_dim));
+// What the configured scaling makes of a pair's frequency.
+double Scaled(const text::RopeConfig& rope, double plain) {
   if (rope.scaling == text::RopeConfig::Scaling::kNone) return plain;
   if (rope.scaling == text::RopeConfig::Scaling::kLinear) return plain / rope.factor;
   // Llama 3: long waves are stretched, short ones kept, those between blended (transformers modeling_rope_utils.py).
@@ -88,7 +88,8 @@ at::Tensor AttendBackward(const at::Tensor& dout, const PackedHeads& heads, cons
                           const AttentionPlan& plan, double scale) {
   at::Tensor dpacked = at::empty_like(heads.q);
   PackedHeads grads(heads.q, layout);
-  WithElementType(dout, [&]<typename T>(T) { kernels::PackHeads(layout, Data<T>(dout), Data<T>(dpacked)); });
+  WithElementType(dout,
+                  [&]<typename T>(T) { kernels::PackHeads(layout, layout.heads, Data<T>(dout), Data<T>(dpacked)); });
   const std::int64_t group = layout.heads / layout.kv_heads;
   for (const Segment& segment : plan.segments) {
     const at::Tensor dk = OfSegment(grads.k, layout, segment, 1).squeeze(1);
@@ -118,10 +119,13 @@ at::Tensor AttendBackward(const at::Tensor& dout, const PackedHeads& heads, cons
       }
     }
   }
-  at::Tensor dqkv =
-      at::empty({layout.slots, layout.tokens, (layout.heads + 2 * layout.kv_heads) * layout.head_size}, dout.options());
+  const std::int64_t keys = grads.k.numel();
+  at::Tensor dqkv = at::empty({grads.q.numel() + 2 * keys}, dout.options());
   WithElementType(dout, [&]<typename T>(T) {
-    kernels::UnpackAndRotateBack(layout, Data<T>(grads.q), Data<T>(grads.k), Data<T>(grads.v), Data<T>(dqkv));
+    T* const dk = Data<T>(dqkv) + grads.q.numel();
+    kernels::UnpackAndRotateBack(layout, layout.heads, Data<T>(grads.q), Data<T>(dqkv));
+    kernels::UnpackAndRotateBack(layout, layout.kv_heads, Data<T>(grads.k), dk);
+    kernels::UnpackHeads(layout, layout.kv_heads, Data<T>(grads.v), dk + keys);
   });
   return dqkv;
 }
@@ -129,28 +133,24 @@ at::Tensor AttendBackward(const at::Tensor& dout, const PackedHeads& heads, cons
 }  // namespace
 
 RotaryTable MakeRotaryTable(const text::ModelConfig& model, std::int64_t positions, at::Device device) {
-  const std::int64_t half = model.head_dim / 2;
-  at::Tensor cosine = at::empty({positions, half}, at::kFloat);
-  at::Tensor sine = at::empty({positions, half}, at::kFloat);
-  auto* c = cosine.mutable_data_ptr<float>();
-  auto* s = sine.mutable_data_ptr<float>();
-  for (std::int64_t pair = 0; pair < half; ++pair) {
-    // transformers multiplies in fp32: the angle of a far position depends on that rounding.
-    const auto frequency = static_cast<float>(Frequency(model.rope, pair, model.head_dim));
-    for (std::int64_t position = 0; position < positions; ++position) {
-      const float angle = static_cast<float>(position) * frequency;
-      c[position * half + pair] = std::cos(angle);
-      s[position * half + pair] = std::sin(angle);
-    }
+  // In fp32 and by torch's functions, as transformers does it: at far positions an angle depends on the rounding of its
+  // frequency.
+  const at::Tensor exponents = at::arange(0, model.head_dim, 2, at::kFloat) / static_cast<double>(model.head_dim);
+  at::Tensor frequencies = at::reciprocal(at::pow(at::Scalar(model.rope.theta), exponents));
+  auto* values = frequencies.mutable_data_ptr<float>();
+  for (std::int64_t pair = 0; pair < frequencies.numel(); ++pair) {
+    values[pair] = static_cast<float>(Scaled(model.rope, values[pair]));
   }
-  return {cosine.to(device), sine.to(device)};
+  const at::Tensor angles = at::outer(at::arange(positions, at::kFloat), frequencies);
+  return {at::cos(angles).to(device), at::sin(angles).to(device)};
 }
 
-at::Tensor Attention(const at::Tensor& qkv, const text::ModelConfig& model, const AttentionPlan& plan) {
-  if (!HasKernels(qkv)) return ComposedAttention(qkv, model, plan);
+at::Tensor Attention(const at::Tensor& qkv, std::int64_t slots, const text::ModelConfig& model,
+                     const AttentionPlan& plan) {
+  if (!HasKernels(qkv)) return ComposedAttention(qkv, slots, model, plan);
   const double scale = 1.0 / std::sqrt(static_cast<double>(model.head_dim));
-  const kernels::HeadLayout layout{.slots = qkv.size(0),
-                                   .tokens = qkv.size(1),
+  const kernels::HeadLayout layout{.slots = slots,
+                                   .tokens = plan.positions.size(0),
                                    .heads = model.heads,
                                    .kv_heads = model.kv_heads,
                                    .head_size = model.head_dim,
@@ -164,7 +164,10 @@ at::Tensor Attention(const at::Tensor& qkv, const text::ModelConfig& model, cons
     at::Tensor packed = at::empty_like(heads.q);
     at::Tensor out = at::empty({layout.slots, layout.tokens, layout.heads * layout.head_size}, qkv.options());
     WithElementType(qkv, [&]<typename T>(T) {
-      kernels::RotateAndPack(layout, Data<T>(qkv), Data<T>(heads.q), Data<T>(heads.k), Data<T>(heads.v));
+      const T* const k = Data<T>(qkv) + heads.q.numel();
+      kernels::RotateAndPack(layout, layout.heads, Data<T>(qkv), Data<T>(heads.q));
+      kernels::RotateAndPack(layout, layout.kv_heads, k, Data<T>(heads.k));
+      kernels::PackHeads(layout, layout.kv_heads, k + heads.k.numel(), Data<T>(heads.v));
     });
     const std::int64_t group = layout.heads / layout.kv_heads;
     for (const Segment& segment : plan.segments) {
@@ -175,15 +178,18 @@ at::Tensor Attention(const at::Tensor& qkv, const text::ModelConfig& model, cons
         block.StoreQueries(at::bmm(p, v), OfSegment(packed, layout, segment, group));
       }
     }
-    WithElementType(qkv, [&]<typename T>(T) { kernels::UnpackHeads(layout, Data<T>(packed), Data<T>(out)); });
+    WithElementType(qkv,
+                    [&]<typename T>(T) { kernels::UnpackHeads(layout, layout.heads, Data<T>(packed), Data<T>(out)); });
     return AutogradStep{out, [heads, layout, plan, scale](const at::Tensor& dout) {
                           return AttendBackward(dout.contiguous(), heads, layout, plan, scale);
                         }};
   });
 }
 
-at::Tensor ComposedAttention(const at::Tensor& qkv, const text::ModelConfig& model, const AttentionPlan& plan) {
+at::Tensor ComposedAttention(const at::Tensor& qkv, std::int64_t slots, const text::ModelConfig& model,
+                             const AttentionPlan& plan) {
   const std::int64_t size = model.head_dim;
+  const std::int64_t tokens = plan.positions.size(0);
   const at::Tensor positions = plan.positions.to(at::kLong);
   const auto table = [&](const at::Tensor& angles) {
     const at::Tensor rows = angles.index_select(0, positions).unsqueeze(1);
@@ -191,22 +197,25 @@ at::Tensor ComposedAttention(const at::Tensor& qkv, const text::ModelConfig& mod
   };
   const at::Tensor cosine = table(plan.rotary.cosine);
   const at::Tensor sine = table(plan.rotary.sine);
-  const at::Tensor all = qkv.view({qkv.size(0), qkv.size(1), -1, size});
+  const auto part = [&](std::int64_t heads_before, std::int64_t heads) {
+    const std::int64_t per_head = slots * tokens * size;
+    return qkv.narrow(0, heads_before * per_head, heads * per_head).view({slots, tokens, heads, size});
+  };
   const auto rotate = [&](const at::Tensor& heads) {
     const at::Tensor wide = heads.to(at::kFloat);
     const auto halves = wide.chunk(2, -1);
     return (wide * cosine + at::cat({-halves[1], halves[0]}, -1) * sine).to(heads.scalar_type()).transpose(1, 2);
   };
-  const at::Tensor q = rotate(all.narrow(2, 0, model.heads));
-  const at::Tensor k = rotate(all.narrow(2, model.heads, model.kv_heads));
-  const at::Tensor v = all.narrow(2, model.heads + model.kv_heads, model.kv_heads).transpose(1, 2);
+  const at::Tensor q = rotate(part(0, model.heads));
+  const at::Tensor k = rotate(part(model.heads, model.kv_heads));
+  const at::Tensor v = part(model.heads + model.kv_heads, model.kv_heads).transpose(1, 2);
   std::vector<at::Tensor> outputs;
   for (const auto& [start, length] : plan.segments) {
     outputs.push_back(at::scaled_dot_product_attention(q.narrow(2, start, length), k.narrow(2, start, length),
                                                        v.narrow(2, start, length), {}, 0.0, true, std::nullopt,
                                                        model.heads != model.kv_heads));
   }
-  return at::cat(outputs, 2).transpose(1, 2).reshape({qkv.size(0), qkv.size(1), model.heads * size});
+  return at::cat(outputs, 2).transpose(1, 2).reshape({slots, tokens, model.heads * size});
 }
 
 }  // namespace lorasweep::trainer

@@ -25,10 +25,12 @@ struct AttentionPlan {
   RotaryTable rotary;
 };
 
-// Causal self-attention inside each segment: qkv [K, T, (heads + 2 kv_heads) · head_dim] -> [K, T, heads · head_dim].
-// Segments do not see each other, nor do slots.
-at::Tensor Attention(const at::Tensor& qkv, const text::ModelConfig& model, const AttentionPlan& plan);
+// Causal self-attention inside each segment. qkv is flat: all queries [slots, T, heads · head_dim], then all keys, then
+// all values; the result is [slots, T, heads · head_dim]. Segments do not see each other, nor do slots.
+at::Tensor Attention(const at::Tensor& qkv, std::int64_t slots, const text::ModelConfig& model,
+                     const AttentionPlan& plan);
 // The same composed of torch's own operations.
-at::Tensor ComposedAttention(const at::Tensor& qkv, const text::ModelConfig& model, const AttentionPlan& plan);
+at::Tensor ComposedAttention(const at::Tensor& qkv, std::int64_t slots, const text::ModelConfig& model,
+                             const AttentionPlan& plan);
 
 }  // namespace lorasweep::trainer

@@ -20,8 +20,8 @@ LORASWEEP_INLINE std::int64_t PackedOffset(const HeadLayout& layout, std::int64_
 
 // Rotates by `direction` (1 or -1) times the angle of the position.
 template <typename T>
-LORASWEEP_INLINE void Rotate(const T* from, T* to, const float* cosine, const float* sine, float direction,
-                             std::int64_t half) {
+LORASWEEP_INLINE void Rotate(const T* __restrict from, T* __restrict to, const float* cosine, const float* sine,
+                             float direction, std::int64_t half) {
   for (std::int64_t j = 0; j < half; ++j) {
     const float a = Load(from[j]);
     const float b = Load(from[j + half]);
@@ -31,13 +31,18 @@ LORASWEEP_INLINE void Rotate(const T* from, T* to, const float* cosine, const fl
   }
 }
 
-// Calls each(slot, token) for all of them, in parallel.
+// Calls each(place in rows, place in packed, token) for every head of every token, in parallel.
 template <typename Each>
-void ForEachToken(const HeadLayout& layout, const Each& each) {
+void ForEachHead(const HeadLayout& layout, std::int64_t heads, const Each& each) {
   const std::int64_t tokens = layout.tokens;
-  ParallelRows(layout.slots * tokens, layout.heads * layout.head_size * 2, [&](std::int64_t begin, std::int64_t end) {
+  ParallelRows(layout.slots * tokens, heads * layout.head_size * 2, [=](std::int64_t begin, std::int64_t end) {
     RunVectorized([=]() LORASWEEP_INLINE_BODY {
-      for (std::int64_t row = begin; row < end; ++row) each(row / tokens, row % tokens);
+      for (std::int64_t row = begin; row < end; ++row) {
+        for (std::int64_t head = 0; head < heads; ++head) {
+          each((row * heads + head) * layout.head_size, PackedOffset(layout, heads, row / tokens, head, row % tokens),
+               row % tokens);
+        }
+      }
     });
   });
 }
@@ -45,60 +50,34 @@ void ForEachToken(const HeadLayout& layout, const Each& each) {
 }  // namespace
 
 template <typename T>
-void RotateAndPack(const HeadLayout& layout, const T* qkv, T* q, T* k, T* v) {
-  ForEachToken(layout, [=](std::int64_t slot, std::int64_t token) LORASWEEP_INLINE_BODY {
-    const std::int64_t size = layout.head_size;
-    const T* from = qkv + (slot * layout.tokens + token) * (layout.heads + 2 * layout.kv_heads) * size;
-    const float* cosine = layout.cosine + layout.positions[token] * (size / 2);
-    const float* sine = layout.sine + layout.positions[token] * (size / 2);
-    for (std::int64_t head = 0; head < layout.heads; ++head, from += size) {
-      Rotate(from, q + PackedOffset(layout, layout.heads, slot, head, token), cosine, sine, 1.0F, size / 2);
-    }
-    for (std::int64_t head = 0; head < layout.kv_heads; ++head, from += size) {
-      Rotate(from, k + PackedOffset(layout, layout.kv_heads, slot, head, token), cosine, sine, 1.0F, size / 2);
-    }
-    for (std::int64_t head = 0; head < layout.kv_heads; ++head, from += size) {
-      std::memcpy(v + PackedOffset(layout, layout.kv_heads, slot, head, token), from, sizeof(T) * size);
-    }
+void RotateAndPack(const HeadLayout& layout, std::int64_t heads, const T* rows, T* packed) {
+  const std::int64_t half = layout.head_size / 2;
+  ForEachHead(layout, heads, [=](std::int64_t row, std::int64_t place, std::int64_t token) LORASWEEP_INLINE_BODY {
+    const std::int64_t angles = layout.positions[token] * half;
+    Rotate(rows + row, packed + place, layout.cosine + angles, layout.sine + angles, 1.0F, half);
   });
 }
 
 template <typename T>
-void UnpackAndRotateBack(const HeadLayout& layout, const T* q, const T* k, const T* v, T* qkv) {
-  ForEachToken(layout, [=](std::int64_t slot, std::int64_t token) LORASWEEP_INLINE_BODY {
-    const std::int64_t size = layout.head_size;
-    T* to = qkv + (slot * layout.tokens + token) * (layout.heads + 2 * layout.kv_heads) * size;
-    const float* cosine = layout.cosine + layout.positions[token] * (size / 2);
-    const float* sine = layout.sine + layout.positions[token] * (size / 2);
-    for (std::int64_t head = 0; head < layout.heads; ++head, to += size) {
-      Rotate(q + PackedOffset(layout, layout.heads, slot, head, token), to, cosine, sine, -1.0F, size / 2);
-    }
-    for (std::int64_t head = 0; head < layout.kv_heads; ++head, to += size) {
-      Rotate(k + PackedOffset(layout, layout.kv_heads, slot, head, token), to, cosine, sine, -1.0F, size / 2);
-    }
-    for (std::int64_t head = 0; head < layout.kv_heads; ++head, to += size) {
-      std::memcpy(to, v + PackedOffset(layout, layout.kv_heads, slot, head, token), sizeof(T) * size);
-    }
+void UnpackAndRotateBack(const HeadLayout& layout, std::int64_t heads, const T* packed, T* rows) {
+  const std::int64_t half = layout.head_size / 2;
+  ForEachHead(layout, heads, [=](std::int64_t row, std::int64_t place, std::int64_t token) LORASWEEP_INLINE_BODY {
+    const std::int64_t angles = layout.positions[token] * half;
+    Rotate(packed + place, rows + row, layout.cosine + angles, layout.sine + angles, -1.0F, half);
   });
 }
 
 template <typename T>
-void PackHeads(const HeadLayout& layout, const T* rows, T* packed) {
-  ForEachToken(layout, [=](std::int64_t slot, std::int64_t token) LORASWEEP_INLINE_BODY {
-    const T* from = rows + (slot * layout.tokens + token) * layout.heads * layout.head_size;
-    for (std::int64_t head = 0; head < layout.heads; ++head, from += layout.head_size) {
-      std::memcpy(packed + PackedOffset(layout, layout.heads, slot, head, token), from, sizeof(T) * layout.head_size);
-    }
+void PackHeads(const HeadLayout& layout, std::int64_t heads, const T* rows, T* packed) {
+  ForEachHead(layout, heads, [=](std::int64_t row, std::int64_t place, std::int64_t) LORASWEEP_INLINE_BODY {
+    std::memcpy(packed + place, rows + row, sizeof(T) * static_cast<std::size_t>(layout.head_size));
   });
 }
 
 template <typename T>
-void UnpackHeads(const HeadLayout& layout, const T* packed, T* rows) {
-  ForEachToken(layout, [=](std::int64_t slot, std::int64_t token) LORASWEEP_INLINE_BODY {
-    T* to = rows + (slot * layout.tokens + token) * layout.heads * layout.head_size;
-    for (std::int64_t head = 0; head < layout.heads; ++head, to += layout.head_size) {
-      std::memcpy(to, packed + PackedOffset(layout, layout.heads, slot, head, token), sizeof(T) * layout.head_size);
-    }
+void UnpackHeads(const HeadLayout& layout, std::int64_t heads, const T* packed, T* rows) {
+  ForEachHead(layout, heads, [=](std::int64_t row, std::int64_t place, std::int64_t) LORASWEEP_INLINE_BODY {
+    std::memcpy(rows + row, packed + place, sizeof(T) * static_cast<std::size_t>(layout.head_size));
   });
 }
 
@@ -110,11 +89,7 @@ void CausalSoftmax(const CausalBlock& block, T* scores) {
       for (std::int64_t row = begin; row < end; ++row) {
         T* __restrict s = scores + row * block.keys;
         const std::int64_t visible = block.first_query + row % block.queries + 1;
-        float largest = Load(s[0]);
-        for (std::int64_t j = 1; j < visible; ++j) {
-          const float value = Load(s[j]);
-          largest = value > largest ? value : largest;
-        }
+        const float largest = Largest<T>(s, visible);
         float sum = 0;
         for (std::int64_t j = 0; j < visible; ++j) sum += Exp((Load(s[j]) - largest) * scale);
         const float inverse = 1.0F / sum;
@@ -143,12 +118,12 @@ void CausalSoftmaxBackward(const CausalBlock& block, const T* p, T* dp) {
   });
 }
 
-#define LORASWEEP_INSTANTIATE(T)                                                          \
-  template void RotateAndPack(const HeadLayout&, const T*, T*, T*, T*);                   \
-  template void UnpackAndRotateBack(const HeadLayout&, const T*, const T*, const T*, T*); \
-  template void PackHeads(const HeadLayout&, const T*, T*);                               \
-  template void UnpackHeads(const HeadLayout&, const T*, T*);                             \
-  template void CausalSoftmax(const CausalBlock&, T*);                                    \
+#define LORASWEEP_INSTANTIATE(T)                                                    \
+  template void RotateAndPack(const HeadLayout&, std::int64_t, const T*, T*);       \
+  template void UnpackAndRotateBack(const HeadLayout&, std::int64_t, const T*, T*); \
+  template void PackHeads(const HeadLayout&, std::int64_t, const T*, T*);           \
+  template void UnpackHeads(const HeadLayout&, std::int64_t, const T*, T*);         \
+  template void CausalSoftmax(const CausalBlock&, T*);                              \
   template void CausalSoftmaxBackward(const CausalBlock&, const T*, T*);
 LORASWEEP_INSTANTIATE(float)
 LORASWEEP_INSTANTIATE(Bf16)

@@ -126,39 +126,35 @@ void RmsNormBackward(const T* x, const T* weight, const float* inverse_rms, cons
 }
 
 template <typename T>
-void SwiGlu(const T* gate_up, T* y, std::int64_t rows, std::int64_t width) {
+void SwiGlu(const T* gate, const T* up, T* y, std::int64_t rows, std::int64_t width) {
   ParallelRows(rows, width * 8, [=](std::int64_t begin, std::int64_t end) {
     RunVectorized([=]() LORASWEEP_INLINE_BODY {
-      for (std::int64_t row = begin; row < end; ++row) {
-        const T* __restrict gate = gate_up + row * 2 * width;
-        const T* __restrict up = gate + width;
-        T* __restrict to = y + row * width;
-        for (std::int64_t j = 0; j < width; ++j) {
-          const float g = Load(gate[j]);
-          Store(Rounded<T>(g * Sigmoid(g)) * Load(up[j]), to[j]);
-        }
+      const T* __restrict g = gate;
+      const T* __restrict u = up;
+      T* __restrict to = y;
+      for (std::int64_t j = begin * width; j < end * width; ++j) {
+        const float x = Load(g[j]);
+        Store(Rounded<T>(x * Sigmoid(x)) * Load(u[j]), to[j]);
       }
     });
   });
 }
 
 template <typename T>
-void SwiGluBackward(const T* gate_up, const T* dy, T* dgate_up, std::int64_t rows, std::int64_t width) {
+void SwiGluBackward(const T* gate, const T* up, const T* dy, T* dgate, T* dup, std::int64_t rows, std::int64_t width) {
   ParallelRows(rows, width * 10, [=](std::int64_t begin, std::int64_t end) {
     RunVectorized([=]() LORASWEEP_INLINE_BODY {
-      for (std::int64_t row = begin; row < end; ++row) {
-        const T* __restrict gate = gate_up + row * 2 * width;
-        const T* __restrict up = gate + width;
-        const T* __restrict from = dy + row * width;
-        T* __restrict dgate = dgate_up + row * 2 * width;
-        T* __restrict dup = dgate + width;
-        for (std::int64_t j = 0; j < width; ++j) {
-          const float g = Load(gate[j]);
-          const float d = Load(from[j]);
-          const float sigmoid = Sigmoid(g);
-          Store(d * Load(up[j]) * sigmoid * (1 + g * (1 - sigmoid)), dgate[j]);
-          Store(d * g * sigmoid, dup[j]);
-        }
+      const T* __restrict g = gate;
+      const T* __restrict u = up;
+      const T* __restrict from = dy;
+      T* __restrict dg = dgate;
+      T* __restrict du = dup;
+      for (std::int64_t j = begin * width; j < end * width; ++j) {
+        const float x = Load(g[j]);
+        const float d = Load(from[j]);
+        const float sigmoid = Sigmoid(x);
+        Store(d * Load(u[j]) * sigmoid * (1 + x * (1 - sigmoid)), dg[j]);
+        Store(d * x * sigmoid, du[j]);
       }
     });
   });
@@ -171,11 +167,7 @@ void CrossEntropy(T* logits, const std::int64_t* targets, const float* coefficie
     RunVectorized([=]() LORASWEEP_INLINE_BODY {
       for (std::int64_t row = begin; row < end; ++row) {
         T* __restrict values = logits + row * width;
-        float largest = Load(values[0]);
-        for (std::int64_t j = 1; j < width; ++j) {
-          const float value = Load(values[j]);
-          largest = value > largest ? value : largest;
-        }
+        const float largest = Largest<T>(values, width);
         float sum = 0;
         for (std::int64_t j = 0; j < width; ++j) sum += Exp(Load(values[j]) - largest);
         const float log_sum = std::log(sum);
@@ -196,8 +188,8 @@ void CrossEntropy(T* logits, const std::int64_t* targets, const float* coefficie
   template void DropBackward(const DropMask&, const T*, T*, const T*, T*, std::int64_t, std::int64_t);       \
   template void RmsNorm(const T*, const T*, T*, float*, float, std::int64_t, std::int64_t);                  \
   template void RmsNormBackward(const T*, const T*, const float*, const T*, T*, std::int64_t, std::int64_t); \
-  template void SwiGlu(const T*, T*, std::int64_t, std::int64_t);                                            \
-  template void SwiGluBackward(const T*, const T*, T*, std::int64_t, std::int64_t);                          \
+  template void SwiGlu(const T*, const T*, T*, std::int64_t, std::int64_t);                                  \
+  template void SwiGluBackward(const T*, const T*, const T*, T*, T*, std::int64_t, std::int64_t);            \
   template void CrossEntropy(T*, const std::int64_t*, const float*, float*, std::int64_t, std::int64_t);
 LORASWEEP_INSTANTIATE(float)
 LORASWEEP_INSTANTIATE(Bf16)

@@ -37,11 +37,11 @@ template <typename T>
 void RmsNormBackward(const T* x, const T* weight, const float* inverse_rms, const T* dy, T* dx, std::int64_t rows,
                      std::int64_t width);
 
-// y = silu(gate) · up, where a row of gate_up is gate then up, each `width` long.
+// y = silu(gate) · up.
 template <typename T>
-void SwiGlu(const T* gate_up, T* y, std::int64_t rows, std::int64_t width);
+void SwiGlu(const T* gate, const T* up, T* y, std::int64_t rows, std::int64_t width);
 template <typename T>
-void SwiGluBackward(const T* gate_up, const T* dy, T* dgate_up, std::int64_t rows, std::int64_t width);
+void SwiGluBackward(const T* gate, const T* up, const T* dy, T* dgate, T* dup, std::int64_t rows, std::int64_t width);
 
 // Rows of queries against keys 0..keys-1; row r belongs to query first_query + r % queries, which sees the keys up to
 // itself.
@@ -60,7 +60,7 @@ void CausalSoftmax(const CausalBlock& block, T* scores);
 template <typename T>
 void CausalSoftmaxBackward(const CausalBlock& block, const T* p, T* dp);
 
-// How the rows of a fused query-key-value product map to packed heads: see attention.cc.
+// How rows of queries, keys and values ([slot, token, head, element]) map to packed heads: see attention.cc.
 struct HeadLayout {
   std::int64_t slots = 0;
   std::int64_t tokens = 0;
@@ -73,17 +73,17 @@ struct HeadLayout {
   const float* sine = nullptr;
 };
 
-// Rotates queries and keys (rotate-half) and packs all three by segment, slot, head, token.
+// Rotates (rotate-half) and packs by segment, slot, head, token. `heads` is layout.heads or layout.kv_heads.
 template <typename T>
-void RotateAndPack(const HeadLayout& layout, const T* qkv, T* q, T* k, T* v);
-// The way back: gradients of the packed heads to that of the product.
+void RotateAndPack(const HeadLayout& layout, std::int64_t heads, const T* rows, T* packed);
+// The way back for gradients.
 template <typename T>
-void UnpackAndRotateBack(const HeadLayout& layout, const T* q, const T* k, const T* v, T* qkv);
+void UnpackAndRotateBack(const HeadLayout& layout, std::int64_t heads, const T* packed, T* rows);
 // Between packed heads and rows of tokens, without rotation.
 template <typename T>
-void PackHeads(const HeadLayout& layout, const T* rows, T* packed);
+void PackHeads(const HeadLayout& layout, std::int64_t heads, const T* rows, T* packed);
 template <typename T>
-void UnpackHeads(const HeadLayout& layout, const T* packed, T* rows);
+void UnpackHeads(const HeadLayout& layout, std::int64_t heads, const T* packed, T* rows);
 
 // losses[row] = -log softmax(logits)[target]; logits become coefficients[row] · d loss / d logits. No coefficients:
 // logits are left as they are.

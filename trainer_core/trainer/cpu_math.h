@@ -24,8 +24,9 @@ LORASWEEP_INLINE void Store(float value, float& to) {
 LORASWEEP_INLINE void Store(float value, Bf16& to) {
   const auto bits = std::bit_cast<std::uint32_t>(value);
   const std::uint32_t rounded = (bits + 0x7fffU + ((bits >> 16) & 1U)) >> 16;
-  const bool is_nan = (bits & 0x7fffffffU) > 0x7f800000U;
-  to.bits = static_cast<std::uint16_t>(is_nan ? 0x7fc0U : rounded);
+  // No branch, and none that a compiler could make of it: it would keep the loop from becoming vectors.
+  const std::uint32_t is_nan = (((bits & 0x7fffffffU) - 0x7f800001U) >> 31) - 1U;  // all ones or zeros
+  to.bits = static_cast<std::uint16_t>((rounded & ~is_nan) | (0x7fc0U & is_nan));
 }
 
 template <typename T>
@@ -51,6 +52,26 @@ LORASWEEP_INLINE float Exp(float x) {
   y = y * x * x + x + 1.0F;
   const std::int32_t exponent = static_cast<std::int32_t>(n) + 127;
   return y * std::bit_cast<float>(exponent << 23);
+}
+
+// The largest of at least one value. Sixteen at once, since a compiler may not reorder a maximum by itself; NaN is left
+// out.
+template <typename T>
+LORASWEEP_INLINE float Largest(const T* values, std::int64_t count) {
+  constexpr std::int64_t kLanes = 16;
+  float lanes[kLanes];
+  for (std::int64_t lane = 0; lane < kLanes; ++lane) lanes[lane] = Load(values[0]);
+  std::int64_t i = 0;
+  for (; i + kLanes <= count; i += kLanes) {
+    for (std::int64_t lane = 0; lane < kLanes; ++lane) {
+      const float value = Load(values[i + lane]);
+      lanes[lane] = value > lanes[lane] ? value : lanes[lane];
+    }
+  }
+  float largest = lanes[0];
+  for (std::int64_t lane = 1; lane < kLanes; ++lane) largest = lanes[lane] > largest ? lanes[lane] : largest;
+  for (; i < count; ++i) largest = Load(values[i]) > largest ? Load(values[i]) : largest;
+  return largest;
 }
 
 }  // namespace lorasweep::trainer::kernels

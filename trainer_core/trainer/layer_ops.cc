@@ -33,27 +33,28 @@ at::Tensor RmsNorm(const at::Tensor& x, const at::Tensor& weight, double epsilon
   });
 }
 
-at::Tensor ComposedSwiGlu(const at::Tensor& gate_up) {
-  const auto halves = gate_up.chunk(2, -1);
-  return at::silu(halves[0]) * halves[1];
+at::Tensor ComposedSwiGlu(const at::Tensor& gate_up, at::IntArrayRef shape) {
+  const auto halves = gate_up.chunk(2);
+  return (at::silu(halves[0]) * halves[1]).view(shape);
 }
 
-at::Tensor SwiGlu(const at::Tensor& gate_up) {
-  if (!HasKernels(gate_up)) return ComposedSwiGlu(gate_up);
-  return RunStep(gate_up, at::Tensor(), [gate_up] {
-    const std::int64_t width = gate_up.size(-1) / 2;
-    const std::int64_t rows = gate_up.numel() / (2 * width);
-    std::vector<std::int64_t> shape = gate_up.sizes().vec();
-    shape.back() = width;
+at::Tensor SwiGlu(const at::Tensor& gate_up, at::IntArrayRef shape) {
+  if (!HasKernels(gate_up)) return ComposedSwiGlu(gate_up, shape);
+  return RunStep(gate_up, at::Tensor(), [gate_up, shape] {
+    const std::int64_t width = shape.back();
+    const std::int64_t elements = gate_up.numel() / 2;
     at::Tensor y = at::empty(shape, gate_up.options());
-    WithElementType(gate_up, [&]<typename T>(T) { kernels::SwiGlu(Data<T>(gate_up), Data<T>(y), rows, width); });
-    return AutogradStep{y, [gate_up, rows, width](const at::Tensor& dy_any) {
+    WithElementType(gate_up, [&]<typename T>(T) {
+      kernels::SwiGlu(Data<T>(gate_up), Data<T>(gate_up) + elements, Data<T>(y), elements / width, width);
+    });
+    return AutogradStep{y, [gate_up, elements, width](const at::Tensor& dy_any) {
                           const at::Tensor dy = dy_any.contiguous();
-                          at::Tensor dgate_up = at::empty_like(gate_up);
+                          at::Tensor d = at::empty_like(gate_up);
                           WithElementType(gate_up, [&]<typename T>(T) {
-                            kernels::SwiGluBackward(Data<T>(gate_up), Data<T>(dy), Data<T>(dgate_up), rows, width);
+                            kernels::SwiGluBackward(Data<T>(gate_up), Data<T>(gate_up) + elements, Data<T>(dy),
+                                                    Data<T>(d), Data<T>(d) + elements, elements / width, width);
                           });
-                          return dgate_up;
+                          return d;
                         }};
   });
 }

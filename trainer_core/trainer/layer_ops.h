@@ -12,8 +12,8 @@ namespace lorasweep::trainer {
 at::Tensor RmsNorm(const at::Tensor& x, const at::Tensor& weight, double epsilon);
 at::Tensor ComposedRmsNorm(const at::Tensor& x, const at::Tensor& weight, double epsilon);
 
-// silu(gate) · up, where the last dimension is gate then up.
-at::Tensor SwiGlu(const at::Tensor& gate_up);
-at::Tensor ComposedSwiGlu(const at::Tensor& gate_up);
+// silu(gate) · up, where gate_up is all of gate, then all of up; the result has `shape`.
+at::Tensor SwiGlu(const at::Tensor& gate_up, at::IntArrayRef shape);
+at::Tensor ComposedSwiGlu(const at::Tensor& gate_up, at::IntArrayRef shape);
 
 }  // namespace lorasweep::trainer

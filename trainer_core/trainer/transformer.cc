@@ -151,12 +151,16 @@ DeviceBatch Transformer::Upload(const TokenBatch& batch) {
 at::Tensor Transformer::Hidden(const DeviceBatch& batch, const at::Tensor& rows, const LoraPass* pass) const {
   const std::int64_t slots = pass == nullptr ? 1 : pass->size();
   at::Tensor h = embedding_.index_select(0, batch.ids).unsqueeze(0).expand({slots, -1, -1}).contiguous();
+  const std::int64_t tokens = h.size(1);
   for (const Layer& layer : layers_) {
     const at::Tensor attention_in = RmsNorm(h, layer.attention_norm, config_.rms_norm_eps);
-    const at::Tensor attended = Attention(LoraLinear(attention_in, layer.qkv, pass), config_, batch.attention);
-    h = h + LoraLinear(attended, layer.output, pass);
+    const at::Tensor qkv = LoraLinear(attention_in, layer.qkv, pass);
+    const at::Tensor attended = Attention(qkv, slots, config_, batch.attention);
+    h = h + LoraLinear(attended, layer.output, pass).view(h.sizes());
     const at::Tensor mlp_in = RmsNorm(h, layer.mlp_norm, config_.rms_norm_eps);
-    h = h + LoraLinear(SwiGlu(LoraLinear(mlp_in, layer.gate_up, pass)), layer.down, pass);
+    const at::Tensor gate_up = LoraLinear(mlp_in, layer.gate_up, pass);
+    const at::Tensor inner = SwiGlu(gate_up, {slots, tokens, config_.intermediate_size});
+    h = h + LoraLinear(inner, layer.down, pass).view(h.sizes());
   }
   if (rows.defined()) h = h.index_select(1, rows);
   return RmsNorm(h, final_norm_, config_.rms_norm_eps);
