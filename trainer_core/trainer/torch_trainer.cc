@@ -65,6 +65,8 @@ class TorchTrainer : public Trainer {
 
   absl::StatusOr<std::vector<Outcome>> Run(const JobPack& pack, TrialObserver& observer,
                                            std::stop_token stop) override {
+    // The number of threads belongs to the calling thread, which need not be the one that loaded the model.
+    if (options_.threads > 0) at::set_num_threads(options_.threads);
     absl::StatusOr<std::vector<Outcome>> outcomes = TorchGuard([&]() -> absl::StatusOr<std::vector<Outcome>> {
       return PackRun(resident_, pack, observer, std::move(stop), options_.log).Run();
     });

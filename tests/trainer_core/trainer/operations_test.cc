@@ -200,6 +200,31 @@ TEST_CASE("dropout keeps its share, is different in every place and the same aga
   CHECK(agreement(kept[0], DropInput(f.pass, query, ones)[0]) == Approx(0.625).margin(0.01));
 }
 
+// Doubles have no kernels: they go the way that a GPU's tensors go.
+TEST_CASE("without kernels too, dropout keeps its share and gives the same mask on the way back") {
+  LoraFixture f(0.25);
+  const LoraSite& query = *f.layout.Find(0, Projection::kQuery);
+  const at::Tensor ones = at::ones({2, 2000, 24}, at::kDouble);
+  const at::Tensor kept = DropInput(f.pass, query, ones);
+  CHECK(kept[0].mean().item().toDouble() == Approx(0.75).margin(0.01));
+  CHECK(kept[1].min().item().toDouble() == 1);
+  at::Tensor sum = at::zeros_like(ones);
+  CHECK(at::equal(DropInputBackward(f.pass, query, ones, ones * 2, sum), kept));
+  CHECK(at::equal(sum, kept * 2));
+  f.pass.slots[0].dropout_seed += 1;
+  CHECK_FALSE(at::equal(DropInput(f.pass, query, ones), kept));
+}
+
+TEST_CASE("without kernels too, the loss's gradient is that of log-softmax") {
+  const at::Tensor head = Random({50, 24}, 5).to(at::kDouble);
+  const at::Tensor targets = at::tensor({3, 49, 0, 7}, at::kLong);
+  CheckSame([&](const at::Tensor& x) { return HeadLoss(x, head, targets, {1.0}).total.to(at::kDouble); },
+            [&](const at::Tensor& x) {
+              return -at::log_softmax(at::linear(x, head), -1).gather(2, targets.view({1, 4, 1})).sum();
+            },
+            Random({1, 4, 24}, 6).to(at::kDouble));
+}
+
 TEST_CASE("bfloat16 kernels round as torch does") {
   const at::Tensor x = Random({1, 9, 2 * 33}, 20).to(at::kBFloat16);
   CHECK(at::allclose(SwiGlu(x.view({-1}), {9, 33}).to(at::kFloat), ComposedSwiGlu(x.view({-1}), {9, 33}).to(at::kFloat),
