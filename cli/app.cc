@@ -22,12 +22,12 @@ const CLI::App* Chosen(const CLI::App* app) {
   return app;
 }
 
+// Long names, without their dashes.
 std::vector<std::string> OptionNames(const CLI::App* app) {
   std::vector<std::string> names;
   for (; app != nullptr; app = app->get_parent()) {
     for (const CLI::Option* option : app->get_options()) {
-      for (const std::string& name : option->get_lnames()) names.push_back(absl::StrCat("--", name));
-      for (const std::string& name : option->get_snames()) names.push_back(absl::StrCat("-", name));
+      names.insert(names.end(), option->get_lnames().begin(), option->get_lnames().end());
     }
   }
   return names;
@@ -45,7 +45,9 @@ std::vector<std::string> CommandNames(const CLI::App* app) {
 std::string Unexpected(const CLI::App* command, const std::string& argument) {
   if (argument.size() > 1 && argument[0] == '-') {
     const std::string name = argument.substr(0, argument.find('='));
-    return absl::StrCat("unknown option '", name, "'", proto::DidYouMean(name, OptionNames(command)));
+    const std::string bare = name.substr(std::min(name.find_first_not_of('-'), name.size()));
+    const auto nearest = proto::NearestWord(bare, OptionNames(command));
+    return absl::StrCat("unknown option '", name, "'", nearest ? absl::StrCat("; did you mean --", *nearest, "?") : "");
   }
   const std::vector<std::string> commands = CommandNames(command);
   if (commands.empty()) return absl::StrCat("unexpected argument '", argument, "'");

@@ -20,9 +20,9 @@ std::vector<std::size_t> ColumnsFor(const Table& table, Shown rendering) {
   return columns;
 }
 
-// Columns before the point (or before what ends the number): what Align::kDecimal lines up.
+// Columns before the point, or before what else ends the whole part (3e-4): what Align::kDecimal lines up.
 std::size_t WidthBeforePoint(const std::string& text) {
-  return DisplayWidth(std::string_view(text).substr(0, std::min(text.find_first_of(". "), text.size())));
+  return std::min(text.find_first_not_of("+-0123456789,"), text.size());
 }
 
 // The cells of one column, padded among each other so that left alignment is enough afterwards.

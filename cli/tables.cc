@@ -40,6 +40,12 @@ void AddParameterCells(std::vector<Cell>& row, const v1::Trial& trial, const std
   }
 }
 
+// "validation/loss" → "loss": as a title over numbers, which are narrow.
+std::string ShortMetricName(const v1::SweepSpec& spec) {
+  const std::string& name = spec.metric().name();
+  return name.empty() ? "loss" : name.substr(name.rfind('/') + 1);
+}
+
 std::string SecondsText(const google::protobuf::Timestamp& time) {
   return time.seconds() == 0 ? "" : std::to_string(time.seconds());
 }
@@ -90,7 +96,7 @@ Table LeaderboardTable(const v1::GetLeaderboardResponse& leaderboard) {
   table.columns = {{"#", "rank", Align::kRight},
                    {"trial", "trial", Align::kRight},
                    {"state", "state"},
-                   {MetricName(spec) + " ± se", "value", Align::kDecimal},
+                   {absl::StrCat(ShortMetricName(spec), " ± se"), "value", Align::kDecimal},
                    {"", "value_stderr", Align::kLeft, Shown::kCsvOnly},
                    {"", "tied_with_best", Align::kLeft, Shown::kTableOnly},
                    {"gap to #1 ± se", "gap", Align::kDecimal},

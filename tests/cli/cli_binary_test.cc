@@ -74,8 +74,7 @@ TEST_CASE("Wrong usage exits with 2 and names what was probably meant", "[cli][b
   CHECK(Run("adapter get only-a-sweep --out x").code == 2);
   CHECK(Run("run missing.yaml").code == 2);
   CHECK(Run("run x.yaml --workers 0").code == 2);
-  for (const std::string& wrong : {"list --ouput json", "leaderbord x", "run missing.yaml"})
-    CHECK(Run(wrong).out.empty());
+  for (const char* wrong : {"list --ouput json", "leaderbord x", "run missing.yaml"}) CHECK(Run(wrong).out.empty());
 }
 
 TEST_CASE("A server that cannot be reached exits with 3, wherever it is named", "[cli][binary]") {

@@ -52,16 +52,17 @@ LiveState ExampleState() {
 TEST_CASE("The live view at 120 columns tells all at first glance", "[cli][live]") {
   const auto lines = RenderLiveView(ExampleState(), {.width = 120, .height = 30, .now = 60});
   CHECK(lines == std::vector<std::string>{
-                     "math-tutor  ● running  12 of 24 trials · 2 running · 8 pruned · ETA 6 min",
+                     "math-tutor  ● running  12 of 24 trials · 2 running · 8 pruned · ETA 5 min",
                      "best 0.8217 ± 0.0006  trial 9  base model 1.0432  lr 3.1e-4 · rank 32", "",
                      "● trial 12  ━━━━━━━━━━━╸────────  14/24  validation loss 0.9120  █▇▆▅▄▃▂▁",
-                     "● trial 13  ━━━╸────────────────   4/24  validation loss 1.0100  █▅▁", "",
-                     "#  trial  state     validation loss ± se      gap to #1 ± se     steps  lr      rank",
-                     "1      9  ✓ done    0.8217 ± 0.0006             —                   24  3.1e-4  32",
-                     "2      4  ✓ done    0.8225 ± 0.0006       ≈1  +0.0008 ± 0.0005      24  3e-4    16",
-                     "3     11  ✓ done    0.8301 ± 0.0006           +0.0084 ± 0.0006      24  0.0012   8",
-                     "4      2  ✕ pruned  0.9512 ± 0.0013           +0.031 ± 0.004         6  2e-5     8", "",
-                     "trial 12 started: lr 2e-4 · rank 16", "trial 13 started: lr 5e-4 · rank 8",
+                     "● trial 13  ━━━─────────────────   4/24  validation loss 1.0100  █▅▁", "",
+                     "#  trial  state     loss ± se            gap to #1 ± se    steps  lr      rank",
+                     "1      9  ✓ done    0.8217 ± 0.0006        —                  24  3.1e-4  32",
+                     "2      4  ✓ done    0.8225 ± 0.0006  ≈1  +0.0008 ± 0.0005     24  3e-4    16",
+                     "3     11  ✓ done    0.8301 ± 0.0006      +0.0084 ± 0.0006     24  0.0012   8",
+                     "4      2  ✕ pruned  0.9512 ± 0.0013      +0.031 ± 0.004        6  2e-5     8", "",
+                     "trial 11 pruned at step 6", "trial 12 started: lr 2e-4 · rank 16",
+                     "trial 13 started: lr 5e-4 · rank 8",
                      "trial 14 pruned at step 6: 0.031 ± 0.004 worse than trial 4 on the same 64 sequences"});
 }
 
@@ -77,13 +78,13 @@ TEST_CASE("The live view never goes beyond the terminal", "[cli][live]") {
 
 TEST_CASE("At 80 columns the rows keep their numbers, at 40 what matters most", "[cli][live]") {
   const auto wide = RenderLiveView(ExampleState(), {.width = 80, .height = 24, .now = 60});
-  CHECK(wide[0] == "math-tutor  ● running  12 of 24 trials · 2 running · 8 pruned · ETA 6 min");
+  CHECK(wide[0] == "math-tutor  ● running  12 of 24 trials · 2 running · 8 pruned · ETA 5 min");
   CHECK(wide[3] == "● trial 12  ━━━━━━━╸─────  14/24  validation loss 0.9120  █▇▆▅▄▃▂▁");
   CHECK(wide.back() == "trial 14 pruned at step 6: 0.031 ± 0.004 worse than trial 4 on the same 64 sequ…");
   const auto narrow = RenderLiveView(ExampleState(), {.width = 40, .height = 24, .now = 60});
   CHECK(narrow[0] == "math-tutor  ● running  12 of 24 trials …");
   CHECK(narrow[1] == "best 0.8217 ± 0.0006  trial 9  base mod…");
-  CHECK(narrow[3] == "● trial 12  ━━━╸──  14/24  0.9120  █▆▃▁");
+  CHECK(narrow[3] == "● trial 12  ━━━╸──  14/24  0.9120  █▆▅▃▁");
 }
 
 TEST_CASE("A lost connection is told with since when, and an empty sweep is no empty picture", "[cli][live]") {

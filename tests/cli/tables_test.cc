@@ -20,18 +20,18 @@ TEST_CASE("Only what is searched gets a column: neither constants nor derived pa
 TEST_CASE("The leaderboard shows errors, ties and pruned trials", "[cli][tables]") {
   const auto lines = RenderTable(LeaderboardTable(ExampleLeaderboard()), {});
   CHECK(lines ==
-        std::vector<std::string>{"#  trial  state     validation loss ± se      gap to #1 ± se     steps  lr      rank",
-                                 "1      9  ✓ done    0.8217 ± 0.0006             —                   24  3.1e-4  32",
-                                 "2      4  ✓ done    0.8225 ± 0.0006       ≈1  +0.0008 ± 0.0005      24  3e-4    16",
-                                 "3     11  ✓ done    0.8301 ± 0.0006           +0.0084 ± 0.0006      24  0.0012   8",
-                                 "4      2  ✕ pruned  0.9512 ± 0.0013           +0.031 ± 0.004         6  2e-5     8"});
+        std::vector<std::string>{"#  trial  state     loss ± se            gap to #1 ± se    steps  lr      rank",
+                                 "1      9  ✓ done    0.8217 ± 0.0006        —                  24  3.1e-4  32",
+                                 "2      4  ✓ done    0.8225 ± 0.0006  ≈1  +0.0008 ± 0.0005     24  3e-4    16",
+                                 "3     11  ✓ done    0.8301 ± 0.0006      +0.0084 ± 0.0006     24  0.0012   8",
+                                 "4      2  ✕ pruned  0.9512 ± 0.0013      +0.031 ± 0.004        6  2e-5     8"});
 }
 
 TEST_CASE("The leaderboard's csv has exact values in columns of their own", "[cli][tables]") {
   const std::string csv = RenderCsv(LeaderboardTable(ExampleLeaderboard()));
   CHECK(csv.substr(0, csv.find("\r\n")) ==
         "rank,trial,state,value,value_stderr,gap,gap_stderr,gap_step,tied_with_best,step,learning_rate,lora_rank");
-  CHECK(csv.find("\r\n2,4,COMPLETED,0.82251,0.00058,0.0008,5e-04,24,true,24,3e-04,16\r\n") != std::string::npos);
+  CHECK(csv.find("\r\n2,4,COMPLETED,0.82251,0.00058,0.0008,0.0005,24,true,24,0.0003,16\r\n") != std::string::npos);
 }
 
 TEST_CASE("The run's report names base, best, what pruning saved and the adapter", "[cli][report]") {
