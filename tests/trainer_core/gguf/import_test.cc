@@ -175,6 +175,17 @@ TEST_CASE("A tokenizer that adds a BOS still does", "[gguf]") {
   CHECK(tokenizer->Encode("ab", {.add_special_tokens = true}) == std::vector<std::int32_t>{1, 5});
 }
 
+TEST_CASE("Tokens that begin and end texts are special even where an old file does not say so", "[gguf]") {
+  SyntheticModel model;
+  model.token_types = {3, 1, 1, 1, 1, 1, 1, 1};
+  const Imported imported(model);
+  REQUIRE(imported.status.ok());
+  const auto tokenizer = text::Tokenizer::Load(imported.folder / "tokenizer.json");
+  REQUIRE(tokenizer.ok());
+  CHECK(tokenizer->Encode("<|im_start|>a<|im_end|>") == std::vector<std::int32_t>{1, 3, 2});
+  CHECK(tokenizer->IsSpecial(2));
+}
+
 TEST_CASE("A sentencepiece vocabulary becomes merges that choose the same pieces", "[gguf]") {
   SyntheticModel model;
   model.tokenizer_model = "llama";
