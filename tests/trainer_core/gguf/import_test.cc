@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "nlohmann/json.hpp"
 #include "tests/support/paths.h"
 #include "tests/trainer_core/gguf/synthetic_gguf.h"
@@ -89,19 +90,19 @@ TEST_CASE("The weights of a GGUF come out in the places and the row order of Hug
     const std::int64_t size = model.hidden / model.heads;
     for (const auto& [to, from, heads] :
          {std::tuple{"q_proj", "attn_q", model.heads}, {"k_proj", "attn_k", model.kv_heads}}) {
-      const std::string module = std::string("model.layers.0.self_attn.") + to;
-      const auto weight = Values(*weights, module + ".weight");
-      const auto bias = Values(*weights, module + ".bias");
+      const std::string module = absl::StrCat("model.layers.0.self_attn.", to);
+      const auto weight = Values(*weights, absl::StrCat(module, ".weight"));
+      const auto bias = Values(*weights, absl::StrCat(module, ".bias"));
       for (std::int64_t h = 0; h < heads; ++h) {
         for (std::int64_t j = 0; j < size / 2; ++j) {
           for (std::int64_t i = 0; i < 2; ++i) {
             const std::int64_t source = h * size + 2 * j + i;
             const std::int64_t target = h * size + i * size / 2 + j;
             REQUIRE(bias[static_cast<std::size_t>(target)] ==
-                    SyntheticValue(std::string("blk.0.") + from + ".bias", source));
+                    SyntheticValue(absl::StrCat("blk.0.", from, ".bias"), source));
             for (std::int64_t column = 0; column < model.hidden; ++column) {
               REQUIRE(weight[static_cast<std::size_t>(target * model.hidden + column)] ==
-                      SyntheticValue(std::string("blk.0.") + from + ".weight", source * model.hidden + column));
+                      SyntheticValue(absl::StrCat("blk.0.", from, ".weight"), source * model.hidden + column));
             }
           }
         }
@@ -242,10 +243,10 @@ TEST_CASE("What cannot be imported is refused with what it is", "[gguf]") {
     const Imported imported(model);
     CHECK_FALSE(fs::exists(imported.folder));
     CHECK(std::distance(fs::directory_iterator(imported.dir.path()), {}) == 1);
-    std::string text = imported.status.ToString();
-    const std::string name = (imported.dir.path() / "model.gguf").string() + ": ";
+    const std::string text = imported.status.ToString();
+    const std::string name = absl::StrCat((imported.dir.path() / "model.gguf").string(), ": ");
     const std::size_t at = text.find(name);
-    return at == std::string::npos ? text : text.erase(at, name.size());
+    return at == std::string::npos ? text : absl::StrCat(text.substr(0, at), text.substr(at + name.size()));
   };
   CHECK(refusal([](SyntheticModel& m) { m.architecture = "qwen2"; }) ==
         "UNIMPLEMENTED: architecture qwen2 cannot be imported (only llama: Llama, Mistral, SmolLM, …)");
@@ -262,10 +263,10 @@ TEST_CASE("What cannot be imported is refused with what it is", "[gguf]") {
         }) == "UNIMPLEMENTED: rope_freqs.weight is not a scaling of Llama 3's kind");
   CHECK(refusal([](SyntheticModel& m) { m.merges = {"a b c"}; }) ==
         "INVALID_ARGUMENT: tokenizer.ggml.merges: 'a b c' is not two parts with a space between them");
-  CHECK(refusal([](SyntheticModel& m) { m.tokens[4] = "a"; }) ==
+  CHECK(refusal([](SyntheticModel& m) { m.tokens[4] = std::string(1, 'a'); }) ==
         "INVALID_ARGUMENT: tokenizer.ggml.tokens: token 4 'a' occurs twice");
   CHECK(refusal([](SyntheticModel& m) {
-          m.chat_template = "\xFF";
+          m.chat_template = std::string(1, '\xFF');
         }).starts_with("INVALID_ARGUMENT: the tokenizer's texts are not UTF-8: "));
 }
 
