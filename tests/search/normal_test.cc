@@ -14,16 +14,19 @@ bool Close(double actual, double expected, double relative) {
 }
 
 TEST_CASE("The log of the normal distribution agrees with scipy, far tails included", "[search]") {
-  for (const auto& row : Reference("normal.json")["log_cdf"]) {
+  const nlohmann::json log_cdf = Reference("normal.json", "log_cdf");
+  for (const auto& row : log_cdf) {
     const double x = row[0];
     const double expected = row[1];
     INFO(x << ": " << LogNormalCdf(x) << " instead of " << expected);
-    CHECK(Close(LogNormalCdf(x), expected, 2e-14));
+    // Rounding x alone moves the right tail by x² / 2 units in the last place.
+    CHECK(Close(LogNormalCdf(x), expected, 1e-13));
   }
 }
 
 TEST_CASE("Normal quantiles agree with scipy", "[search]") {
-  for (const auto& row : Reference("normal.json")["quantile"]) {
+  const nlohmann::json quantile = Reference("normal.json", "quantile");
+  for (const auto& row : quantile) {
     const double p = row[0];
     const double expected = row[1];
     INFO(p << ": " << NormalQuantile(p) << " instead of " << expected);
@@ -32,7 +35,8 @@ TEST_CASE("Normal quantiles agree with scipy", "[search]") {
 }
 
 TEST_CASE("The mass of an interval agrees with scipy, far tails included", "[search]") {
-  for (const auto& row : Reference("normal.json")["log_mass"]) {
+  const nlohmann::json log_mass = Reference("normal.json", "log_mass");
+  for (const auto& row : log_mass) {
     const double a = row[0];
     const double b = row[1];
     const double expected = row[2];
@@ -42,7 +46,8 @@ TEST_CASE("The mass of an interval agrees with scipy, far tails included", "[sea
 }
 
 TEST_CASE("Truncated quantiles agree with scipy and stay inside", "[search]") {
-  for (const auto& row : Reference("normal.json")["truncated_quantile"]) {
+  const nlohmann::json truncated_quantile = Reference("normal.json", "truncated_quantile");
+  for (const auto& row : truncated_quantile) {
     const double p = row[0];
     const double a = row[1];
     const double b = row[2];

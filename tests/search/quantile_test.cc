@@ -11,12 +11,14 @@ using Kind = QuantileDomain::Kind;
 using testing::Reference;
 
 TEST_CASE("The beta distribution agrees with scipy", "[search]") {
-  for (const auto& row : Reference("normal.json")["beta_cdf"]) {
+  const nlohmann::json beta_cdf = Reference("normal.json", "beta_cdf");
+  for (const auto& row : beta_cdf) {
     const double actual = QuantileCdf({Kind::kBeta, row[0], row[1], 0}, row[2]);
     INFO(row.dump() << " " << actual);
     CHECK(actual == Approx(row[3].get<double>()).epsilon(1e-11).margin(1e-300));
   }
-  for (const auto& row : Reference("normal.json")["beta_quantile"]) {
+  const nlohmann::json beta_quantile = Reference("normal.json", "beta_quantile");
+  for (const auto& row : beta_quantile) {
     const double actual = QuantileValue({Kind::kBeta, row[0], row[1], 0}, row[2]);
     INFO(row.dump() << " " << actual);
     CHECK(actual == Approx(row[3].get<double>()).epsilon(1e-10));

@@ -9,13 +9,15 @@
 
 namespace lorasweep::search::testing {
 
-// A file of recorded values of tests/search/reference.
-inline nlohmann::json Reference(const std::string& name) {
+// The recorded values named `key` in a file of tests/search/reference. By value: name it before iterating over it.
+inline nlohmann::json Reference(const std::string& name, const std::string& key) {
   const std::filesystem::path path = lorasweep::testing::SourceDir() / "tests" / "search" / "reference" / name;
   std::ifstream file(path);
   INFO(path.string());
   REQUIRE(file.good());
-  return nlohmann::json::parse(file);
+  nlohmann::json values = nlohmann::json::parse(file)[key];
+  REQUIRE_FALSE(values.empty());
+  return values;
 }
 
 }  // namespace lorasweep::search::testing
