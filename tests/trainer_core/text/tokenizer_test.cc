@@ -148,7 +148,7 @@ TEST_CASE("white space around added tokens and words next to them count") {
   CHECK(tokens[1].end == 6);
 }
 
-TEST_CASE("a megabyte of one letter or of spaces takes less than seconds") {
+TEST_CASE("a megabyte of one letter or of spaces does not take quadratic time") {
   json config = Small();
   config["model"]["vocab"]["aa"] = 50;
   config["model"]["vocab"]["aaaa"] = 51;
@@ -162,8 +162,8 @@ TEST_CASE("a megabyte of one letter or of spaces takes less than seconds") {
     const auto start = std::chrono::steady_clock::now();
     CHECK(tokenizer.Encode(std::string(1 << 20, 'a')) == Ids(1 << 18, 51));
     CHECK(tokenizer.Encode(std::string(1 << 20, ' ')) == Ids(1 << 19, 52));
-    // A quadratic algorithm would take hours.
-    CHECK(std::chrono::steady_clock::now() - start < std::chrono::seconds(60));
+    // About a second, more with sanitizers; a quadratic algorithm would take hours.
+    CHECK(std::chrono::steady_clock::now() - start < std::chrono::seconds(200));
   }
 }
 
