@@ -11,13 +11,14 @@ void Cluster::StartServer() {
       std::vector<std::string>{BinDir() / "lorasweep-server", "--state", folder_.path() / "state", "--listen", listen,
                                "--lease-seconds", "3"},
       log);
-  const std::string marker = "listening on ";
+  const std::string host = "127.0.0.1:";
+  const std::string marker = "listening on " + host;
   REQUIRE(server_->WaitForOutput(marker));
   REQUIRE(
       Eventually([&] { return server_->Output().find('\n', server_->Output().find(marker)) != std::string::npos; }));
   const std::string output = server_->Output();
   const std::size_t start = output.find(marker) + marker.size();
-  address_ = output.substr(start, output.find_first_of(" \n", start) - start);
+  address_ = host + output.substr(start, output.find_first_of(" \n", start) - start);
 }
 
 Process& Cluster::StartFakeWorker(const std::string& name, int step_ms) {
