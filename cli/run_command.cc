@@ -150,7 +150,7 @@ absl::Status Conclude(Context& context, Client& client, const std::string& name,
   const bool nothing = leaderboard->rows().empty();
   if (context.output == OutputFormat::kTable && !nothing) {
     for (const std::string& line : RenderRunReport(*leaderboard, best.ok() ? *best : "", context.out_terminal)) {
-      context.out << Printable(line) << '\n';
+      context.out << line << '\n';
     }
   } else if (context.output != OutputFormat::kTable) {
     nlohmann::ordered_json answer = ToJson(*leaderboard);

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "absl/strings/str_cat.h"
+#include "cli/display_text.h"
 #include "cli/format.h"
 #include "cli/tables.h"
 
@@ -53,9 +54,9 @@ std::vector<std::string> RenderRunReport(const v1::GetLeaderboardResponse& leade
     if (rows > kMostRows) lines.push_back(absl::StrCat("… and ", rows - kMostRows, " more"));
     lines.emplace_back();
   }
-  lines.push_back(BaseAgainstBest(leaderboard));
+  lines.push_back(Printable(BaseAgainstBest(leaderboard)));
   lines.push_back(WhatPruningSaved(leaderboard));
-  if (!best_adapter.empty()) lines.push_back(absl::StrCat("best adapter: ", best_adapter));
+  if (!best_adapter.empty()) lines.push_back(absl::StrCat("best adapter: ", Printable(best_adapter)));
   return lines;
 }
 

@@ -22,4 +22,5 @@ if(LlamaCpp_FOUND AND NOT TARGET llama_cpp::ggml)
   add_library(llama_cpp::jinja STATIC IMPORTED GLOBAL)
   set_target_properties(llama_cpp::jinja PROPERTIES IMPORTED_LOCATION ${LLAMA_CPP_JINJA_LIBRARY})
   target_include_directories(llama_cpp::jinja SYSTEM INTERFACE ${LLAMA_CPP_INCLUDE_DIR}/common)
+  target_link_libraries(llama_cpp::jinja INTERFACE llama_cpp::ggml)  # it aborts through ggml
 endif()

@@ -57,6 +57,15 @@ TEST_CASE("run trains a real model from a sweep file to a leaderboard and an ada
   CHECK(again.status == 0);
   CHECK(again.output.find("base model") != std::string::npos);
   CHECK(std::chrono::steady_clock::now() - start < std::chrono::seconds(10));
+
+  std::string command;
+  for (const std::string& argument : run.Command()) command += argument + " ";
+  const Finished coloured = RunProgram({"/usr/bin/script", "-qec", command, "/dev/null"}, {"TERM=xterm-256color"});
+  CHECK(coloured.output.find("\x1b[1m") != std::string::npos);
+  for (std::size_t at = coloured.output.find("[1m"); at != std::string::npos;
+       at = coloured.output.find("[1m", at + 1)) {
+    CHECK(coloured.output[at - 1] == '\x1b');  // colours reach the terminal as colours, not as text
+  }
 }
 
 TEST_CASE("Ctrl-C pauses run, and the same command again resumes the sweep", "[e2e]") {
