@@ -129,7 +129,7 @@ TEST_CASE("Broken data is refused with its file and line", "[e2e]") {
             f.rows += "{\"conversations\": [{\"from\": \"human\", \"value\": \"q" + std::to_string(i) + "\"}]}\n";
           }
         },
-        {"rows.jsonl"});
+        {"data.train", "9 rows read", "9 without anything to learn"});
   }
 }
 

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "nlohmann/json.hpp"
+#include "trainer_core/text/json_fields.h"
 #include "trainer_core/text/utf8.h"
 
 namespace lorasweep::chat {
@@ -43,7 +44,7 @@ absl::StatusOr<Json> ReadJsonObject(const fs::path& file) {
     if (json.is_object()) return json;
     return absl::InvalidArgumentError(absl::StrCat(file.string(), ": not a JSON object"));
   } catch (const Json::exception& exception) {
-    return absl::InvalidArgumentError(absl::StrCat(file.string(), ": ", exception.what()));
+    return absl::InvalidArgumentError(absl::StrCat(file.string(), ": ", text::JsonCause(exception)));
   }
 }
 

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "nlohmann/json.hpp"
+#include "trainer_core/text/json_fields.h"
 #include "trainer_core/text/utf8.h"
 
 namespace lorasweep::chat {
@@ -127,7 +128,7 @@ absl::StatusOr<std::vector<Message>> ParseConversation(std::string_view row) {
   try {
     json = Json::parse(ReplaceLoneSurrogates(text::ReplaceBrokenUtf8(row)));
   } catch (const Json::exception& exception) {
-    return absl::InvalidArgumentError(absl::StrCat("not JSON: ", exception.what()));
+    return absl::InvalidArgumentError(absl::StrCat("not JSON: ", text::JsonCause(exception)));
   }
   if (!json.is_object()) return absl::InvalidArgumentError("not a JSON object");
   const bool share_gpt = json.contains("conversations");

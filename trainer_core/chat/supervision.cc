@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "nlohmann/json.hpp"
+#include "trainer_core/text/json_fields.h"
 
 namespace lorasweep::chat {
 namespace {
@@ -185,7 +186,8 @@ absl::StatusOr<std::set<std::int32_t>> ReadAddedTokens(const std::filesystem::pa
       for (const Json& token : json["added_tokens"]) ids.insert(token.at("id").get<std::int32_t>());
     }
   } catch (const Json::exception& exception) {
-    return absl::InvalidArgumentError(absl::StrCat(tokenizer_json.string(), ": added_tokens: ", exception.what()));
+    return absl::InvalidArgumentError(
+        absl::StrCat(tokenizer_json.string(), ": added_tokens: ", text::JsonCause(exception)));
   }
   return ids;
 }

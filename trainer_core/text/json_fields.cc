@@ -43,6 +43,15 @@ bool IsTooDeep(std::string_view text) {
 
 }  // namespace
 
+std::string JsonCause(const Json::exception& error) {
+  std::string_view what = error.what();
+  // "[json.exception.parse_error.101] parse error at line 1, column 2: …"
+  if (const std::size_t label = what.find("] "); label != std::string_view::npos) what.remove_prefix(label + 2);
+  constexpr std::string_view kAt = "parse error at ";
+  if (what.starts_with(kAt)) what.remove_prefix(kAt.size());
+  return std::string(what);
+}
+
 absl::StatusOr<Json> ParseJson(std::string_view text, const std::string& where) {
   if (!IsUtf8(text)) return absl::InvalidArgumentError(absl::StrCat(where, ": not UTF-8"));
   if (IsTooDeep(text)) {
@@ -51,7 +60,7 @@ absl::StatusOr<Json> ParseJson(std::string_view text, const std::string& where) 
   try {
     return Json::parse(text);
   } catch (const Json::exception& error) {
-    return absl::InvalidArgumentError(absl::StrCat(where, ": not valid JSON: ", error.what()));
+    return absl::InvalidArgumentError(absl::StrCat(where, ": not valid JSON: ", JsonCause(error)));
   }
 }
 

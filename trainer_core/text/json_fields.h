@@ -15,6 +15,9 @@ namespace lorasweep::text {
 
 using Json = nlohmann::json;
 
+// What went wrong, without the library's own labels: "line 1, column 2: syntax error while parsing …".
+std::string JsonCause(const Json::exception& error);
+
 absl::StatusOr<Json> ParseJson(std::string_view text, const std::string& where);
 
 // The value of `key`, null when `object` is no object, has no such key, or has it with null.
