@@ -9,6 +9,7 @@
 #include "nlohmann/json.hpp"
 #include "trainer_core/gguf/spm_merges.h"
 #include "trainer_core/gguf/vocabulary.h"
+#include "trainer_core/text/json_fields.h"
 
 namespace lorasweep::gguf {
 namespace {
@@ -258,8 +259,8 @@ absl::StatusOr<TokenizerFiles> BuildTokenizerFiles(const GgufFile& file, std::in
     files.tokenizer_config_json = config->dump(2) + "\n";
     files.special_tokens_map_json = SpecialTokensMap(*vocabulary).dump(2) + "\n";
     files.generation_config_json = GenerationConfig(*vocabulary).dump(2) + "\n";
-  } catch (const Json::exception&) {
-    return Bad(file, "the tokenizer's texts are not UTF-8");
+  } catch (const Json::exception& exception) {
+    return Bad(file, absl::StrCat("the tokenizer's texts are not UTF-8: ", text::JsonCause(exception)));
   }
   files.bos_id = vocabulary->bos;
   files.eos_id = vocabulary->eos;
