@@ -155,6 +155,7 @@ absl::StatusOr<search::PrunerOptions> MakePrunerOptions(const v1::SweepSpec& spe
   options.eta = rule.eta();
   options.min_trials = rule.min_trials();
   options.min_sequences = rule.min_steps() * batch_size;
+  options.full_sequences = HorizonSequences(spec);
   if (rule.type() == "median") {
     options.type = "median";
     return options;

@@ -184,6 +184,7 @@ TEST_CASE("median waits for min_steps, and none has no rungs", "[proto]") {
   REQUIRE(options.ok());
   CHECK(options->type == "median");
   CHECK(options->min_sequences == 80);
+  CHECK(options->full_sequences == 400);  // a trial that is done is not judged
   CHECK(options->min_trials == 7);
 }
 
