@@ -288,6 +288,7 @@ void FillDefaults(v1::SweepSpec* spec) {
   for (const Setting& setting : AllSettings()) {
     if (setting.default_value.empty() || setting.section == "parameters.*") continue;
     Message* section = SectionOf(setting, spec);
+    // The schema's own defaults fit their settings.
     if (!IsSet(setting, *section)) SetSetting(setting, ParseDefault(setting), section).IgnoreError();
   }
   for (const v1::ParameterSpec& parameter : spec->parameters()) {
