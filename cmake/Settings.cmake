@@ -4,6 +4,7 @@ include_guard(GLOBAL)
 
 option(LORASWEEP_TESTS "Build the tests" ON)
 option(LORASWEEP_WERROR "Treat warnings as errors" ON)
+option(LORASWEEP_FUZZ "Build the fuzzers (clang only)" OFF)
 set(LORASWEEP_SANITIZE "" CACHE STRING "Sanitizers to build with, as -fsanitize takes them (address,undefined or thread)")
 
 set(CMAKE_CXX_STANDARD 20)
@@ -22,6 +23,9 @@ if(LORASWEEP_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
   set(CMAKE_C_COMPILER_LAUNCHER ${ccache_launcher})
 endif()
 
+if(LORASWEEP_FUZZ)
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
 if(LORASWEEP_SANITIZE)
   add_compile_options(-fsanitize=${LORASWEEP_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${LORASWEEP_SANITIZE})

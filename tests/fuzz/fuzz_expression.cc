@@ -1,0 +1,10 @@
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "search/expression.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  (void)lorasweep::search::Expression::Parse(std::string_view(reinterpret_cast<const char*>(data), size));
+  return 0;
+}
