@@ -168,12 +168,14 @@ absl::Status Conclude(Context& context, Client& client, const std::string& name,
 absl::StatusOr<LocalWorkers> StartWorkers(const Context& context, const RunFlags& flags, const std::string& address) {
   auto program = FindProgramBeside(context.program, "lorasweep-worker");
   if (!program.ok()) return program.status();
+  // One worker takes what it finds (OMP_NUM_THREADS, else all cores); several share the cores.
   const int cores = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  const int threads = flags.workers == 1 ? 0 : std::max(1, cores / flags.workers);
   return LocalWorkers::Start({.program = *program,
                               .server = address,
                               .log_folder = flags.state / "logs",
                               .count = flags.workers,
-                              .arguments = {"--threads", std::to_string(std::max(1, cores / flags.workers)), "--slots",
+                              .arguments = {"--threads", std::to_string(threads), "--slots",
                                             std::to_string(flags.slots), "--device", flags.device}});
 }
 
