@@ -94,12 +94,12 @@ int RunProgram(const std::vector<std::string>& arguments, std::ostream& out, std
   app.allow_extras();
   app.fallthrough();  // inherited by the subcommands: global options may stand behind them too
   AddRunCommand(app, context);
-  AddTrainCommand(app, context);
   AddPreviewCommand(app, context);
   AddSweepCommands(app, context);
   AddTrialCommands(app, context);
   AddWorkerCommands(app, context);
   AddAdapterCommands(app, context);
+  AddDataCommands(app, context);
   AddModelCommands(app, context);
   AddDoctorCommand(app, context);
 

@@ -5,7 +5,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "cli/model_facts.h"
-#include "cli/plan.h"
+#include "recipe/recipe_from_spec.h"
+#include "trainer_core/chat/data_recipe.h"
 
 namespace lorasweep::cli {
 namespace {
@@ -31,6 +32,10 @@ text::ModelRoots RootsFromEnvironment() {
   return text::ModelRoots::FromEnvironment([](const char* name) -> const char* { return std::getenv(name); });
 }
 
+chat::DataCache CacheFromEnvironment() {
+  return chat::DataCache::FromEnvironment([](const char* name) -> const char* { return std::getenv(name); });
+}
+
 std::vector<std::string> ModelsOf(const v1::SweepSpec& spec) {
   for (const v1::ParameterSpec& parameter : spec.parameters()) {
     if (parameter.name() != "model") continue;
@@ -44,8 +49,9 @@ std::vector<std::string> ModelsOf(const v1::SweepSpec& spec) {
 
 std::vector<std::string> DataFilesOf(const v1::SweepSpec& spec) {
   std::vector<std::string> files(spec.data().train().begin(), spec.data().train().end());
-  const auto& validation = spec.data().validation().files().paths();
-  files.insert(files.end(), validation.begin(), validation.end());
+  for (const v1::Split* split : {&spec.data().validation(), &spec.data().test()}) {
+    files.insert(files.end(), split->files().paths().begin(), split->files().paths().end());
+  }
   return files;
 }
 
@@ -61,12 +67,21 @@ absl::Status CheckInputs(const v1::SweepSpec& spec, const text::ModelRoots& root
     const absl::Status status = CheckDataFile(file, "data.validation");
     if (!status.ok()) return status;
   }
+  for (const std::string& file : spec.data().test().files().paths()) {
+    const absl::Status status = CheckDataFile(file, "data.test");
+    if (!status.ok()) return status;
+  }
+  auto recipe = recipe::RecipeFromSpec(spec.data(), static_cast<std::uint64_t>(spec.seed()));
+  if (!recipe.ok()) return recipe.status();
+  const std::vector<std::string> files = DataFilesOf(spec);  // of which the first rows are looked at
+  recipe->train.assign(files.begin(), files.end());
+  recipe->weights.clear();
   for (const std::string& name : ModelsOf(spec)) {
     const auto folder = text::ResolveModel(name, roots);
     if (!folder.ok()) return refuse("model", folder.status());
     const auto facts = ReadModelFacts(*folder);
     if (!facts.ok()) return refuse("model", facts.status());
-    const auto rows = chat::PreviewData(RecipeOf(spec), *folder, kRowsLookedAt);
+    const auto rows = chat::PreviewData(*recipe, *folder, kRowsLookedAt);
     if (!rows.ok()) return refuse("data", rows.status());
   }
   return absl::OkStatus();

@@ -6,12 +6,16 @@
 
 #include "absl/status/status.h"
 #include "lorasweep/v1/sweep.pb.h"
+#include "trainer_core/chat/data_cache.h"
 #include "trainer_core/text/model_path.h"
 
 namespace lorasweep::cli {
 
 // Where the environment says that models are.
 text::ModelRoots RootsFromEnvironment();
+
+// And where tokenised data is cached.
+chat::DataCache CacheFromEnvironment();
 
 // Every base model that the sweep may use: spec.model, or the values of a parameter `model`.
 std::vector<std::string> ModelsOf(const v1::SweepSpec& spec);

@@ -13,24 +13,6 @@ namespace {
 // Trainable numbers, their gradients and AdamW's two moments, each fp32.
 constexpr double kBytesPerTrainable = 16;
 
-LengthStatistics Statistics(const std::vector<const text::Sequence*>& sequences) {
-  LengthStatistics statistics;
-  std::vector<std::int64_t> lengths;
-  for (const text::Sequence* sequence : sequences) {
-    lengths.push_back(static_cast<std::int64_t>(sequence->ids.size()));
-    statistics.tokens += lengths.back();
-    statistics.learned_tokens += sequence->LearnedTokens();
-  }
-  if (lengths.empty()) return statistics;
-  std::sort(lengths.begin(), lengths.end());
-  statistics.count = static_cast<std::int64_t>(lengths.size());
-  statistics.shortest = lengths.front();
-  statistics.median = lengths[lengths.size() / 2];
-  statistics.p95 = lengths[std::min(lengths.size() - 1, lengths.size() * 95 / 100)];
-  statistics.longest = lengths.back();
-  return statistics;
-}
-
 std::int64_t LargestRank(const v1::SweepSpec& spec) {
   for (const v1::ParameterSpec& parameter : spec.parameters()) {
     if (parameter.name() != "lora_rank") continue;
@@ -47,39 +29,7 @@ std::int64_t LargestRank(const v1::SweepSpec& spec) {
   return spec.training().lora_rank();
 }
 
-std::string LengthText(const LengthStatistics& statistics) {
-  return absl::StrCat(Plural(statistics.count, "sequence"), ", ", FormatCount(statistics.tokens), " tokens (",
-                      FormatCount(statistics.learned_tokens), " learned), length ", statistics.shortest, " to ",
-                      FormatCount(statistics.longest), ", median ", FormatCount(statistics.median), ", 95 % within ",
-                      FormatCount(statistics.p95));
-}
-
-nlohmann::ordered_json LengthJson(const LengthStatistics& statistics) {
-  return {
-      {"sequences", statistics.count},   {"tokens", statistics.tokens}, {"learned_tokens", statistics.learned_tokens},
-      {"shortest", statistics.shortest}, {"median", statistics.median}, {"p95", statistics.p95},
-      {"longest", statistics.longest}};
-}
-
 }  // namespace
-
-chat::DataRecipe RecipeOf(const v1::SweepSpec& spec) {
-  const v1::DataSpec& data = spec.data();
-  chat::DataRecipe recipe;
-  recipe.train.assign(data.train().begin(), data.train().end());
-  if (data.validation().has_share()) recipe.validation = chat::Share{data.validation().share()};
-  if (data.validation().has_rows()) recipe.validation = chat::RowCount{data.validation().rows()};
-  if (data.validation().has_files()) {
-    const auto& paths = data.validation().files().paths();
-    recipe.validation = chat::Files{{paths.begin(), paths.end()}};
-  }
-  recipe.max_length = data.max_length();
-  recipe.loss_on = data.loss_on() == "all" ? chat::LossOn::kAll : chat::LossOn::kAssistant;
-  recipe.packing = data.packing();
-  recipe.max_rows = data.max_rows();
-  recipe.seed = static_cast<std::uint64_t>(spec.seed());
-  return recipe;
-}
 
 absl::StatusOr<Plan> MakePlan(const v1::SweepSpec& spec, const text::TokenizedData& data,
                               const text::ModelConfig& model) {
@@ -101,15 +51,10 @@ absl::StatusOr<Plan> MakePlan(const v1::SweepSpec& spec, const text::TokenizedDa
     plan.rungs.push_back({sequences, static_cast<double>(sequences) / static_cast<double>(batch_size)});
   }
 
-  std::vector<const text::Sequence*> train;
-  for (const text::Row& row : data.train) {
-    for (const text::Sequence& sequence : row.sequences) train.push_back(&sequence);
-  }
-  std::vector<const text::Sequence*> validation;
-  for (const text::Sequence& sequence : data.validation) validation.push_back(&sequence);
   plan.rows = static_cast<std::int64_t>(data.train.size());
-  plan.train = Statistics(train);
-  plan.validation = Statistics(validation);
+  plan.train = StatisticsOf(data.train);
+  plan.validation = StatisticsOf(data.validation);
+  plan.test = StatisticsOf(data.test);
   plan.report = data.report;
   if (plan.rows > 0) {
     plan.epochs = static_cast<double>(plan.sequences) / static_cast<double>(plan.rows);
@@ -129,17 +74,15 @@ std::vector<std::pair<std::string, std::string>> PlanFacts(const Plan& plan) {
     absl::StrAppend(&rungs, rungs.empty() ? "" : ", ", "step ", FormatNumber(rung.steps, 6), " (",
                     Plural(rung.sequences, "row"), ")");
   }
-  const text::DataReport& report = plan.report;
   return {
       {"trials", plan.trials > 0 ? FormatCount(plan.trials) : "without limit"},
       {"full-length trial", absl::StrCat(Plural(plan.steps, "optimizer step"), ", ", Plural(plan.sequences, "row"),
                                          ", ", FormatNumber(plan.epochs), " epochs")},
       {"pruning decides at", rungs.empty() ? "no rungs" : rungs},
-      {"rows read", absl::StrCat(FormatCount(report.rows_read), ": ", FormatCount(report.duplicates), " duplicate, ",
-                                 FormatCount(report.rows_without_target), " without anything to learn, ",
-                                 FormatCount(report.truncated), " cut to max_length")},
+      {"rows read", ReportText(plan.report)},
       {"training", absl::StrCat(Plural(plan.rows, "row"), ", ", LengthText(plan.train))},
       {"validation", LengthText(plan.validation)},
+      {"test", plan.test.count > 0 ? LengthText(plan.test) : "none"},
       {"tokens of a full trial", absl::StrCat("about ", FormatCount(static_cast<std::int64_t>(plan.tokens_per_trial)))},
       {"in all, none pruned", plan.trials > 0
                                   ? absl::StrCat("about ", FormatCount(static_cast<std::int64_t>(plan.tokens_at_most)),
@@ -152,23 +95,22 @@ std::vector<std::pair<std::string, std::string>> PlanFacts(const Plan& plan) {
 nlohmann::ordered_json PlanJson(const Plan& plan) {
   nlohmann::ordered_json rungs = nlohmann::ordered_json::array();
   for (const Rung& rung : plan.rungs) rungs.push_back({{"sequences", rung.sequences}, {"steps", rung.steps}});
-  return {{"trials", plan.trials},
-          {"steps", plan.steps},
-          {"sequences", plan.sequences},
-          {"epochs", plan.epochs},
-          {"rungs", rungs},
-          {"rows_read", plan.report.rows_read},
-          {"duplicates", plan.report.duplicates},
-          {"rows_without_target", plan.report.rows_without_target},
-          {"truncated", plan.report.truncated},
-          {"rows", plan.rows},
-          {"train", LengthJson(plan.train)},
-          {"validation", LengthJson(plan.validation)},
-          {"tokens_per_trial", plan.tokens_per_trial},
-          {"tokens_at_most", plan.tokens_at_most},
-          {"largest_rank", plan.largest_rank},
-          {"adapter_parameters", plan.adapter_parameters},
-          {"adapter_bytes", plan.adapter_bytes}};
+  nlohmann::ordered_json json = {{"trials", plan.trials},
+                                 {"steps", plan.steps},
+                                 {"sequences", plan.sequences},
+                                 {"epochs", plan.epochs},
+                                 {"rungs", rungs}};
+  json.update(ReportJson(plan.report));
+  json.update(nlohmann::ordered_json{{"rows", plan.rows},
+                                     {"train", LengthJson(plan.train)},
+                                     {"validation", LengthJson(plan.validation)},
+                                     {"test", LengthJson(plan.test)},
+                                     {"tokens_per_trial", plan.tokens_per_trial},
+                                     {"tokens_at_most", plan.tokens_at_most},
+                                     {"largest_rank", plan.largest_rank},
+                                     {"adapter_parameters", plan.adapter_parameters},
+                                     {"adapter_bytes", plan.adapter_bytes}});
+  return json;
 }
 
 }  // namespace lorasweep::cli

@@ -8,23 +8,12 @@
 #include <nlohmann/json.hpp>
 
 #include "absl/status/statusor.h"
+#include "cli/length_statistics.h"
 #include "cli/model_facts.h"
 #include "lorasweep/v1/sweep.pb.h"
-#include "trainer_core/chat/data_recipe.h"
 #include "trainer_core/text/tokenized_data.h"
 
 namespace lorasweep::cli {
-
-// Lengths of sequences, in tokens.
-struct LengthStatistics {
-  std::int64_t count = 0;
-  std::int64_t tokens = 0;
-  std::int64_t learned_tokens = 0;
-  std::int64_t shortest = 0;
-  std::int64_t median = 0;
-  std::int64_t p95 = 0;
-  std::int64_t longest = 0;
-};
 
 struct Rung {
   std::int64_t sequences = 0;
@@ -40,6 +29,7 @@ struct Plan {
   std::int64_t rows = 0;  // training rows after packing
   LengthStatistics train;
   LengthStatistics validation;
+  LengthStatistics test;
   text::DataReport report;
   double epochs = 0;
   double tokens_per_trial = 0;
@@ -48,9 +38,6 @@ struct Plan {
   std::int64_t largest_rank = 0;
   double adapter_bytes = 0;  // with gradients and AdamW's moments, fp32
 };
-
-// The data recipe that a spec (defaults filled) asks for.
-chat::DataRecipe RecipeOf(const v1::SweepSpec& spec);
 
 // InvalidArgument: more rungs than allowed, or a grid without an end.
 absl::StatusOr<Plan> MakePlan(const v1::SweepSpec& spec, const text::TokenizedData& data,

@@ -8,6 +8,8 @@
 #include "cli/plan.h"
 #include "cli/sweep_input.h"
 #include "cli/tables.h"
+#include "recipe/recipe_from_spec.h"
+#include "trainer_core/chat/data_recipe.h"
 
 namespace lorasweep::cli {
 namespace {
@@ -16,8 +18,12 @@ absl::Status Preview(Context& context, const std::string& file, const std::vecto
   auto spec = ReadSweep(context, file, overrides);
   if (!spec.ok()) return spec.status();
   const text::ModelRoots roots = RootsFromEnvironment();
+  const chat::DataCache cache = CacheFromEnvironment();
   const absl::Status inputs = CheckInputs(*spec, roots);
   if (!inputs.ok()) return inputs;
+
+  const auto recipe = recipe::RecipeFromSpec(spec->data(), static_cast<std::uint64_t>(spec->seed()));
+  if (!recipe.ok()) return recipe.status();
 
   nlohmann::ordered_json json;
   json["name"] = spec->name();
@@ -28,7 +34,7 @@ absl::Status Preview(Context& context, const std::string& file, const std::vecto
     if (!folder.ok()) return folder.status();
     const auto model = ReadModelFacts(*folder);
     if (!model.ok()) return model.status();
-    const auto data = chat::PrepareData(RecipeOf(*spec), *folder);
+    const auto data = chat::PrepareData(*recipe, *folder, &cache);
     if (!data.ok()) return data.status();
     const auto plan = MakePlan(*spec, *data, model->config);
     if (!plan.ok()) return plan.status();

@@ -5,7 +5,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "cli/sweep_file_aliases.h"
 #include "cli/sweep_file_overrides.h"
 #include "cli/sweep_file_reader.h"
 #include "cli/sweep_file_yaml.h"
@@ -49,15 +48,20 @@ std::string Resolve(const std::filesystem::path& folder, const std::string& path
 void ResolvePaths(const std::filesystem::path& folder, v1::SweepSpec* spec) {
   if (spec->has_model()) spec->set_model(Resolve(folder, spec->model()));
   if (spec->has_data()) {
-    for (std::string& path : *spec->mutable_data()->mutable_train()) path = Resolve(folder, path);
-    if (spec->data().validation().has_files()) {
-      for (std::string& path : *spec->mutable_data()->mutable_validation()->mutable_files()->mutable_paths()) {
+    v1::DataSpec& data = *spec->mutable_data();
+    for (std::string& path : *data.mutable_train()) path = Resolve(folder, path);
+    if (data.validation().has_files()) {
+      for (std::string& path : *data.mutable_validation()->mutable_files()->mutable_paths()) {
         path = Resolve(folder, path);
       }
     }
+    if (data.test().has_files()) {
+      for (std::string& path : *data.mutable_test()->mutable_files()->mutable_paths()) path = Resolve(folder, path);
+    }
+    if (data.has_chat_template()) data.set_chat_template(Resolve(folder, data.chat_template()));
   }
   for (v1::ParameterSpec& parameter : *spec->mutable_parameters()) {
-    if (parameter.name() != "model" && parameter.name() != "train") continue;
+    if (parameter.name() != "model" && parameter.name() != "train" && parameter.name() != "chat_template") continue;
     if (parameter.value().has_text()) {
       parameter.mutable_value()->set_text(Resolve(folder, parameter.value().text()));
     }
@@ -120,9 +124,6 @@ absl::StatusOr<v1::SweepSpec> ParseSweepFile(std::string_view text, const std::f
 
   YamlNode root;
   if (const auto error = ParseYaml(text, &root)) return Report(path, overrides, {{error->line, "", error->message}});
-  if (const auto mistakes = RenameForeignKeys(&root, warnings); !mistakes.empty()) {
-    return Report(path, overrides, mistakes);
-  }
   if (const absl::Status status = ApplyOverrides(overrides, &root, warnings); !status.ok()) return status;
 
   SweepReader reader;
@@ -130,10 +131,6 @@ absl::StatusOr<v1::SweepSpec> ParseSweepFile(std::string_view text, const std::f
   warnings->insert(warnings->end(), reader.warnings().begin(), reader.warnings().end());
   if (!reader.mistakes().empty()) return Report(path, overrides, reader.mistakes());
 
-  if (spec.training().epochs() > 0 && spec.training().has_max_steps()) {
-    warnings->push_back("training.epochs: not used, because max_steps is given");
-    spec.mutable_training()->clear_epochs();
-  }
   if (!spec.has_name() && path.has_stem()) spec.set_name(path.stem().string());
   ResolvePaths(path.parent_path(), &spec);
   proto::FillDefaults(&spec);

@@ -202,7 +202,8 @@ bool SweepReader::ReadList(const Setting& setting, const std::string& path, cons
     return true;
   };
   const bool texts = setting.type == Setting::Type::kTextList || setting.type == Setting::Type::kSplit;
-  if (node.kind == YamlNode::Kind::kScalar && setting.type == Setting::Type::kTextList) {
+  const bool list_type = setting.type == Setting::Type::kTextList || setting.type == Setting::Type::kNumberList;
+  if (node.kind == YamlNode::Kind::kScalar && list_type) {
     const absl::Status status = proto::SetSetting(setting, search::Value(node.text), section);
     if (!status.ok()) Add(node.line, path, std::string{status.message()});
     return true;

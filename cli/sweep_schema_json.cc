@@ -68,9 +68,10 @@ Json SchemaOf(const Setting& setting) {
       break;
     case Setting::Type::kNumberList:
       schema = {{"type", "array"}, {"items", Type("number")}, {"minItems", 1}};
+      AddRange(setting.range, &schema["items"]);
       break;
   }
-  AddRange(setting.range, &schema);
+  if (setting.type != Setting::Type::kNumberList) AddRange(setting.range, &schema);
   schema["description"] = setting.help;
   if (setting.default_value.empty()) return schema;
   double number = 0;

@@ -158,6 +158,26 @@ bool SetText(const Setting& setting, const std::string& text, Message* section) 
   return true;
 }
 
+// Numbers from a text with commas, or one number.
+bool SetNumbers(const Setting& setting, const search::Value& value, Message* section) {
+  std::vector<double> numbers(1);
+  if (const std::string* text = std::get_if<std::string>(&value)) {
+    const std::vector<std::string> parts = absl::StrSplit(*text, ',');
+    numbers.resize(parts.size());
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+      if (!absl::SimpleAtod(parts[i], &numbers[i])) return false;
+    }
+  } else if (!search::AsNumber(value, numbers.data())) {
+    return false;
+  }
+  const auto allowed = [&](double number) { return std::isfinite(number) && setting.range.Contains(number); };
+  if (!std::all_of(numbers.begin(), numbers.end(), allowed)) return false;
+  const Reflection* reflection = section->GetReflection();
+  reflection->ClearField(section, setting.field);
+  for (const double number : numbers) reflection->AddDouble(section, setting.field, number);
+  return true;
+}
+
 // A default as the .proto writes it.
 search::Value ParseDefault(const Setting& setting) {
   double number = 0;
@@ -242,7 +262,7 @@ std::string Allowed(const Setting& setting) {
     case Setting::Type::kValueList:
       return "a list of numbers, texts, true and false";
     case Setting::Type::kNumberList:
-      return "a list of numbers";
+      return absl::StrCat("a list of numbers", suffix.empty() ? "" : ", each", suffix);
   }
   return "";
 }
@@ -272,8 +292,10 @@ absl::Status SetSetting(const Setting& setting, const search::Value& value, Mess
       *static_cast<v1::Value*>(section->GetReflection()->MutableMessage(section, setting.field)) = ToProto(value);
       done = true;
       break;
-    case Setting::Type::kValueList:
     case Setting::Type::kNumberList:
+      done = SetNumbers(setting, value, section);
+      break;
+    case Setting::Type::kValueList:
       break;
   }
   return done ? absl::OkStatus() : NotAllowed(setting, value);

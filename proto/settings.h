@@ -55,7 +55,7 @@ std::string Allowed(const Setting& setting);
 
 // Sets one setting in the message that holds its field. Whole numbers may be written as 16.0, a list as a text with
 // commas, a split as a share, a row count or a file. InvalidArgument, without the path: "16.5 is not allowed (a whole
-// number from 1 to 1024)". Not for settings of kind kValueList and kNumberList.
+// number from 1 to 1024)". Not for settings of kind kValueList.
 absl::Status SetSetting(const Setting& setting, const search::Value& value, google::protobuf::Message* section);
 
 // The message inside spec that a setting outside `parameters` is a field of; made when absent.

@@ -54,6 +54,10 @@ class Inspector {
       section = &spec_.GetReflection()->GetMessage(spec_, spec_.GetDescriptor()->FindFieldByName(setting.section));
     }
     const Reflection* reflection = section->GetReflection();
+    if (setting.type == Setting::Type::kNumberList) {
+      CheckNumbers(setting, *section);
+      return;
+    }
     if (setting.field->is_repeated()) {
       CheckTexts(setting, *section);
       return;
@@ -80,7 +84,7 @@ class Inspector {
         value = reflection->GetString(*section, setting.field);
         break;
       default:
-        CheckSplit(setting, spec_.data().validation());
+        CheckSplit(setting, static_cast<const v1::Split&>(reflection->GetMessage(*section, setting.field)));
         return;
     }
     if (const absl::Status status = SetSetting(setting, value, SectionOf(setting, &scratch)); !status.ok()) {
@@ -103,6 +107,19 @@ class Inspector {
         Add(setting.path, "\"\" is not allowed (no text may be empty)");
         return;
       }
+    }
+  }
+
+  void CheckNumbers(const Setting& setting, const Message& section) {
+    const Reflection* reflection = section.GetReflection();
+    const int size = reflection->FieldSize(section, setting.field);
+    if (size > kMostListItems) Add(setting.path, absl::StrCat(size, " are too many (at most ", kMostListItems, ")"));
+    for (int i = 0; i < std::min(size, kMostListItems); ++i) {
+      const double number = reflection->GetRepeatedDouble(section, setting.field, i);
+      if (std::isfinite(number) && setting.range.Contains(number)) continue;
+      Add(setting.path,
+          absl::StrCat(search::ToString(search::Value(number)), " is not allowed (", Allowed(setting), ")"));
+      return;
     }
   }
 
@@ -202,6 +219,11 @@ class Inspector {
 
   // What only makes sense together. Each value by itself is in order here.
   void CheckTogether() {
+    const v1::DataSpec& data = spec_.data();
+    if (builtin_ && data.weights_size() > 0 && data.weights_size() != data.train_size()) {
+      Add("data.weights", absl::StrCat(data.weights_size(), " for ", data.train_size(),
+                                       " files is not allowed (one for each file of data.train)"));
+    }
     const v1::EarlyTerminateSpec& rule = spec_.early_terminate();
     if ((rule.max_iter() > 0) != (rule.s() > 0)) {
       Add(rule.max_iter() > 0 ? "early_terminate.max_iter" : "early_terminate.s",

@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "recipe/recipe_from_spec.h"
 #include "trainer_core/chat/data_recipe.h"
-#include "worker/recipe_from_spec.h"
 
 namespace lorasweep::worker {
 
@@ -35,9 +35,9 @@ absl::StatusOr<std::filesystem::path> BuiltinTrainerFactory::ResolveModel(const 
 
 absl::StatusOr<std::shared_ptr<const text::TokenizedData>> BuiltinTrainerFactory::PrepareData(
     const v1::DataSpec& data, std::uint64_t seed, const std::filesystem::path& model_folder) {
-  const absl::StatusOr<chat::DataRecipe> recipe = RecipeFromSpec(data, seed);
+  const absl::StatusOr<chat::DataRecipe> recipe = recipe::RecipeFromSpec(data, seed);
   if (!recipe.ok()) return recipe.status();
-  absl::StatusOr<text::TokenizedData> tokenized = chat::PrepareData(*recipe, model_folder);
+  absl::StatusOr<text::TokenizedData> tokenized = chat::PrepareData(*recipe, model_folder, &options_.data_cache);
   if (!tokenized.ok()) return tokenized.status();
   return std::make_shared<const text::TokenizedData>(*std::move(tokenized));
 }

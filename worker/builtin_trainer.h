@@ -4,6 +4,7 @@
 #include <functional>
 #include <string_view>
 
+#include "trainer_core/chat/data_cache.h"
 #include "trainer_core/text/model_path.h"
 #include "worker/trainer_factory.h"
 
@@ -13,6 +14,7 @@ struct BuiltinTrainerOptions {
   std::string device = "auto";  // "auto", "cpu", "cuda:N"
   int threads = 0;              // CPU threads; 0: all cores
   text::ModelRoots roots;
+  chat::DataCache data_cache{""};             // tokenised data on disk
   std::function<void(std::string_view)> log;  // one line at a time; may be empty
 };
 

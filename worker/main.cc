@@ -4,27 +4,9 @@
 #include <string_view>
 
 #include "spdlog/spdlog.h"
-#include "trainer_core/trainer/checkpoint.h"
 #include "worker/builtin_trainer.h"
 #include "worker/flags.h"
 #include "worker/run_worker.h"
-#include "worker/train_command.h"
-
-namespace {
-
-CLI::App* AddTrainCommand(CLI::App& app, lorasweep::worker::TrainFlags* flags) {
-  CLI::App* train =
-      app.add_subcommand("train", "One training without a sweep; `lorasweep train` is its face for people");
-  train->fallthrough();
-  train->add_option("--spec", flags->spec, "The training as a SweepSpec in JSON form")
-      ->required()
-      ->check(CLI::ExistingFile);
-  train->add_option("--out", flags->out, "Where the adapter and the checkpoints go")->required();
-  train->add_option("--resume", flags->resume, "The checkpoint to go on from (default: the newest in --out, if any)");
-  return train;
-}
-
-}  // namespace
 
 int main(int argc, char** argv) {
   namespace worker = lorasweep::worker;
@@ -32,22 +14,16 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", "lorasweep-worker " LORASWEEP_VERSION);
   worker::WorkerFlags flags;
   worker::AddFlags(app, &flags);
-  worker::TrainFlags train;
-  const CLI::App* train_command = AddTrainCommand(app, &train);
   if (const std::optional<int> code = worker::Parse(app, argc, argv)) return *code;
 
   worker::BuiltinTrainerOptions options;
   options.device = flags.device;
   options.threads = flags.threads;
-  options.roots = lorasweep::text::ModelRoots::FromEnvironment(
-      [](const char* name) { return static_cast<const char*>(std::getenv(name)); });
+  const auto environment = [](const char* name) { return static_cast<const char*>(std::getenv(name)); };
+  options.roots = lorasweep::text::ModelRoots::FromEnvironment(environment);
+  options.data_cache = lorasweep::chat::DataCache::FromEnvironment(environment);
   if (!flags.models.empty()) options.roots.models = flags.models;
   options.log = [](std::string_view line) { spdlog::debug("{}", std::string{line}); };
   worker::BuiltinTrainerFactory factory(options);
-  if (train_command->parsed()) {
-    train.with_parent = flags.with_parent;
-    train.verbose = flags.verbose;
-    return worker::RunTrain(train, factory, lorasweep::trainer::ExportCheckpointAdapter);
-  }
   return worker::RunWorker(flags, factory);
 }

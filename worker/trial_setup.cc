@@ -56,9 +56,6 @@ absl::StatusOr<trainer::TrainConfig> ConfigFromLease(const v1::Lease& lease) {
   if (training.has_lora_rank()) config.lora_rank = training.lora_rank();
   if (training.has_lora_alpha()) config.lora_alpha = training.lora_alpha();
   if (training.has_lora_dropout()) config.lora_dropout = training.lora_dropout();
-  if (training.has_load_best_model_at_end()) config.load_best_model_at_end = training.load_best_model_at_end();
-  if (training.has_early_stopping_patience()) config.early_stopping_patience = training.early_stopping_patience();
-  if (training.has_early_stopping_threshold()) config.early_stopping_threshold = training.early_stopping_threshold();
   if (!training.target_modules().empty()) {
     config.target_modules.assign(training.target_modules().begin(), training.target_modules().end());
   }
@@ -85,8 +82,10 @@ absl::StatusOr<TrialSetup> SetupFromLease(const v1::Lease& lease) {
   }
   setup.micro_batch_tokens = spec.training().micro_batch_size() * spec.data().max_length();
   setup.data_files.assign(spec.data().train().begin(), spec.data().train().end());
-  const auto& held_out = spec.data().validation().files().paths();
-  setup.data_files.insert(setup.data_files.end(), held_out.begin(), held_out.end());
+  for (const v1::Split* split : {&spec.data().validation(), &spec.data().test()}) {
+    setup.data_files.insert(setup.data_files.end(), split->files().paths().begin(), split->files().paths().end());
+  }
+  if (spec.data().has_chat_template()) setup.data_files.push_back(spec.data().chat_template());
   setup.key = absl::StrCat(setup.model, "\n", setup.seed, "\n", static_cast<int>(setup.precision), "\n",
                            setup.micro_batch_tokens, "\n", setup.data.SerializeAsString());
   return setup;

@@ -47,6 +47,15 @@ TEST_CASE("Every mistake is told with file, line, key, value and what is allowed
       {"model: m\ndata: {train: t, validation: 1.5}\n",
        "sweep.yaml:2: data.validation: 1.5 is not allowed (a share above 0 and below 1, a number of rows, a file or a "
        "list of files)"},
+      {"model: m\ndata: {train: [a, b], weights: [2]}\n",
+       "sweep.yaml:2: data.weights: 1 for 2 files is not allowed (one for each file of data.train)"},
+      {"model: m\ndata: {train: [a, b], weights: [2, 0]}\n",
+       "sweep.yaml:2: data.weights: 0 is not allowed (a list of numbers, each above 0)"},
+      {"model: m\ndata: {train: a, weights: two}\n",
+       "sweep.yaml:2: data.weights: two is not allowed (a list of numbers, each above 0)"},
+      {"model: m\ndata: {train: a, test: 0}\n",
+       "sweep.yaml:2: data.test: 0 is not allowed (a share above 0 and below 1, a number of rows, a file or a list of "
+       "files)"},
       {"data: {train: t}\n", "sweep.yaml: model: is missing (a text)"},
       {"model: m\ndata:\n  packing: true\n", "sweep.yaml:2: data.train: is missing (a text or a list of texts)"},
       {"", "sweep.yaml: the file is empty; it needs model, data and parameters"},

@@ -77,6 +77,10 @@ TEST_CASE("Lists, splits and texts are taken in each of their forms", "[cli]") {
   CHECK(Valid("model: m\ndata: {train: [a, b]}\n").data().train_size() == 2);
   CHECK(Valid("model: m\ndata: {train: 'a, b'}\n").data().train(0) == "a, b");
   CHECK(Valid("model: m\ndata: {train: a, validation: 64}\n").data().validation().rows() == 64);
+  CHECK(Valid("model: m\ndata: {train: a, test: 0.2}\n").data().test().share() == 0.2);
+  CHECK_FALSE(Valid("model: m\ndata: {train: a}\n").data().has_test());
+  CHECK(Valid("model: m\ndata: {train: [a, b], weights: [2, 0.5]}\n").data().weights(1) == 0.5);
+  CHECK(Valid("model: m\ndata: {train: [a, b]}\n", {"data.weights=2,1"}).data().weights(0) == 2);
   CHECK(Valid("model: m\ndata: {train: a, validation: 1}\n").data().validation().rows() == 1);
   CHECK(Valid("model: m\ndata: {train: a, validation: v.jsonl}\n").data().validation().files().paths(0) == "v.jsonl");
   CHECK(Valid("model: m\ndata: {train: a, validation: [v, w]}\n").data().validation().files().paths(1) == "w");

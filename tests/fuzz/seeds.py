@@ -69,7 +69,7 @@ def model_configs():
                       "rope_scaling": {"type": "linear", "factor": 2.0}}).encode()
 
 
-def conversations():
+def data_rows():
     yield b'{"conversations": [{"from": "human", "value": "1+1?"}, {"from": "gpt", "value": "2"}]}'
     yield b'{"messages": [{"role": "user", "content": [{"type": "text", "text": "\\ud83d\\ude00"}]}, {"role": "assistant", "content": "ok"}]}'
     yield b'{"instruction": "Add.", "input": "1 1", "output": "2"}'
@@ -112,7 +112,7 @@ SEEDS = {
     "fuzz_safetensors": safetensors,
     "fuzz_tokenizer": tokenizers,
     "fuzz_model_config": model_configs,
-    "fuzz_conversation": conversations,
+    "fuzz_data_row": data_rows,
     "fuzz_chat_template": lambda: files("tests/trainer_core/chat/templates/*.jinja"),
     "fuzz_gguf": gguf,
     "fuzz_expression": expressions,

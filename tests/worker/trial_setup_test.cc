@@ -3,7 +3,6 @@
 #include <catch2/catch.hpp>
 
 #include "tests/support/fake_coordinator.h"
-#include "worker/recipe_from_spec.h"
 
 namespace lorasweep::worker {
 namespace {
@@ -29,16 +28,10 @@ TEST_CASE("Every training setting of a lease reaches the trainer", "[worker]") {
   training.add_target_modules("v_proj");
   training.set_eval_every(10);
   training.set_save_every(0);
-  training.set_load_best_model_at_end(true);
-  training.set_early_stopping_patience(3);
-  training.set_early_stopping_threshold(0.01);
   const absl::StatusOr<trainer::TrainConfig> config = ConfigFromLease(lease);
   REQUIRE(config.ok());
   CHECK(config->max_steps == 40);
   CHECK(config->batch_size == 6);
-  CHECK(config->load_best_model_at_end);
-  CHECK(config->early_stopping_patience == 3);
-  CHECK(config->early_stopping_threshold == 0.01);
   CHECK(config->learning_rate == 3e-4);
   CHECK(config->warmup == 0.1);
   CHECK(config->schedule == trainer::Schedule::kCosine);
@@ -82,9 +75,6 @@ TEST_CASE("Words that no setting has are refused by name", "[worker]") {
   lease = MakeLease(1);
   lease.mutable_spec()->clear_model();
   CHECK(absl::IsInvalidArgument(SetupFromLease(lease).status()));
-  v1::DataSpec data;
-  data.set_loss_on("nobody");
-  CHECK_THAT(std::string{RecipeFromSpec(data, 1).status().message()}, Catch::Contains("nobody"));
 }
 
 TEST_CASE("Trials share a trainer when model, data and precision are equal, whatever else differs", "[worker]") {
@@ -112,30 +102,6 @@ TEST_CASE("Rows in one forward pass become tokens in one", "[worker]") {
   v1::Lease lease = MakeLease(1);
   lease.mutable_spec()->mutable_training()->set_micro_batch_size(3);
   CHECK(SetupFromLease(lease)->micro_batch_tokens == 3 * 64);
-}
-
-TEST_CASE("A sweep's data becomes the recipe that reads it", "[worker]") {
-  v1::DataSpec data;
-  data.add_train("a.jsonl");
-  data.add_train("b.jsonl");
-  data.set_max_length(128);
-  data.set_loss_on("all");
-  data.set_packing(true);
-  data.set_max_rows(9);
-  data.mutable_validation()->mutable_files()->add_paths("v.jsonl");
-  const absl::StatusOr<chat::DataRecipe> recipe = RecipeFromSpec(data, 7);
-  REQUIRE(recipe.ok());
-  CHECK(recipe->train == std::vector<std::filesystem::path>{"a.jsonl", "b.jsonl"});
-  CHECK(std::get<chat::Files>(recipe->validation).files == std::vector<std::filesystem::path>{"v.jsonl"});
-  CHECK(recipe->max_length == 128);
-  CHECK(recipe->loss_on == chat::LossOn::kAll);
-  CHECK(recipe->packing);
-  CHECK(recipe->max_rows == 9);
-  CHECK(recipe->seed == 7);
-  data.mutable_validation()->set_rows(24);
-  CHECK(std::get<chat::RowCount>(RecipeFromSpec(data, 7)->validation).rows == 24);
-  data.mutable_validation()->set_share(0.2);
-  CHECK(std::get<chat::Share>(RecipeFromSpec(data, 7)->validation).share == 0.2);
 }
 
 }  // namespace

@@ -1,13 +1,13 @@
 #include "trainer_core/chat/chat_template.h"
 
-#include <fstream>
-#include <iterator>
 #include <optional>
 #include <string_view>
 
 #include "absl/strings/str_cat.h"
 #include "nlohmann/json.hpp"
-#include "trainer_core/text/json_fields.h"
+#include "trainer_core/chat/builtin_templates.h"
+#include "trainer_core/chat/model_json.h"
+#include "trainer_core/text/file.h"
 #include "trainer_core/text/utf8.h"
 
 namespace lorasweep::chat {
@@ -16,59 +16,29 @@ namespace {
 namespace fs = std::filesystem;
 using Json = nlohmann::json;
 
-constexpr std::uintmax_t kMaxFileBytes = std::uintmax_t{64} << 20;
-constexpr const char* kSpecialTokens[] = {"bos_token", "eos_token", "pad_token", "unk_token"};
+constexpr std::string_view kJinja = ".jinja";
 
-absl::StatusOr<std::string> ReadText(const fs::path& file) {
-  std::error_code error;
-  const std::uintmax_t size = fs::file_size(file, error);
-  if (error) return absl::NotFoundError(absl::StrCat(file.string(), ": ", error.message()));
-  if (size > kMaxFileBytes) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(file.string(), ": has ", size, " bytes, allowed are ", kMaxFileBytes));
+std::string BuiltinNames() {
+  std::string names;
+  for (const BuiltinTemplate& builtin : BuiltinTemplates()) {
+    absl::StrAppend(&names, names.empty() ? "" : ", ", std::string(builtin.name));
   }
-  std::ifstream stream(file, std::ios::binary);
-  std::string text{std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};
-  if (!stream) return absl::DataLossError(absl::StrCat(file.string(), ": cannot be read"));
-  return text;
+  return names;
 }
 
-// An empty object when there is no such file.
-absl::StatusOr<Json> ReadJsonObject(const fs::path& file) {
-  std::error_code error;
-  if (!fs::exists(file, error)) return Json::object();
-  auto text = ReadText(file);
-  if (!text.ok()) return text.status();
-  try {
-    Json json = Json::parse(*text);
-    if (json.is_object()) return json;
-    return absl::InvalidArgumentError(absl::StrCat(file.string(), ": not a JSON object"));
-  } catch (const Json::exception& exception) {
-    return absl::InvalidArgumentError(absl::StrCat(file.string(), ": ", text::JsonCause(exception)));
-  }
-}
-
-// A special token is given as its text, or as an object with it; null and missing are none.
-std::optional<std::string> TokenText(const Json& object, const char* name) {
-  const auto found = object.find(name);
-  if (found == object.end()) return std::nullopt;
-  if (found->is_string()) return found->get<std::string>();
-  if (found->is_object() && found->contains("content") && (*found)["content"].is_string()) {
-    return (*found)["content"].get<std::string>();
-  }
-  return std::nullopt;
-}
-
-absl::StatusOr<std::string> FindTemplate(const fs::path& folder, const Json& config) {
+absl::StatusOr<std::string> OwnSource(const fs::path& folder) {
   const fs::path own_file = folder / "chat_template.jinja";
   std::error_code error;
-  if (fs::exists(own_file, error)) return ReadText(own_file);
+  if (fs::exists(own_file, error)) return text::ReadFile(own_file, kMaxModelFileBytes);
   const fs::path config_file = folder / "tokenizer_config.json";
-  const auto found = config.find("chat_template");
-  if (found == config.end() || found->is_null()) {
+  auto config = ReadJsonObject(config_file);
+  if (!config.ok()) return config.status();
+  const auto found = config->find("chat_template");
+  if (found == config->end() || found->is_null()) {
     return absl::NotFoundError(
         absl::StrCat(folder.string(), " has no chat template: neither chat_template.jinja nor \"chat_template\" in ",
-                     "tokenizer_config.json. Take an instruction-tuned model, or put a template there."));
+                     "tokenizer_config.json. Take an instruction-tuned model, or set data.chat_template to a .jinja ",
+                     "file or one of ", BuiltinNames(), "."));
   }
   if (found->is_string()) return found->get<std::string>();
   if (!found->is_array()) {
@@ -92,20 +62,24 @@ absl::StatusOr<std::string> FindTemplate(const fs::path& folder, const Json& con
 
 }  // namespace
 
-absl::StatusOr<ChatTemplate> ChatTemplate::Load(const fs::path& model_folder) {
-  auto config = ReadJsonObject(model_folder / "tokenizer_config.json");
-  if (!config.ok()) return config.status();
-  auto map = ReadJsonObject(model_folder / "special_tokens_map.json");
-  if (!map.ok()) return map.status();
-  auto source = FindTemplate(model_folder, *config);
-  if (!source.ok()) return source.status();
-  std::map<std::string, std::string> special_tokens;
-  for (const char* name : kSpecialTokens) {
-    auto text = TokenText(*config, name);
-    if (!text) text = TokenText(*map, name);
-    if (text) special_tokens.emplace(name, *std::move(text));
+absl::StatusOr<std::string> ChatTemplateSource(const fs::path& model_folder, const std::string& choice) {
+  if (choice.empty()) return OwnSource(model_folder);
+  for (const BuiltinTemplate& builtin : BuiltinTemplates()) {
+    if (choice == builtin.name) return std::string(builtin.source);
   }
-  auto parsed = Parse(*std::move(source), std::move(special_tokens));
+  if (!choice.ends_with(kJinja)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("data.chat_template: \"", choice, "\" is neither a .jinja file nor ", "one of ", BuiltinNames()));
+  }
+  return text::ReadFile(choice, kMaxModelFileBytes);
+}
+
+absl::StatusOr<ChatTemplate> ChatTemplate::Load(const fs::path& model_folder) {
+  auto special_tokens = LoadSpecialTokens(model_folder);
+  if (!special_tokens.ok()) return special_tokens.status();
+  auto source = ChatTemplateSource(model_folder, "");
+  if (!source.ok()) return source.status();
+  auto parsed = Parse(*std::move(source), *std::move(special_tokens));
   if (!parsed.ok()) {
     return absl::Status(parsed.status().code(),
                         absl::StrCat(model_folder.string(), ": ", std::string(parsed.status().message())));
@@ -113,8 +87,7 @@ absl::StatusOr<ChatTemplate> ChatTemplate::Load(const fs::path& model_folder) {
   return parsed;
 }
 
-absl::StatusOr<ChatTemplate> ChatTemplate::Parse(std::string source,
-                                                 std::map<std::string, std::string> special_tokens) {
+absl::StatusOr<ChatTemplate> ChatTemplate::Parse(std::string source, SpecialTokens special_tokens) {
   if (!text::IsUtf8(source)) return absl::InvalidArgumentError("the chat template is not UTF-8");
   auto program = JinjaProgram::Compile(source);
   if (!program.ok()) return program.status();

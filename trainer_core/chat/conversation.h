@@ -1,9 +1,9 @@
 #pragma once
 
-#include <cstdint>
 #include <string>
-#include <string_view>
 #include <vector>
+
+#include <nlohmann/json_fwd.hpp>
 
 #include "absl/status/statusor.h"
 
@@ -13,23 +13,14 @@ namespace lorasweep::chat {
 struct Message {
   std::string role;
   std::string content;
+  friend bool operator==(const Message&, const Message&) = default;
 };
 
-// One row of a data file and where it stands, for messages about it.
-struct Conversation {
-  std::vector<Message> messages;
-  std::string file;
-  std::int64_t line = 0;  // 1-based; of its first byte
-
-  std::string Where() const;  // "data.jsonl:17"
-};
-
-// Reads one row: ShareGPT ({"conversations": [{"from", "value"}]}) or OpenAI messages ({"messages": [{"role",
-// "content"}]}), whichever it is; other keys are ignored. Roles are mapped: human → user, gpt, model, chatgpt, bot →
-// assistant, developer → system, function, observation, ipython → tool, function_call → assistant. Content may also be
-// a list of text parts. What is not UTF-8 is read as U+FFFD.
-// InvalidArgument says what is wrong, without the place: not JSON, no conversation, an unknown role (with those that
-// are known), content that is not text, no messages.
-absl::StatusOr<std::vector<Message>> ParseConversation(std::string_view row);
+// A list of messages in ShareGPT's form ({"from", "value"}) or OpenAI's ({"role", "content"}), each message in
+// whichever it is; other keys are ignored. Roles are mapped: human → user, gpt, model, chatgpt, bot → assistant,
+// developer → system, function, observation, ipython → tool, function_call → assistant. Content may also be a list of
+// text parts. InvalidArgument: no list or an empty one (called `key`), an unknown role (with those that are known),
+// content that is not text.
+absl::StatusOr<std::vector<Message>> MessagesFromJson(const nlohmann::json& list, const std::string& key);
 
 }  // namespace lorasweep::chat

@@ -2,213 +2,282 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
+#include <cstddef>
 #include <unordered_set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "trainer_core/chat/conversation_reader.h"
+#include "trainer_core/chat/data_key.h"
 #include "trainer_core/chat/data_packing.h"
 #include "trainer_core/chat/data_source.h"
+#include "trainer_core/chat/recipe_check.h"
+#include "trainer_core/chat/row_choice.h"
+#include "trainer_core/chat/row_reader.h"
 #include "trainer_core/text/model_config.h"
-#include "trainer_core/text/sha256.h"
 
 namespace lorasweep::chat {
 namespace {
 
-// Purposes of random choices: different ones are independent of each other.
-constexpr std::uint64_t kCapPurpose = 1;
-constexpr std::uint64_t kSplitPurpose = 2;
+// A row's sequence and which of the training files it is from.
+struct FileSequence {
+  text::Sequence sequence;
+  std::size_t file = 0;
+};
 
-absl::Status Check(const DataRecipe& recipe) {
-  if (recipe.train.empty()) return absl::InvalidArgumentError("data.train: no file");
-  if (recipe.max_length < 2) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("data.max_length is ", recipe.max_length, ", allowed is 2 or more tokens"));
-  }
-  if (recipe.max_rows < 0) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("data.max_rows is ", recipe.max_rows, ", allowed is 0 (all rows) or more"));
-  }
-  if (const auto* share = std::get_if<Share>(&recipe.validation); share && !(share->share > 0 && share->share < 1)) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("data.validation is the share ", share->share, ", allowed is above 0 and below 1"));
-  }
-  if (const auto* count = std::get_if<RowCount>(&recipe.validation); count && count->rows < 1) {
-    return absl::InvalidArgumentError(absl::StrCat("data.validation is ", count->rows, " rows, allowed is 1 or more"));
-  }
-  if (const auto* own = std::get_if<Files>(&recipe.validation); own && own->files.empty()) {
-    return absl::InvalidArgumentError("data.validation: no file");
-  }
-  return absl::OkStatus();
+// One application of a recipe.
+class Preparation {
+ public:
+  Preparation(const DataRecipe& recipe, const Supervisor& supervisor, std::int64_t vocab_size)
+      : recipe_(recipe), supervisor_(supervisor), vocab_size_(vocab_size) {}
+
+  absl::StatusOr<text::TokenizedData> Run();
+  const FileDigests& digests() const { return digests_; }
+
+ private:
+  // The sequences of the held-out files, none when the rows come from the training files.
+  absl::StatusOr<std::vector<text::Sequence>> OwnFiles(const HeldOut& held_out, std::vector<std::string>& digests);
+  absl::StatusOr<std::vector<FileSequence>> TrainFiles();
+  void Cap(RowSelection& selection);
+  absl::StatusOr<std::vector<FileSequence>> Tokenize(const std::vector<std::filesystem::path>& files,
+                                                     const RowSelection& selection);
+  // Moves rows out of `train` as the split wants, at random.
+  absl::Status TakeOut(const HeldOut& held_out, const char* key, Purpose purpose, std::size_t rows_at_first,
+                       std::vector<FileSequence>& train, std::vector<text::Sequence>& taken) const;
+  std::vector<text::Sequence> Weighted(std::vector<FileSequence> train) const;
+  absl::Status NothingLeft(const char* key) const;
+  std::string Counts() const;
+
+  const DataRecipe& recipe_;
+  const Supervisor& supervisor_;
+  const std::int64_t vocab_size_;
+  std::unordered_set<std::string> seen_;
+  FileDigests digests_;
+  text::DataReport report_;
+};
+
+std::string Preparation::Counts() const {
+  return absl::StrCat(report_.rows_read, " rows read, ", report_.duplicates, " of them duplicates, ",
+                      report_.rows_without_target, " without anything to learn",
+                      report_.too_long > 0 ? absl::StrCat(", ", report_.too_long, " over max_length") : "");
 }
 
-// Leaves `max_rows` of the used rows.
-void Cap(RowSelection& selection, std::int64_t max_rows, std::uint64_t seed) {
-  const auto used = static_cast<std::size_t>(std::count(selection.used.begin(), selection.used.end(), true));
-  if (max_rows == 0 || used <= static_cast<std::size_t>(max_rows)) return;
-  const std::vector<bool> chosen = ChooseAtRandom(used, static_cast<std::size_t>(max_rows), seed, kCapPurpose);
-  std::size_t index = 0;
-  for (std::size_t i = 0; i < selection.used.size(); ++i) {
-    if (selection.used[i]) selection.used[i] = chosen[index++];
-  }
+absl::Status Preparation::NothingLeft(const char* key) const {
+  return absl::FailedPreconditionError(absl::StrCat(key, ": no row is left (", Counts(), ")"));
 }
 
 // The selected rows as sequences of at most max_length tokens that have something to learn.
-absl::StatusOr<std::vector<text::Sequence>> Tokenize(const std::vector<std::filesystem::path>& files,
-                                                     const RowSelection& selection, const DataRecipe& recipe,
-                                                     const Supervisor& supervisor, std::int64_t vocab_size,
-                                                     text::DataReport& report) {
-  std::vector<text::Sequence> sequences;
+absl::StatusOr<std::vector<FileSequence>> Preparation::Tokenize(const std::vector<std::filesystem::path>& files,
+                                                                const RowSelection& selection) {
+  std::vector<FileSequence> sequences;
   const auto take = [&](SourceRow row) -> absl::Status {
     text::Sequence& sequence = row.supervised.sequence;
     for (const std::int32_t id : sequence.ids) {
-      if (id >= vocab_size) {
+      if (id >= vocab_size_) {
         return absl::InvalidArgumentError(absl::StrCat(row.where, ": token ", id,
-                                                       " is outside the model's vocabulary of ", vocab_size,
+                                                       " is outside the model's vocabulary of ", vocab_size_,
                                                        ": tokenizer and model do not belong together"));
       }
     }
-    const bool cut = static_cast<std::int64_t>(sequence.ids.size()) > recipe.max_length;
-    if (cut) {
-      sequence.ids.resize(static_cast<std::size_t>(recipe.max_length));
-      sequence.learned.resize(static_cast<std::size_t>(recipe.max_length));
-    }
-    if (sequence.LearnedTokens() == 0) {
-      ++report.rows_without_target;
+    report_.lengths.push_back(static_cast<std::int32_t>(sequence.ids.size()));
+    const bool over = static_cast<std::int64_t>(sequence.ids.size()) > recipe_.max_length;
+    if (over && recipe_.truncation == Truncation::kDrop) {
+      ++report_.too_long;
       return absl::OkStatus();
     }
-    if (cut) ++report.truncated;
-    sequences.push_back(std::move(sequence));
+    if (over) {
+      sequence.ids.resize(static_cast<std::size_t>(recipe_.max_length));
+      sequence.learned.resize(static_cast<std::size_t>(recipe_.max_length));
+    }
+    if (sequence.LearnedTokens() == 0) {
+      ++report_.rows_without_target;
+      return absl::OkStatus();
+    }
+    if (over) ++report_.truncated;
+    sequences.push_back({.sequence = std::move(sequence), .file = row.file});
     return absl::OkStatus();
   };
-  if (auto status = ReadRows(files, selection, supervisor, take); !status.ok()) return status;
+  if (auto status = ReadRows(files, recipe_.form, selection, supervisor_, take); !status.ok()) return status;
   return sequences;
 }
 
-std::string Counts(const text::DataReport& report) {
-  return absl::StrCat(report.rows_read, " rows read, ", report.duplicates, " of them duplicates, ",
-                      report.rows_without_target, " without anything to learn");
+absl::StatusOr<std::vector<text::Sequence>> Preparation::OwnFiles(const HeldOut& held_out,
+                                                                  std::vector<std::string>& digests) {
+  std::vector<text::Sequence> sequences;
+  const auto* own = std::get_if<Files>(&held_out);
+  if (own == nullptr) return sequences;
+  auto selection = SelectRows(own->files, recipe_.form, seen_);
+  if (!selection.ok()) return selection.status();
+  report_.rows_read += static_cast<std::int64_t>(selection->used.size());
+  report_.duplicates += selection->duplicates;
+  auto rows = Tokenize(own->files, *selection);
+  if (!rows.ok()) return rows.status();
+  for (FileSequence& row : *rows) sequences.push_back(std::move(row.sequence));
+  digests = std::move(selection->digests);
+  return sequences;
 }
 
-// Takes the validation rows out of `train`, at random.
-absl::Status Split(const DataRecipe& recipe, text::DataReport& report, std::vector<text::Sequence>& train,
-                   std::vector<text::Sequence>& validation) {
+// Leaves max_rows of the used rows.
+void Preparation::Cap(RowSelection& selection) {
+  std::vector<std::size_t> used;
+  std::vector<std::size_t> files;
+  for (std::size_t i = 0; i < selection.used.size(); ++i) {
+    if (!selection.used[i]) continue;
+    used.push_back(i);
+    files.push_back(selection.file[i]);
+  }
+  const auto wanted = static_cast<std::size_t>(recipe_.max_rows);
+  if (wanted == 0 || used.size() <= wanted) return;
+  std::vector<bool> chosen;
+  if (recipe_.weights.empty()) {
+    chosen = ChooseAtRandom(used.size(), wanted, recipe_.seed, Purpose::kCap);
+  } else {
+    for (const std::int64_t uses :
+         UsesByWeight(files, recipe_.weights, recipe_.max_rows, recipe_.seed, Purpose::kCapWeights)) {
+      chosen.push_back(uses > 0);
+    }
+  }
+  for (std::size_t i = 0; i < used.size(); ++i) {
+    selection.used[used[i]] = chosen[i];
+    if (!chosen[i]) ++report_.not_chosen;
+  }
+}
+
+absl::StatusOr<std::vector<FileSequence>> Preparation::TrainFiles() {
+  auto selection = SelectRows(recipe_.train, recipe_.form, seen_);
+  if (!selection.ok()) return selection.status();
+  report_.rows_read += static_cast<std::int64_t>(selection->used.size());
+  report_.duplicates += selection->duplicates;
+  Cap(*selection);
+  auto train = Tokenize(recipe_.train, *selection);
+  if (!train.ok()) return train.status();
+  if (train->empty()) return NothingLeft("data.train");
+  digests_.train = std::move(selection->digests);
+  return train;
+}
+
+absl::Status Preparation::TakeOut(const HeldOut& held_out, const char* key, Purpose purpose, std::size_t rows_at_first,
+                                  std::vector<FileSequence>& train, std::vector<text::Sequence>& taken) const {
+  if (std::holds_alternative<Files>(held_out)) return absl::OkStatus();
   const auto rows = static_cast<std::int64_t>(train.size());
   std::int64_t wanted = 0;
-  if (const auto* share = std::get_if<Share>(&recipe.validation)) {
-    wanted = std::clamp<std::int64_t>(std::llround(share->share * static_cast<double>(rows)), 1,
+  if (const auto* share = std::get_if<Share>(&held_out)) {
+    wanted = std::clamp<std::int64_t>(std::llround(share->share * static_cast<double>(rows_at_first)), 1,
                                       std::max<std::int64_t>(rows - 1, 1));
   } else {
-    wanted = std::get<RowCount>(recipe.validation).rows;
+    wanted = std::get<RowCount>(held_out).rows;
   }
   if (wanted >= rows) {
-    return absl::FailedPreconditionError(absl::StrCat("data.validation: ", wanted, " of ", rows,
-                                                      " usable rows would leave none for training (", Counts(report),
-                                                      ")"));
+    return absl::FailedPreconditionError(
+        absl::StrCat(key, ": ", wanted, " of ", rows, " usable rows would leave none for training (", Counts(), ")"));
   }
   const std::vector<bool> chosen =
-      ChooseAtRandom(train.size(), static_cast<std::size_t>(wanted), recipe.seed, kSplitPurpose);
-  std::vector<text::Sequence> rest;
-  for (std::size_t i = 0; i < train.size(); ++i) (chosen[i] ? validation : rest).push_back(std::move(train[i]));
+      ChooseAtRandom(train.size(), static_cast<std::size_t>(wanted), recipe_.seed, purpose);
+  std::vector<FileSequence> rest;
+  for (std::size_t i = 0; i < train.size(); ++i) {
+    if (chosen[i]) {
+      taken.push_back(std::move(train[i].sequence));
+    } else {
+      rest.push_back(std::move(train[i]));
+    }
+  }
   train = std::move(rest);
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::string> Key(const DataRecipe& recipe, const std::filesystem::path& model_folder,
-                                const ChatTemplate& chat_template, std::int64_t vocab_size,
-                                const std::vector<std::string>& train_digests,
-                                const std::vector<std::string>& validation_digests) {
-  auto tokenizer = text::Sha256File(model_folder / "tokenizer.json");
-  if (!tokenizer.ok()) return tokenizer.status();
-  text::Sha256 hash;
-  const auto add = [&hash](const std::string& name, const std::string& value) {
-    hash.Update(absl::StrCat(name, "=", value.size(), ":", value, "\n"));
-  };
-  add("format", "lorasweep data 1");
-  for (const std::string& digest : train_digests) add("train", digest);
-  for (const std::string& digest : validation_digests) add("validation", digest);
-  if (const auto* share = std::get_if<Share>(&recipe.validation)) {
-    add("share", absl::StrCat(std::llround(share->share * 1e12)));
-  } else if (const auto* count = std::get_if<RowCount>(&recipe.validation)) {
-    add("rows", absl::StrCat(count->rows));
+std::vector<text::Sequence> Preparation::Weighted(std::vector<FileSequence> train) const {
+  std::vector<std::int64_t> uses(train.size(), 1);
+  if (!recipe_.weights.empty()) {
+    std::vector<std::size_t> files;
+    for (const FileSequence& row : train) files.push_back(row.file);
+    uses =
+        UsesByWeight(files, recipe_.weights, static_cast<std::int64_t>(train.size()), recipe_.seed, Purpose::kWeights);
   }
-  add("max_length", absl::StrCat(recipe.max_length));
-  add("loss_on", recipe.loss_on == LossOn::kAll ? "all" : "assistant");
-  add("packing", recipe.packing ? "1" : "0");
-  add("max_rows", absl::StrCat(recipe.max_rows));
-  add("seed", absl::StrCat(recipe.seed));
-  add("tokenizer", *tokenizer);
-  add("vocab", absl::StrCat(vocab_size));
-  add("template", chat_template.source());
-  for (const auto& [name, text] : chat_template.special_tokens()) add(name, text);
-  return hash.HexDigest();
+  std::vector<text::Sequence> sequences;
+  sequences.reserve(train.size());
+  for (std::size_t i = 0; i < train.size(); ++i) {
+    for (std::int64_t use = 1; use < uses[i]; ++use) sequences.push_back(train[i].sequence);
+    if (uses[i] > 0) sequences.push_back(std::move(train[i].sequence));
+  }
+  return sequences;
+}
+
+absl::StatusOr<text::TokenizedData> Preparation::Run() {
+  text::TokenizedData data;
+  // The files whose rows are kept come first.
+  if (recipe_.test) {
+    auto test = OwnFiles(*recipe_.test, digests_.test);
+    if (!test.ok()) return test.status();
+    data.test = *std::move(test);
+  }
+  auto validation = OwnFiles(recipe_.validation, digests_.validation);
+  if (!validation.ok()) return validation.status();
+  data.validation = *std::move(validation);
+  auto train = TrainFiles();
+  if (!train.ok()) return train.status();
+  const std::size_t rows = train->size();
+  if (auto status = TakeOut(recipe_.validation, "data.validation", Purpose::kValidation, rows, *train, data.validation);
+      !status.ok()) {
+    return status;
+  }
+  if (recipe_.test) {
+    if (auto status = TakeOut(*recipe_.test, "data.test", Purpose::kTest, rows, *train, data.test); !status.ok()) {
+      return status;
+    }
+    if (data.test.empty()) return NothingLeft("data.test");
+  }
+  if (data.validation.empty()) return NothingLeft("data.validation");
+  std::vector<text::Sequence> sequences = Weighted(*std::move(train));
+  if (recipe_.packing) {
+    data.train = PackSequences(std::move(sequences), recipe_.max_length);
+  } else {
+    for (text::Sequence& sequence : sequences) data.train.push_back({.sequences = {std::move(sequence)}});
+  }
+  data.report = report_;
+  return data;
 }
 
 }  // namespace
 
-absl::StatusOr<text::TokenizedData> PrepareData(const DataRecipe& recipe, const std::filesystem::path& model_folder) {
-  if (auto status = Check(recipe); !status.ok()) return status;
+absl::StatusOr<text::TokenizedData> PrepareData(const DataRecipe& recipe, const std::filesystem::path& model_folder,
+                                                const DataCache* cache) {
+  if (auto status = CheckRecipe(recipe); !status.ok()) return status;
   auto model = text::LoadModelConfig(model_folder);
   if (!model.ok()) return model.status();
-  auto supervisor = Supervisor::Load(model_folder, recipe.loss_on);
+  auto supervisor = Supervisor::Load(model_folder, recipe.supervision);
   if (!supervisor.ok()) return supervisor.status();
-
-  text::TokenizedData data;
-  std::unordered_set<std::string> seen;
-  std::vector<std::string> validation_digests;
-  if (const auto* own = std::get_if<Files>(&recipe.validation)) {
-    auto selection = SelectRows(own->files, seen);
-    if (!selection.ok()) return selection.status();
-    data.report.rows_read += static_cast<std::int64_t>(selection->used.size());
-    data.report.duplicates += selection->duplicates;
-    auto sequences = Tokenize(own->files, *selection, recipe, *supervisor, model->vocab_size, data.report);
-    if (!sequences.ok()) return sequences.status();
-    data.validation = *std::move(sequences);
-    validation_digests = selection->digests;
+  if (cache != nullptr) {
+    // Errors are for the reading below to tell: it knows the files' forms.
+    const auto digests = DigestFiles(recipe);
+    const auto key = digests.ok() ? DataKey(recipe, model_folder, *supervisor, model->vocab_size, *digests)
+                                  : absl::StatusOr<std::string>(digests.status());
+    if (key.ok()) {
+      if (auto found = cache->Find(*key)) return *std::move(found);
+    }
   }
-  auto selection = SelectRows(recipe.train, seen);
-  if (!selection.ok()) return selection.status();
-  data.report.rows_read += static_cast<std::int64_t>(selection->used.size());
-  data.report.duplicates += selection->duplicates;
-  Cap(*selection, recipe.max_rows, recipe.seed);
-  auto train = Tokenize(recipe.train, *selection, recipe, *supervisor, model->vocab_size, data.report);
-  if (!train.ok()) return train.status();
-  if (train->empty()) {
-    return absl::FailedPreconditionError(absl::StrCat("data.train: no row is left (", Counts(data.report), ")"));
-  }
-  if (!std::holds_alternative<Files>(recipe.validation)) {
-    if (auto status = Split(recipe, data.report, *train, data.validation); !status.ok()) return status;
-  }
-  if (data.validation.empty()) {
-    return absl::FailedPreconditionError(absl::StrCat("data.validation: no row is left (", Counts(data.report), ")"));
-  }
-  if (recipe.packing) {
-    data.train = PackSequences(*std::move(train), recipe.max_length);
-  } else {
-    for (text::Sequence& sequence : *train) data.train.push_back({.sequences = {std::move(sequence)}});
-  }
-  auto key =
-      Key(recipe, model_folder, supervisor->chat_template(), model->vocab_size, selection->digests, validation_digests);
+  Preparation preparation(recipe, *supervisor, model->vocab_size);
+  auto data = preparation.Run();
+  if (!data.ok()) return data;
+  auto key = DataKey(recipe, model_folder, *supervisor, model->vocab_size, preparation.digests());
   if (!key.ok()) return key.status();
-  data.key = *std::move(key);
+  data->key = *std::move(key);
+  if (cache != nullptr) cache->Store(*data);
   return data;
 }
 
 absl::StatusOr<std::vector<PreviewRow>> PreviewData(const DataRecipe& recipe, const std::filesystem::path& model_folder,
                                                     std::int64_t rows) {
-  if (auto status = Check(recipe); !status.ok()) return status;
-  auto supervisor = Supervisor::Load(model_folder, recipe.loss_on);
+  if (auto status = CheckRecipe(recipe); !status.ok()) return status;
+  auto supervisor = Supervisor::Load(model_folder, recipe.supervision);
   if (!supervisor.ok()) return supervisor.status();
   std::vector<PreviewRow> preview;
   for (const std::filesystem::path& file : recipe.train) {
-    auto reader = ConversationReader::Open(file);
+    auto reader = RowReader::Open(file, recipe.form);
     if (!reader.ok()) return reader.status();
-    while (static_cast<std::int64_t>(preview.size()) < rows) {
-      auto row = reader->Next();
+    for (std::int64_t i = 0; i < rows; ++i) {
+      auto row = (*reader)->Next();
       if (!row.ok()) return row.status();
       if (!*row) break;
-      auto supervised = supervisor->Supervise((*row)->messages);
+      auto supervised = supervisor->Supervise((*row)->content);
       if (!supervised.ok()) {
         return absl::Status(supervised.status().code(),
                             absl::StrCat((*row)->Where(), ": ", std::string(supervised.status().message())));

@@ -1,84 +1,91 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
-#include <set>
+#include <optional>
 #include <span>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "trainer_core/chat/chat_template.h"
-#include "trainer_core/chat/conversation.h"
-#include "trainer_core/chat/turn_shape.h"
+#include "trainer_core/chat/data_row.h"
+#include "trainer_core/chat/turn_finder.h"
 #include "trainer_core/text/tokenized_data.h"
 #include "trainer_core/text/tokenizer.h"
 
 namespace lorasweep::chat {
 
-enum class LossOn { kAssistant, kAll };
+// Which tokens of a row are learned. The first one, which nothing predicts, never is.
+//   kAssistant   all that the model is to write: every assistant turn; completions; plain texts
+//   kLastTurn    of a conversation its last answer only; else as kAssistant
+//   kCompletion  all that stands behind the prompt, as TRL's completion_only_loss; of conversations that came without
+//                a prompt, the last answer; plain texts
+//   kAll         everything
+enum class LossOn { kAssistant, kLastTurn, kCompletion, kAll };
 
-// A conversation as the model sees it, and what of it the model is to learn.
+struct SupervisionOptions {
+  LossOn loss_on = LossOn::kAssistant;
+  std::string chat_template = "";  // see ChatTemplateSource; empty: the model's own
+  std::string system_prompt = "";  // for conversations and instructions that have none of their own
+};
+
+// A row as the model sees it, and what of it the model is to learn.
 struct Supervised {
   std::string text;
   text::Sequence sequence;
   std::vector<ByteSpan> learned;  // the text of the learned tokens, neighbours joined
 };
 
-// Turns conversations into token sequences with a mask of the learned tokens.
+// Turns rows into token sequences with a mask of the learned tokens.
 //
-//   auto supervisor = Supervisor::Load("SmolLM2-135M-Instruct", LossOn::kAssistant);
-//   auto row = supervisor->Supervise(conversation.messages);
+//   auto supervisor = Supervisor::Load("SmolLM2-135M-Instruct", {.loss_on = LossOn::kAssistant});
+//   auto row = supervisor->Supervise(data_row.content);
 //
-// The ids are those of the whole rendered text encoded at once without added special tokens, so a BOS is there once if
-// the template writes it and never twice. kAll learns every token but the first. kAssistant learns each assistant turn:
-// what the model has to write after the generation prompt, through the end-of-turn token behind it, also when that is
-// the padding token. Nothing depends on knowing the template:
-//   - {% generation %} blocks decide where the template has them, token by token as transformers maps them;
-//   - else the content is followed through the template's filters; the turn's header is found by what the generation
-//     prompt adds; the end is the last special or added token of what closes every answer, else the first one behind
-//     the content.
+// Conversations are rendered by the chat template; the ids are those of the whole text encoded at once without added
+// special tokens, so a BOS is there once if the template writes it and never twice. An assistant turn is learned from
+// behind its header through the token that ends it, also when that is the padding token. Where the template has
+// {% generation %} blocks they decide what a turn is, token by token as transformers maps them; else see TurnFinder.
+//
+// Instructions are conversations where there is a chat template, else Stanford Alpaca's prompt with its completion.
+// Completions and plain texts get the model's eos_token as their end unless they end so, and what the tokenizer puts
+// around texts (a BOS), once. A completion begins where the tokens of the prompt alone and those of the whole diverge,
+// as in TRL.
 // Immutable; may be used from any thread.
 class Supervisor {
  public:
-  // Reads the template and tokenizer.json of a model's folder.
-  static absl::StatusOr<Supervisor> Load(const std::filesystem::path& model_folder, LossOn loss_on);
-  // `added_tokens`: ids that the tokenizer matches in the raw text, special or not.
-  Supervisor(ChatTemplate chat_template, text::Tokenizer tokenizer, std::set<std::int32_t> added_tokens,
-             LossOn loss_on);
+  // Reads tokenizer.json, the template and the special tokens of a model's folder. A model without a template is in
+  // order until a row needs one. Errors: those of the files.
+  static absl::StatusOr<Supervisor> Load(const std::filesystem::path& model_folder, const SupervisionOptions& options);
+  // `chat_template` may be the reason why there is none.
+  Supervisor(absl::StatusOr<ChatTemplate> chat_template, SpecialTokens special_tokens, text::Tokenizer tokenizer,
+             const SupervisionOptions& options);
 
-  // InvalidArgument: the template refuses the conversation, with its own words.
-  absl::StatusOr<Supervised> Supervise(std::span<const Message> messages) const;
+  // InvalidArgument: the template refuses the conversation, with its own words; a plain text where a system prompt is
+  // wanted; the model has no eos_token for a text. NotFound: a conversation, and there is no template.
+  absl::StatusOr<Supervised> Supervise(const RowContent& row) const;
+  absl::StatusOr<Supervised> SuperviseChat(const Chat& chat) const;
 
-  const ChatTemplate& chat_template() const { return template_; }
+  // Null when there is none.
+  const ChatTemplate* chat_template() const { return template_.ok() ? &*template_ : nullptr; }
+  const SpecialTokens& special_tokens() const { return special_tokens_; }
   const text::Tokenizer& tokenizer() const { return tokenizer_; }
 
  private:
-  // A content's place and the assistant message that it is from.
-  struct Content {
-    ByteSpan place;
-    const Message* message = nullptr;  // null when that could not be told
-  };
-  struct Turn {
-    ByteSpan learned;            // from the end of the header to the end of the content
-    std::size_t next_begin = 0;  // where the next turn's content begins, or the text's end
-  };
+  absl::StatusOr<Supervised> SuperviseCompletion(const Completion& row) const;
+  absl::StatusOr<Supervised> SuperviseText(const PlainText& row) const;
+  // Number of tokens that the prompt, made ready for an answer, has in common with `whole`.
+  absl::StatusOr<std::size_t> PromptTokens(std::span<const Message> prompt,
+                                           const std::vector<text::TokenSpan>& whole) const;
+  absl::StatusOr<std::string> WithEos(std::string text) const;
+  std::vector<text::TokenSpan> EncodeText(const std::string& text) const;
 
-  std::vector<Content> Contents(const Rendered& rendered, std::span<const Message> messages) const;
-  std::vector<Content> SearchContents(const Rendered& rendered, std::span<const Message> messages) const;
-  std::vector<Turn> Turns(const std::string& text, const std::vector<Content>& contents) const;
-  std::size_t TurnEnd(const std::string& text, const Turn& turn, const std::vector<text::TokenSpan>& tokens) const;
-  bool EndsTurns(std::int32_t id) const;
-
-  ChatTemplate template_;
+  absl::StatusOr<ChatTemplate> template_;
+  SpecialTokens special_tokens_;
   text::Tokenizer tokenizer_;
-  std::set<std::int32_t> added_tokens_;
-  LossOn loss_on_;
-  TurnShape shape_;
+  SupervisionOptions options_;
+  std::optional<TurnFinder> finder_;  // for templates without generation blocks
 };
-
-// Ids of tokenizer.json's added_tokens. InvalidArgument when the file is not as it should be.
-absl::StatusOr<std::set<std::int32_t>> ReadAddedTokens(const std::filesystem::path& tokenizer_json);
 
 }  // namespace lorasweep::chat

@@ -36,12 +36,13 @@ std::size_t CommonPrefix(std::string_view a, std::string_view b) {
   return static_cast<std::size_t>(std::mismatch(a.begin(), a.end(), b.begin(), b.end()).first - a.begin());
 }
 
-std::optional<std::size_t> TurnShape::HeaderEnd(std::string_view gap) const {
-  if (header_bytes == 0) return std::nullopt;
-  std::size_t at = gap.rfind(prompt);
-  if (at == std::string_view::npos) at = gap.rfind(std::string_view(prompt).substr(0, header_bytes));
+std::optional<std::size_t> TurnShape::HeaderEnd(std::string_view text, std::size_t gap) const {
+  if (header_bytes == 0 || gap == 0) return std::nullopt;
+  std::size_t at = text.rfind(prompt, gap - 1);
+  if (at != std::string_view::npos) return at + prompt.size();
+  at = text.rfind(std::string_view(prompt).substr(0, header_bytes), gap - 1);
   if (at == std::string_view::npos) return std::nullopt;
-  return at + CommonPrefix(gap.substr(at), prompt);
+  return at + CommonPrefix(text.substr(at, std::max(gap - at, header_bytes)), prompt);
 }
 
 TurnShape ProbeShape(const ChatTemplate& chat_template) {

@@ -18,9 +18,10 @@ struct TurnShape {
   // What follows every answer, in the middle of a conversation as at its end.
   std::string closing;
 
-  // Where in `gap`, the text between two answers, the later one's header ends: after as much of the last prompt in it
-  // as is there. Nothing when there is no header, or the template has none.
-  std::optional<std::size_t> HeaderEnd(std::string_view gap) const;
+  // Where in `text`, which begins with the `gap` bytes between two answers and goes on with the later one, that one's
+  // header ends: after as much of the last prompt in the gap as is there, and after all of it, even if the answer
+  // itself begins with its end ("<think>\n"). Nothing when there is no header, or the template has none.
+  std::optional<std::size_t> HeaderEnd(std::string_view text, std::size_t gap) const;
 };
 
 // A template that refuses the conversations that are tried has the empty shape. Pure.

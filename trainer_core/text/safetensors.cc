@@ -1,10 +1,5 @@
 #include "trainer_core/text/safetensors.h"
 
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
@@ -24,48 +19,8 @@ constexpr std::size_t kMostIndexBytes = 100'000'000;
 
 }  // namespace
 
-// A file in memory, read-only.
-class Safetensors::Mapping {
- public:
-  static absl::StatusOr<std::shared_ptr<const Mapping>> Open(const std::filesystem::path& file) {
-    const int descriptor = open(file.c_str(), O_RDONLY | O_CLOEXEC);
-    if (descriptor < 0) {
-      const int error = errno;
-      const std::string message = absl::StrCat("cannot open ", file.string(), ": ", std::strerror(error));
-      return error == ENOENT ? absl::NotFoundError(message) : absl::InternalError(message);
-    }
-    struct stat info {};
-    const bool is_file = fstat(descriptor, &info) == 0 && S_ISREG(info.st_mode);
-    const auto size = static_cast<std::size_t>(is_file ? info.st_size : 0);
-    // An empty file cannot be mapped; the header's check will refuse it.
-    void* address = size == 0 ? nullptr : mmap(nullptr, size, PROT_READ, MAP_SHARED, descriptor, 0);
-    const int error = errno;
-    close(descriptor);
-    if (!is_file) return absl::InvalidArgumentError(absl::StrCat(file.string(), " is not a file"));
-    if (address == MAP_FAILED) {
-      return absl::InternalError(absl::StrCat("cannot map ", file.string(), ": ", std::strerror(error)));
-    }
-    return std::shared_ptr<const Mapping>(new Mapping(static_cast<const std::byte*>(address), size));
-  }
-
-  ~Mapping() {
-    if (address_ != nullptr) munmap(const_cast<std::byte*>(address_), size_);
-  }
-  Mapping(const Mapping&) = delete;
-  Mapping& operator=(const Mapping&) = delete;
-
-  std::span<const std::byte> bytes() const { return {address_, size_}; }
-  std::string_view text() const { return {reinterpret_cast<const char*>(address_), size_}; }
-
- private:
-  Mapping(const std::byte* address, std::size_t size) : address_(address), size_(size) {}
-
-  const std::byte* address_;
-  std::size_t size_;
-};
-
 absl::Status Safetensors::AddFile(const std::filesystem::path& file) {
-  absl::StatusOr<std::shared_ptr<const Mapping>> mapping = Mapping::Open(file);
+  absl::StatusOr<std::shared_ptr<const MappedFile>> mapping = MappedFile::Open(file);
   if (!mapping.ok()) return mapping.status();
   absl::StatusOr<SafetensorsHeader> header = ParseSafetensorsHeader((*mapping)->text(), file.string());
   if (!header.ok()) return header.status();

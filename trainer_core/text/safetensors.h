@@ -12,6 +12,7 @@
 
 #include "absl/status/statusor.h"
 #include "trainer_core/text/dtype.h"
+#include "trainer_core/text/mapped_file.h"
 
 // Reading tensors from safetensors files, without copying them:
 //
@@ -45,12 +46,11 @@ class Safetensors {
   const std::map<std::string, std::string>& metadata() const { return metadata_; }
 
  private:
-  class Mapping;
   absl::Status AddFile(const std::filesystem::path& file);
   absl::Status AddShards(const std::filesystem::path& index);
   absl::Status Finish();
 
-  std::vector<std::shared_ptr<const Mapping>> mappings_;
+  std::vector<std::shared_ptr<const MappedFile>> mappings_;
   std::vector<TensorView> tensors_;
   std::map<std::string, std::string> metadata_;
 };

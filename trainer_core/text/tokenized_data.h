@@ -26,13 +26,17 @@ struct DataReport {
   std::int64_t rows_read = 0;
   std::int64_t rows_without_target = 0;  // dropped: nothing to learn from (all masked, or cut off)
   std::int64_t duplicates = 0;           // dropped: exact copies
+  std::int64_t not_chosen = 0;           // left out at random to keep to max_rows
+  std::int64_t too_long = 0;             // dropped: over max_length
   std::int64_t truncated = 0;            // kept, cut to max_length
+  std::vector<std::int32_t> lengths;     // tokens of each row that was tokenised, before max_length
 };
 
 // A data recipe applied: everything that the trials of a sweep share about their data. Immutable.
 struct TokenizedData {
   std::vector<Row> train;            // in file order; DataOrder says in which order they are used
   std::vector<Sequence> validation;  // in the sweep's fixed order
+  std::vector<Sequence> test;        // likewise; empty when the recipe asks for none
   DataReport report;
   std::string key;  // digest of content and recipe: equal keys, equal data
 };

@@ -206,6 +206,10 @@ std::optional<std::string_view> Tokenizer::TokenContent(std::int32_t id) const {
   return content == nullptr ? std::nullopt : std::optional<std::string_view>(*content);
 }
 
+bool Tokenizer::IsAdded(std::int32_t id) const {
+  return state_->added.contains(id);
+}
+
 bool Tokenizer::IsSpecial(std::int32_t id) const {
   const auto found = state_->added.find(id);
   return found != state_->added.end() && found->second.special;

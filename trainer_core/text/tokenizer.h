@@ -63,6 +63,8 @@ class Tokenizer {
   std::optional<std::int32_t> TokenId(std::string_view content) const;
   // The content of a token as the vocabulary spells it ("Ġthe"). Valid as long as a copy of this tokenizer lives.
   std::optional<std::string_view> TokenContent(std::int32_t id) const;
+  // Whether it is one of the file's added tokens, which are found in the raw text, and whether it is marked special.
+  bool IsAdded(std::int32_t id) const;
   bool IsSpecial(std::int32_t id) const;
   // One more than the largest id. A model's embedding may have more rows, never fewer.
   std::int32_t vocab_size() const;

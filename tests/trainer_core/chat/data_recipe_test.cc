@@ -9,7 +9,7 @@
 #include "tests/support/paths.h"
 #include "tests/trainer_core/chat/tiny_model.h"
 #include "trainer_core/chat/data_packing.h"
-#include "trainer_core/chat/data_source.h"
+#include "trainer_core/chat/row_choice.h"
 
 namespace lorasweep::chat {
 namespace {
@@ -79,7 +79,7 @@ TEST_CASE("A share of the rows becomes validation and every row is on one side",
 }
 
 TEST_CASE("The split is random, decided by the seed, and the same on every machine", "[chat]") {
-  CHECK(RandomKey(3407, 2, 5) == 0x010055e773b8f8d9);
+  CHECK(RandomKey(3407, Purpose::kValidation, 5) == 0x010055e773b8f8d9);
   Fixture fixture;
   fixture.recipe.validation = RowCount{8};
   const auto first = Ids(fixture.Data().validation);
@@ -186,6 +186,82 @@ TEST_CASE("Settings out of bounds are named", "[chat]") {
   CHECK(fixture.Error() == absl::StrCat("NOT_FOUND: ", (fixture.dir.path() / "none.jsonl").string(), ": no such file"));
 }
 
+TEST_CASE("A test split has rows of its own, and validation is what it is without one", "[chat]") {
+  Fixture fixture;
+  fixture.recipe.validation = Share{0.25};
+  const auto without = Ids(fixture.Data().validation);
+  fixture.recipe.test = Share{0.1};
+  const auto data = fixture.Data();
+  CHECK(data.test.size() == 4);
+  CHECK(data.train.size() == 26);
+  CHECK(Ids(data.validation) == without);
+  auto all = Ids(Flat(data.train));
+  all.merge(Ids(data.validation));
+  all.merge(Ids(data.test));
+  CHECK(all.size() == 40);
+
+  // Of equal rows the test file keeps its own, then validation's.
+  WriteFile(fixture.dir.path() / "test.jsonl", Row("q3", "a!!!") + Row("new", "row"));
+  WriteFile(fixture.dir.path() / "validation.jsonl", Row("q3", "a!!!") + Row("q4", "a!!!!"));
+  fixture.recipe.test = Files{{fixture.dir.path() / "test.jsonl"}};
+  fixture.recipe.validation = Files{{fixture.dir.path() / "validation.jsonl"}};
+  const auto own = fixture.Data();
+  CHECK(own.test.size() == 2);
+  CHECK(own.validation.size() == 1);
+  CHECK(own.train.size() == 38);
+  CHECK(own.report.duplicates == 3);
+
+  fixture.recipe.validation = Share{0.5};
+  fixture.recipe.test = RowCount{38};
+  CHECK(fixture.Error().starts_with("FAILED_PRECONDITION: data.test: 38 of 20 usable rows would leave none"));
+}
+
+TEST_CASE("Rows over the length are left out where that is asked for", "[chat]") {
+  Fixture fixture(10);
+  WriteFile(fixture.dir.path() / "long.jsonl", Row("q", std::string(500, 'y')));
+  fixture.recipe.train.push_back(fixture.dir.path() / "long.jsonl");
+  fixture.recipe.max_length = 64;
+  fixture.recipe.truncation = Truncation::kDrop;
+  const auto data = fixture.Data();
+  CHECK(data.report.too_long == 1);
+  CHECK(data.report.truncated == 0);
+  CHECK(data.train.size() + data.validation.size() == 10);
+  REQUIRE(data.report.lengths.size() == 11);
+  CHECK(data.report.lengths.back() > 500);
+}
+
+TEST_CASE("Weights decide how much of the training rows each file is", "[chat]") {
+  Fixture fixture(30);
+  std::string more;
+  for (int i = 0; i < 10; ++i) more += Row(absl::StrCat("other", i), "b");
+  WriteFile(fixture.dir.path() / "more.jsonl", more);
+  fixture.recipe.train.push_back(fixture.dir.path() / "more.jsonl");
+  fixture.recipe.weights = {1, 3};
+  fixture.recipe.validation = RowCount{8};
+  const auto data = fixture.Data();
+  CHECK(data.train.size() == 32);
+  int of_second_file = 0;
+  std::set<std::vector<std::int32_t>> distinct;
+  for (const text::Row& row : data.train) {
+    const auto& ids = row.sequences[0].ids;
+    const std::string text(ids.begin() + 1, ids.end());
+    of_second_file += text.find("other") != std::string::npos ? 1 : 0;
+    distinct.insert(ids);
+  }
+  CHECK(of_second_file == 24);
+  CHECK(distinct.size() <= 8 + 10);
+  // No row of validation is trained on, however often rows repeat.
+  for (const text::Sequence& sequence : data.validation) CHECK_FALSE(distinct.contains(sequence.ids));
+
+  fixture.recipe.max_rows = 12;
+  fixture.recipe.validation = RowCount{2};
+  const auto capped = fixture.Data();
+  CHECK(capped.report.not_chosen == 28);
+  CHECK(capped.train.size() == 10);
+  fixture.recipe.weights = {1};
+  CHECK(fixture.Error() == "INVALID_ARGUMENT: data.weights: 1 for 2 files, allowed is one for each");
+}
+
 TEST_CASE("A row that the template refuses is named by file and line", "[chat]") {
   Fixture fixture(5);
   testing::WriteTinyModel(fixture.dir.path() / "model", TemplateSource("llama2"));
@@ -222,7 +298,7 @@ TEST_CASE("The key changes with everything that changes the data, and with nothi
   CHECK(changed());
   fixture.recipe.packing = true;
   CHECK(changed());
-  fixture.recipe.loss_on = LossOn::kAll;
+  fixture.recipe.supervision.loss_on = LossOn::kAll;
   CHECK(changed());
   fixture.recipe.max_rows = 30;
   CHECK(changed());
@@ -230,6 +306,19 @@ TEST_CASE("The key changes with everything that changes the data, and with nothi
   CHECK(changed());
   fixture.recipe.validation = RowCount{3};
   CHECK(changed());
+  fixture.recipe.test = RowCount{3};
+  CHECK(changed());
+  fixture.recipe.truncation = Truncation::kDrop;
+  CHECK(changed());
+  fixture.recipe.weights = {2};
+  CHECK(changed());
+  fixture.recipe.form = RowForm::kMessages;
+  CHECK(changed());
+  fixture.recipe.supervision.system_prompt = "s";
+  CHECK(changed());
+  fixture.recipe.supervision.chat_template = "zephyr";
+  CHECK(changed());
+  fixture.recipe.supervision.chat_template = "";
   testing::WriteTinyModel(fixture.dir.path() / "model", TemplateSource("zephyr"));
   CHECK(changed());
   const auto copy = fixture.dir.path() / "copy.jsonl";
@@ -244,7 +333,8 @@ TEST_CASE("Packing fills rows without losing, cutting or repeating a sequence", 
   std::vector<text::Sequence> sequences;
   std::int64_t tokens = 0;
   for (int i = 0; i < 500; ++i) {
-    const auto length = static_cast<std::size_t>(1 + RandomKey(1, 2, static_cast<std::uint64_t>(i)) % 100);
+    const auto length =
+        static_cast<std::size_t>(1 + RandomKey(1, Purpose::kValidation, static_cast<std::uint64_t>(i)) % 100);
     sequences.push_back({.ids = std::vector<std::int32_t>(length, i), .learned = std::vector<std::uint8_t>(length, 1)});
     tokens += static_cast<std::int64_t>(length);
   }

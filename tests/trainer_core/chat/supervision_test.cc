@@ -16,7 +16,7 @@ const std::vector<Message> kTwoTurns = {
     {"user", "What is 2+2?"}, {"assistant", "4."}, {"user", "Sure?"}, {"assistant", "Yes, quite."}};
 
 std::vector<std::string> Learned(const Supervisor& supervisor, const std::vector<Message>& messages) {
-  const auto supervised = supervisor.Supervise(messages);
+  const auto supervised = supervisor.SuperviseChat({messages});
   INFO(supervised.status().ToString());
   REQUIRE(supervised.ok());
   REQUIRE(supervised->sequence.ids.size() == supervised->sequence.learned.size());
@@ -56,7 +56,7 @@ TEST_CASE("Every shape of template learns the answers and their end-of-turn toke
 
 TEST_CASE("The ids are those of the whole rendered text, with the one BOS that the template writes", "[chat]") {
   const Supervisor supervisor = TinySupervisor(TemplateSource("mistral"));
-  const auto supervised = supervisor.Supervise(kTwoTurns);
+  const auto supervised = supervisor.SuperviseChat({kTwoTurns});
   REQUIRE(supervised.ok());
   CHECK(supervised->sequence.ids == supervisor.tokenizer().Encode(supervised->text));
   CHECK(supervised->sequence.ids.front() == 256);
@@ -65,7 +65,7 @@ TEST_CASE("The ids are those of the whole rendered text, with the one BOS that t
 }
 
 TEST_CASE("The end-of-turn token is learned although it is also the padding token", "[chat]") {
-  const auto supervised = TinySupervisor(TemplateSource("mistral")).Supervise(kTwoTurns);
+  const auto supervised = TinySupervisor(TemplateSource("mistral")).SuperviseChat({kTwoTurns});
   REQUIRE(supervised.ok());
   CHECK(supervised->sequence.ids.back() == 257);
   CHECK(supervised->sequence.learned.back() == 1);
@@ -134,7 +134,7 @@ TEST_CASE("Several answers in a row are each learned without their headers", "[c
 }
 
 TEST_CASE("Learning everything leaves out only the first token, which nothing predicts", "[chat]") {
-  const auto supervised = TinySupervisor(TemplateSource("chatml"), LossOn::kAll).Supervise(kTwoTurns);
+  const auto supervised = TinySupervisor(TemplateSource("chatml"), LossOn::kAll).SuperviseChat({kTwoTurns});
   REQUIRE(supervised.ok());
   CHECK(supervised->sequence.learned.front() == 0);
   CHECK(supervised->sequence.LearnedTokens() == static_cast<std::int64_t>(supervised->sequence.ids.size()) - 1);
@@ -143,7 +143,7 @@ TEST_CASE("Learning everything leaves out only the first token, which nothing pr
 TEST_CASE("A token that holds the end of the header and the start of the answer is learned", "[chat]") {
   // Multi-byte characters: every byte token has the span of its character.
   const std::vector<Message> messages = {{"user", "hi"}, {"assistant", "日本"}};
-  const auto supervised = TinySupervisor(TemplateSource("chatml")).Supervise(messages);
+  const auto supervised = TinySupervisor(TemplateSource("chatml")).SuperviseChat({messages});
   REQUIRE(supervised.ok());
   CHECK(supervised->sequence.LearnedTokens() == 7);
   REQUIRE(supervised->learned.size() == 1);
@@ -152,7 +152,7 @@ TEST_CASE("A token that holds the end of the header and the start of the answer 
 
 TEST_CASE("A template's refusal is reported in its own words", "[chat]") {
   const auto status =
-      TinySupervisor(TemplateSource("gemma")).Supervise(std::vector<Message>{{"system", "x"}, {"user", "y"}}).status();
+      TinySupervisor(TemplateSource("gemma")).SuperviseChat({{{"system", "x"}, {"user", "y"}}}).status();
   CHECK(status.code() == absl::StatusCode::kInvalidArgument);
   CHECK(std::string(status.message()) == "the chat template refuses this: System role not supported");
 }
@@ -160,7 +160,7 @@ TEST_CASE("A template's refusal is reported in its own words", "[chat]") {
 TEST_CASE("A model's folder gives the same as its parts", "[chat]") {
   testing::TempDir dir;
   testing::WriteTinyModel(dir.path(), TemplateSource("reasoning"));
-  const auto supervisor = Supervisor::Load(dir.path(), LossOn::kAssistant);
+  const auto supervisor = Supervisor::Load(dir.path(), {});
   INFO(supervisor.status().ToString());
   REQUIRE(supervisor.ok());
   CHECK(Learned(*supervisor, kTwoTurns) == Learned(TinySupervisor(TemplateSource("reasoning")), kTwoTurns));

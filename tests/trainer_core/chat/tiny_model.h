@@ -105,17 +105,15 @@ inline chat::Supervisor TinySupervisor(const std::string& source, chat::LossOn l
   auto tokenizer = text::Tokenizer::Parse(TinyTokenizer().dump(), "tiny");
   INFO(tokenizer.status().ToString());
   REQUIRE(tokenizer.ok());
-  std::set<std::int32_t> added;
-  for (std::size_t i = 0; i < Markers().size(); ++i) added.insert(static_cast<std::int32_t>(256 + i));
-  return chat::Supervisor(*std::move(chat_template), *std::move(tokenizer), std::move(added), loss_on);
+  return chat::Supervisor(std::move(chat_template), TinySpecialTokens(), *std::move(tokenizer), {.loss_on = loss_on});
 }
 
-// A model folder that data can be prepared for.
+// A model folder that data can be prepared for; without a source it has no chat template.
 inline void WriteTinyModel(const std::filesystem::path& folder, const std::string& source) {
   std::filesystem::create_directories(folder);
   WriteFile(folder / "tokenizer.json", TinyTokenizer().dump());
   nlohmann::json config = TinySpecialTokens();
-  config["chat_template"] = source;
+  if (!source.empty()) config["chat_template"] = source;
   WriteFile(folder / "tokenizer_config.json", config.dump());
   const nlohmann::json model = {{"architectures", {"LlamaForCausalLM"}},
                                 {"model_type", "llama"},

@@ -2,7 +2,8 @@
 
 usage: tokenizer_cases.py SEED COUNT OUT NAME=TOKENIZER.json...
 
-For each tokenizer, and for each variant of it (below), OUT gets NAME.json and NAME.cases. A .cases file is a list of
+For each tokenizer, and for each variant of it (below; none when it is given as NAME:=TOKENIZER.json), OUT gets NAME.json
+and NAME.cases. A .cases file is a list of
 records: the text, its tokens as (id, begin, end) with byte offsets into the text, and the decoded tokens. A text may be
 broken UTF-8: expected is what its bytes.decode("utf-8", "replace") gives. All numbers are u32, little-endian; texts and
 lists have their length before them.
@@ -177,7 +178,11 @@ def main():
     seed, count, out = int(sys.argv[1]), int(sys.argv[2]), pathlib.Path(sys.argv[3])
     for argument in sys.argv[4:]:
         name, path = argument.split("=", 1)
-        for suffix, config in variants(pathlib.Path(path)):
+        all_variants = variants(pathlib.Path(path))
+        if name.endswith(":"):
+            name = name[:-1]
+            all_variants = [next(all_variants)]
+        for suffix, config in all_variants:
             rng = random.Random(f"{seed} {name}{suffix}")
             text = json.dumps(config, ensure_ascii=False)
             tokenizer = Tokenizer.from_str(text)

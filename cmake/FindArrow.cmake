@@ -1,0 +1,27 @@
+# Finds Arrow C++ with its Parquet reader inside the pyarrow wheel and defines the target arrow::parquet.
+#
+# Input:  ARROW_ROOT, the `pyarrow` folder of a wheel (default: the one scripts/setup installed).
+# Output: Arrow_FOUND, target arrow::parquet.
+if(NOT ARROW_ROOT)
+  file(GLOB candidates ${LORASWEEP_CACHE}/wheels/lib/python3*/site-packages/pyarrow)
+  list(POP_FRONT candidates ARROW_ROOT)
+endif()
+set(ARROW_ROOT "${ARROW_ROOT}" CACHE PATH "The pyarrow folder of a wheel")
+
+find_path(ARROW_INCLUDE_DIR parquet/arrow/reader.h PATHS ${ARROW_ROOT}/include NO_DEFAULT_PATH)
+# The wheel's libraries have no plain .so names, only versioned ones.
+file(GLOB ARROW_LIBRARY ${ARROW_ROOT}/libarrow.so.[0-9]*)
+file(GLOB ARROW_PARQUET_LIBRARY ${ARROW_ROOT}/libparquet.so.[0-9]*)
+
+include(FindPackageHandleStandardArgs)
+find_package_handle_standard_args(Arrow REQUIRED_VARS ARROW_INCLUDE_DIR ARROW_LIBRARY ARROW_PARQUET_LIBRARY
+  REASON_FAILURE_MESSAGE "Run scripts/setup, or pass -DARROW_ROOT=<site-packages>/pyarrow")
+
+if(Arrow_FOUND AND NOT TARGET arrow::parquet)
+  list(GET ARROW_LIBRARY 0 library)
+  list(GET ARROW_PARQUET_LIBRARY 0 parquet_library)
+  add_library(arrow::parquet INTERFACE IMPORTED GLOBAL)
+  target_include_directories(arrow::parquet SYSTEM INTERFACE ${ARROW_INCLUDE_DIR})
+  target_link_options(arrow::parquet INTERFACE -Wl,-rpath,${ARROW_ROOT})
+  target_link_libraries(arrow::parquet INTERFACE ${parquet_library} ${library})
+endif()

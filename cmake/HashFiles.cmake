@@ -1,0 +1,15 @@
+# cmake -DOUT=HEADER -DFILES=LIST -P HashFiles.cmake: a header with a digest of the files' contents. Left as it is when
+# the digest is.
+set(digests "")
+foreach(file ${FILES})
+  file(SHA256 ${file} digest)
+  string(APPEND digests ${digest})
+endforeach()
+string(SHA256 digest "${digests}")
+set(text "#define LORASWEEP_DATA_CODE \"${digest}\"\n")
+if(EXISTS ${OUT})
+  file(READ ${OUT} before)
+endif()
+if(NOT "${before}" STREQUAL "${text}")
+  file(WRITE ${OUT} "${text}")
+endif()
