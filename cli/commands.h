@@ -13,10 +13,11 @@ void AddSweepCommands(CLI::App& app, Context& context);    // submit list pause 
 void AddTrialCommands(CLI::App& app, Context& context);    // leaderboard trials show
 void AddWorkerCommands(CLI::App& app, Context& context);   // workers
 void AddRunCommand(CLI::App& app, Context& context);       // run
+void AddTrainCommand(CLI::App& app, Context& context);    // train
 void AddPreviewCommand(CLI::App& app, Context& context);   // preview
 void AddDataCommands(CLI::App& app, Context& context);     // data show
 void AddModelCommands(CLI::App& app, Context& context);    // model import, model info, tokenize
-void AddAdapterCommands(CLI::App& app, Context& context);  // adapter get
+void AddAdapterCommands(CLI::App& app, Context& context);  // adapter get, merge, gguf
 void AddDoctorCommand(CLI::App& app, Context& context);    // doctor
 
 }  // namespace lorasweep::cli

@@ -1,67 +1,22 @@
 #include "cli/local_workers.h"
 
-#include <fcntl.h>
-#include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <csignal>
-#include <cstring>
 #include <fstream>
 #include <thread>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-
-extern char** environ;
+#include "cli/spawn.h"
 
 namespace lorasweep::cli {
 namespace {
 
 constexpr std::size_t kTailLines = 10;
 constexpr std::streamoff kTailBytes = 64 << 10;
-
-std::string HowItEnded(int status) {
-  if (WIFSIGNALED(status))
-    return absl::StrCat("was killed by signal ", WTERMSIG(status), " (", strsignal(WTERMSIG(status)), ")");
-  return absl::StrCat("ended with exit code ", WEXITSTATUS(status));
-}
-
-// posix_spawn's attributes and file actions, destroyed with the object.
-class SpawnPlan {
- public:
-  explicit SpawnPlan(const std::filesystem::path& log) {
-    posix_spawn_file_actions_init(&actions_);
-    posix_spawn_file_actions_addopen(&actions_, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-    posix_spawn_file_actions_addopen(&actions_, STDOUT_FILENO, log.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0644);
-    posix_spawn_file_actions_adddup2(&actions_, STDOUT_FILENO, STDERR_FILENO);
-
-    posix_spawnattr_init(&attributes_);
-    sigset_t none;
-    sigemptyset(&none);
-    sigset_t usual = none;
-    for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGPIPE}) sigaddset(&usual, signal);
-    posix_spawnattr_setsigmask(&attributes_, &none);
-    posix_spawnattr_setsigdefault(&attributes_, &usual);
-    posix_spawnattr_setpgroup(&attributes_, 0);
-    posix_spawnattr_setflags(&attributes_, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
-  }
-  ~SpawnPlan() {
-    posix_spawn_file_actions_destroy(&actions_);
-    posix_spawnattr_destroy(&attributes_);
-  }
-  SpawnPlan(const SpawnPlan&) = delete;
-  SpawnPlan& operator=(const SpawnPlan&) = delete;
-
-  const posix_spawn_file_actions_t* actions() const { return &actions_; }
-  const posix_spawnattr_t* attributes() const { return &attributes_; }
-
- private:
-  posix_spawn_file_actions_t actions_;
-  posix_spawnattr_t attributes_;
-};
 
 }  // namespace
 
@@ -100,16 +55,9 @@ absl::Status LocalWorkers::Launch(Process& process) {
   std::vector<std::string> words = {options_.program.string(), "--server", options_.server,
                                     "--with-parent",           "--name",   absl::StrCat("local-", process.number)};
   words.insert(words.end(), options_.arguments.begin(), options_.arguments.end());
-  std::vector<char*> argv;
-  for (std::string& word : words) argv.push_back(word.data());
-  argv.push_back(nullptr);
-  const SpawnPlan plan(LogOf(process));
-  const int error =
-      posix_spawn(&process.pid, options_.program.c_str(), plan.actions(), plan.attributes(), argv.data(), environ);
-  if (error == 0) return absl::OkStatus();
-  process.pid = -1;
-  const std::string what = absl::StrCat("cannot start ", options_.program.string(), ": ", std::strerror(error));
-  return error == ENOENT ? absl::NotFoundError(what) : absl::InternalError(what);
+  const absl::StatusOr<pid_t> pid = Spawn({.words = std::move(words), .log = LogOf(process)});
+  process.pid = pid.ok() ? *pid : -1;
+  return pid.status();
 }
 
 std::vector<LocalWorkers::Death> LocalWorkers::Tick() {

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "cli/sweep_file_aliases.h"
 #include "cli/sweep_file_overrides.h"
 #include "cli/sweep_file_reader.h"
 #include "cli/sweep_file_yaml.h"
@@ -124,6 +125,9 @@ absl::StatusOr<v1::SweepSpec> ParseSweepFile(std::string_view text, const std::f
 
   YamlNode root;
   if (const auto error = ParseYaml(text, &root)) return Report(path, overrides, {{error->line, "", error->message}});
+  if (const auto mistakes = RenameForeignKeys(&root, warnings); !mistakes.empty()) {
+    return Report(path, overrides, mistakes);
+  }
   if (const absl::Status status = ApplyOverrides(overrides, &root, warnings); !status.ok()) return status;
 
   SweepReader reader;
@@ -131,6 +135,10 @@ absl::StatusOr<v1::SweepSpec> ParseSweepFile(std::string_view text, const std::f
   warnings->insert(warnings->end(), reader.warnings().begin(), reader.warnings().end());
   if (!reader.mistakes().empty()) return Report(path, overrides, reader.mistakes());
 
+  if (spec.training().epochs() > 0 && spec.training().has_max_steps()) {
+    warnings->push_back("training.epochs: not used, because max_steps is given");
+    spec.mutable_training()->clear_epochs();
+  }
   if (!spec.has_name() && path.has_stem()) spec.set_name(path.stem().string());
   ResolvePaths(path.parent_path(), &spec);
   proto::FillDefaults(&spec);

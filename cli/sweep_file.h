@@ -18,6 +18,8 @@ namespace lorasweep::cli {
 // The spec has its defaults filled (proto::FillDefaults) and is valid (proto::ValidateSpec). Without `name` it takes
 // the file's stem. Data files and a model folder that exist beside the sweep file are made absolute.
 //
+// Keys of `training` may have the names that TRL, PEFT and Unsloth give them (sweep_file_aliases.h).
+//
 // overrides: "training.learning_rate=3e-4", or the bare key where only one section has it; the value is YAML. An
 // override of a setting that the file searches fixes it instead.
 // warnings (may be null): keys of W&B's that mean nothing here, and what was understood otherwise than written.

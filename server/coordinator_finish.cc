@@ -71,7 +71,8 @@ absl::StatusOr<v1::Trial> Coordinator::DoCompleteTrial(Change& change, const v1:
   for (const v1::Observation& observation : request.observations()) {
     step = std::max<std::int64_t>(step, observation.step());
   }
-  if (!sweep.external() && record.verdict == StoredVerdict::kNone && step < record.max_steps) {
+  if (!sweep.external() && record.verdict == StoredVerdict::kNone && request.reason().empty() &&
+      step < record.max_steps) {
     return absl::FailedPreconditionError(absl::StrCat(TrialName(sweep.sweep().slug, trial), " was reported up to step ",
                                                       step, " of ", record.max_steps,
                                                       " and nothing stopped it; report the rest, or use FailTrial"));
@@ -95,7 +96,9 @@ absl::StatusOr<v1::Trial> Coordinator::DoCompleteTrial(Change& change, const v1:
     end_reason = "paused";
   }
   EndAttempt(change, sweep, trial, end, end_reason);
-  absl::Status moved = MoveTrial(change, sweep, trial, state, record.verdict_reason);
+  const bool by_itself = record.verdict == StoredVerdict::kNone;
+  absl::Status moved =
+      MoveTrial(change, sweep, trial, state, by_itself ? request.reason() : record.verdict_reason);
   if (!moved.ok()) return moved;
   if (absl::Status ended = EndSweepIfDone(change, sweep, trial); !ended.ok()) return ended;
   return TrialMessage(sweep, trial);

@@ -69,6 +69,10 @@ absl::StatusOr<v1::Sweep> Coordinator::DoCreateSweep(Change& change, const v1::C
   fresh.sweep.spec = request.spec();
   proto::FillDefaults(&fresh.sweep.spec);
   if (absl::Status valid = proto::ValidateSpec(fresh.sweep.spec); !valid.ok()) return valid;
+  // Rows are counted where the data are read: the client turns epochs into steps.
+  if (fresh.sweep.spec.training().epochs() > 0) {
+    return absl::InvalidArgumentError("training.epochs: give max_steps instead; the server does not read the data");
+  }
   fresh.sweep.slug = FreeSlug(fresh.sweep.spec.name());
   fresh.sweep.create_time = fresh.sweep.update_time = change.now;
   absl::StatusOr<std::unique_ptr<SweepState>> made = SweepState::Make(std::move(fresh), options_.policies);

@@ -4,9 +4,27 @@
 #include <string_view>
 
 #include "spdlog/spdlog.h"
+#include "trainer_core/trainer/checkpoint.h"
 #include "worker/builtin_trainer.h"
 #include "worker/flags.h"
 #include "worker/run_worker.h"
+#include "worker/train_command.h"
+
+namespace {
+
+CLI::App* AddTrainCommand(CLI::App& app, lorasweep::worker::TrainFlags* flags) {
+  CLI::App* train =
+      app.add_subcommand("train", "One training without a sweep; `lorasweep train` is its face for people");
+  train->fallthrough();
+  train->add_option("--spec", flags->spec, "The training as a SweepSpec in JSON form")
+      ->required()
+      ->check(CLI::ExistingFile);
+  train->add_option("--out", flags->out, "Where the adapter and the checkpoints go")->required();
+  train->add_option("--resume", flags->resume, "The checkpoint to go on from (default: the newest in --out, if any)");
+  return train;
+}
+
+}  // namespace
 
 int main(int argc, char** argv) {
   namespace worker = lorasweep::worker;
@@ -14,6 +32,8 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", "lorasweep-worker " LORASWEEP_VERSION);
   worker::WorkerFlags flags;
   worker::AddFlags(app, &flags);
+  worker::TrainFlags train;
+  const CLI::App* train_command = AddTrainCommand(app, &train);
   if (const std::optional<int> code = worker::Parse(app, argc, argv)) return *code;
 
   worker::BuiltinTrainerOptions options;
@@ -25,5 +45,10 @@ int main(int argc, char** argv) {
   if (!flags.models.empty()) options.roots.models = flags.models;
   options.log = [](std::string_view line) { spdlog::debug("{}", std::string{line}); };
   worker::BuiltinTrainerFactory factory(options);
+  if (train_command->parsed()) {
+    train.with_parent = flags.with_parent;
+    train.verbose = flags.verbose;
+    return worker::RunTrain(train, factory, lorasweep::trainer::ExportCheckpointAdapter);
+  }
   return worker::RunWorker(flags, factory);
 }

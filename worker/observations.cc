@@ -7,17 +7,12 @@
 #include "google/protobuf/util/time_util.h"
 
 namespace lorasweep::worker {
-namespace {
 
-// What Observation.value is for validation/loss. ValidationLoss::Mean is the same; it lives in the trainer's library,
-// which brings libtorch, and this one is linked without it.
 double MeanOverTokens(const trainer::ValidationLoss& loss) {
   const double sum = std::accumulate(loss.sequence_losses.begin(), loss.sequence_losses.end(), 0.0);
   const auto tokens = std::accumulate(loss.sequence_tokens.begin(), loss.sequence_tokens.end(), std::int64_t{0});
   return sum / static_cast<double>(tokens);
 }
-
-}  // namespace
 
 std::vector<v1::Observation> ToObservations(const trainer::Progress& progress,
                                             std::chrono::system_clock::time_point time) {

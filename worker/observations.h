@@ -8,6 +8,10 @@
 
 namespace lorasweep::worker {
 
+// What Observation.value is for validation/loss. ValidationLoss::Mean is the same; it lives in the trainer's library,
+// which brings libtorch, and this one is linked without it.
+double MeanOverTokens(const trainer::ValidationLoss& loss);
+
 // The metrics that a step is reported as: train/loss, train/grad_norm and train/learning_rate after step 0, and
 // validation/loss with its per-sequence lists when the step was evaluated. Numbers that are not finite are left out: a
 // trial that yields them ends as diverged.

@@ -200,6 +200,7 @@ void PackRunner::Complete(const Slot& slot, const trainer::Outcome& outcome, con
   const Patience patience{.stop = stop, .limit = std::nullopt, .grace = options_.grace};
   v1::CompleteTrialRequest request;
   request.set_token(token);
+  if (outcome.kind == trainer::Outcome::Kind::kCompleted) request.set_reason(outcome.reason);
   if (outcome.kind == trainer::Outcome::Kind::kPaused) {
     uploader_.Wait(token, options_.grace);
   } else {

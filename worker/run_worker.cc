@@ -1,64 +1,22 @@
 #include "worker/run_worker.h"
 
 #include <grpcpp/create_channel.h>
-#include <pthread.h>
 #include <signal.h>
 #include <sys/prctl.h>
 
-#include <atomic>
-#include <cstdlib>
 #include <random>
-#include <stop_token>
-#include <thread>
 
 #include "absl/strings/str_format.h"
-#include "spdlog/sinks/stdout_color_sinks.h"
 #include "spdlog/spdlog.h"
 #include "worker/clock.h"
 #include "worker/coordinator_client.h"
+#include "worker/log.h"
+#include "worker/stop_signals.h"
 #include "worker/work_folder.h"
 #include "worker/worker.h"
 
 namespace lorasweep::worker {
 namespace {
-
-// SIGINT, SIGTERM and SIGHUP become a stop request. Made before any other thread, so that all inherit the blocked
-// signals.
-class StopSignals {
- public:
-  StopSignals() {
-    signal(SIGPIPE, SIG_IGN);
-    sigemptyset(&signals_);
-    sigaddset(&signals_, SIGINT);
-    sigaddset(&signals_, SIGTERM);
-    sigaddset(&signals_, SIGHUP);
-    pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
-    thread_ = std::thread([this] { Wait(); });
-  }
-
-  ~StopSignals() {
-    done_ = true;
-    pthread_kill(thread_.native_handle(), SIGTERM);
-    thread_.join();
-  }
-
-  std::stop_token token() const { return source_.get_token(); }
-
- private:
-  void Wait() {
-    int number = 0;
-    while (sigwait(&signals_, &number) == 0 && !done_) {
-      if (source_.stop_requested()) std::_Exit(128 + number);
-      spdlog::info("stopping; a trial that runs is handed back after its step (once more: stop at once)");
-      source_.request_stop();
-    }
-  }
-
-  sigset_t signals_;
-  std::stop_source source_;
-  std::atomic<bool> done_ = false;
-  std::thread thread_;
-};
 
 std::uint64_t RandomNumber() {
   std::random_device device;
@@ -76,18 +34,11 @@ std::shared_ptr<grpc::Channel> Connect(const std::string& server) {
   return grpc::CreateCustomChannel(server, grpc::InsecureChannelCredentials(), arguments);
 }
 
-void SetUpLog(bool verbose) {
-  auto logger = spdlog::stderr_color_mt("lorasweep-worker");
-  logger->set_pattern("%Y-%m-%d %H:%M:%S.%e %^%l%$ %v");
-  spdlog::set_default_logger(logger);
-  spdlog::set_level(verbose ? spdlog::level::debug : spdlog::level::info);
-}
-
 }  // namespace
 
 int RunWorker(const WorkerFlags& flags, TrainerFactory& factory) {
   SetUpLog(flags.verbose);
-  const StopSignals signals;
+  const StopSignals signals("stopping; a trial that runs is handed back after its step (once more: stop at once)");
   // After the signals are blocked, so that a parent's early end is not lost. A parent that ended even before this is
   // noticed as a coordinator that is never reached.
   if (flags.with_parent) prctl(PR_SET_PDEATHSIG, SIGTERM);

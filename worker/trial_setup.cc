@@ -56,6 +56,9 @@ absl::StatusOr<trainer::TrainConfig> ConfigFromLease(const v1::Lease& lease) {
   if (training.has_lora_rank()) config.lora_rank = training.lora_rank();
   if (training.has_lora_alpha()) config.lora_alpha = training.lora_alpha();
   if (training.has_lora_dropout()) config.lora_dropout = training.lora_dropout();
+  if (training.has_load_best_model_at_end()) config.load_best_model_at_end = training.load_best_model_at_end();
+  if (training.has_early_stopping_patience()) config.early_stopping_patience = training.early_stopping_patience();
+  if (training.has_early_stopping_threshold()) config.early_stopping_threshold = training.early_stopping_threshold();
   if (!training.target_modules().empty()) {
     config.target_modules.assign(training.target_modules().begin(), training.target_modules().end());
   }

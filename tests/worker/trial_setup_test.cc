@@ -28,10 +28,16 @@ TEST_CASE("Every training setting of a lease reaches the trainer", "[worker]") {
   training.add_target_modules("v_proj");
   training.set_eval_every(10);
   training.set_save_every(0);
+  training.set_load_best_model_at_end(true);
+  training.set_early_stopping_patience(3);
+  training.set_early_stopping_threshold(0.01);
   const absl::StatusOr<trainer::TrainConfig> config = ConfigFromLease(lease);
   REQUIRE(config.ok());
   CHECK(config->max_steps == 40);
   CHECK(config->batch_size == 6);
+  CHECK(config->load_best_model_at_end);
+  CHECK(config->early_stopping_patience == 3);
+  CHECK(config->early_stopping_threshold == 0.01);
   CHECK(config->learning_rate == 3e-4);
   CHECK(config->warmup == 0.1);
   CHECK(config->schedule == trainer::Schedule::kCosine);

@@ -1,10 +1,8 @@
 #include "trainer_core/gguf/import.h"
 
-#include <cstdlib>
 #include <fstream>
 #include <span>
 #include <string>
-#include <system_error>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -15,55 +13,12 @@
 #include "trainer_core/gguf/llama_tensors.h"
 #include "trainer_core/gguf/tokenizer_files.h"
 #include "trainer_core/text/safetensors_writer.h"
+#include "trainer_core/text/staging_folder.h"
 
 namespace lorasweep::gguf {
 namespace {
 
 namespace fs = std::filesystem;
-
-// A new folder beside the final one, removed unless it was renamed into place.
-class StagingFolder {
- public:
-  static absl::StatusOr<StagingFolder> Create(const fs::path& final_folder) {
-    std::error_code error;
-    fs::path target = fs::absolute(final_folder, error);
-    if (!target.has_filename()) target = target.parent_path();  // "models/new/"
-    fs::create_directories(target.parent_path(), error);
-    std::string pattern = (target.parent_path() / absl::StrCat(".", target.filename().string(), ".XXXXXX")).string();
-    if (error || mkdtemp(pattern.data()) == nullptr) {
-      return absl::PermissionDeniedError(absl::StrCat("cannot create a folder in ", target.parent_path().string()));
-    }
-    return StagingFolder(pattern, target);
-  }
-
-  StagingFolder(StagingFolder&& other) noexcept
-      : folder_(std::exchange(other.folder_, {})), target_(std::move(other.target_)) {}
-  StagingFolder& operator=(StagingFolder&&) = delete;
-  ~StagingFolder() {
-    std::error_code ignored;
-    if (!folder_.empty()) fs::remove_all(folder_, ignored);
-  }
-
-  const fs::path& path() const { return folder_; }
-
-  absl::Status MoveIntoPlace() {
-    std::error_code error;
-    fs::permissions(folder_,
-                    fs::perms::owner_all | fs::perms::group_read | fs::perms::group_exec | fs::perms::others_read |
-                        fs::perms::others_exec,
-                    error);
-    fs::rename(folder_, target_, error);
-    if (error) return absl::InternalError(absl::StrCat(target_.string(), ": ", error.message()));
-    folder_.clear();
-    return absl::OkStatus();
-  }
-
- private:
-  StagingFolder(fs::path folder, fs::path target) : folder_(std::move(folder)), target_(std::move(target)) {}
-
-  fs::path folder_;
-  fs::path target_;
-};
 
 absl::Status WriteText(const fs::path& file, const std::string& text) {
   std::ofstream stream(file, std::ios::binary);
@@ -99,10 +54,8 @@ absl::Status WriteWeights(const GgufFile& file, const std::vector<TensorPlan>& p
 }  // namespace
 
 absl::Status ImportGguf(const fs::path& gguf, const fs::path& out_folder, const ImportProgress& progress) {
-  std::error_code error;
-  if (fs::exists(out_folder, error) && !(fs::is_directory(out_folder, error) && fs::is_empty(out_folder, error))) {
-    return absl::AlreadyExistsError(absl::StrCat(out_folder.string(), " exists and is not an empty folder"));
-  }
+  auto staging = text::StagingFolder::Create(out_folder);
+  if (!staging.ok()) return staging.status();
   auto file = GgufFile::Open(gguf);
   if (!file.ok()) return file.status();
   auto config = ReadLlamaConfig(*file);
@@ -112,8 +65,6 @@ absl::Status ImportGguf(const fs::path& gguf, const fs::path& out_folder, const 
   auto tokenizer = BuildTokenizerFiles(*file, config->vocab, config->context);
   if (!tokenizer.ok()) return tokenizer.status();
 
-  auto staging = StagingFolder::Create(out_folder);
-  if (!staging.ok()) return staging.status();
   const std::pair<const char*, std::string> texts[] = {
       {"config.json", ConfigJson(*config, tokenizer->bos_id, tokenizer->eos_id, tokenizer->pad_id)},
       {"generation_config.json", tokenizer->generation_config_json},

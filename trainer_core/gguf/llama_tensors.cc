@@ -1,25 +1,18 @@
 #include "trainer_core/gguf/llama_tensors.h"
 
 #include <algorithm>
-#include <bit>
-#include <cmath>
 #include <unordered_set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "trainer_core/text/floats.h"
 
 namespace lorasweep::gguf {
 namespace {
 
 // Floats dequantised at a time: keeps the memory for a large embedding to its bfloat16 form.
 constexpr std::int64_t kChunkElements = std::int64_t{1} << 20;
-
-std::uint16_t RoundToBfloat16(float value) {
-  const std::uint32_t bits = std::bit_cast<std::uint32_t>(value);
-  if (std::isnan(value)) return static_cast<std::uint16_t>((bits >> 16) | 0x40);
-  return static_cast<std::uint16_t>((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
-}
 
 // Collects the plan; the first problem stays in status_.
 class Planner {
@@ -131,7 +124,7 @@ absl::StatusOr<std::vector<std::uint16_t>> ReadTensor(const GgufFile& file, cons
       const std::int64_t row = first * columns / width + item;
       const std::int64_t target = head_dim > 0 ? ModelRow(row, head_dim) : row;
       std::transform(chunk.begin() + item * width, chunk.begin() + (item + 1) * width, values.begin() + target * width,
-                     RoundToBfloat16);
+                     text::FloatToBfloat16);
     }
   }
   return values;

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "nlohmann/json.hpp"
+#include "trainer_core/gguf/pre_tokenizers.h"
 #include "trainer_core/gguf/spm_merges.h"
 #include "trainer_core/gguf/vocabulary.h"
 #include "trainer_core/text/json_fields.h"
@@ -15,11 +16,6 @@ namespace lorasweep::gguf {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-constexpr char kLlama3Regex[] =
-    R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
-constexpr char kQwen2Regex[] =
-    R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
 
 absl::Status Bad(const GgufFile& file, const std::string& what) {
   return absl::InvalidArgumentError(absl::StrCat(file.Path().string(), ": ", what));

@@ -27,34 +27,6 @@ Json Number(double value) {
   return value;
 }
 
-std::string ConfigText(const AdapterConfig& config) {
-  Json modules = Json::array();
-  for (const Projection projection : kAllProjections) {
-    if (config.targets.test(static_cast<std::size_t>(projection))) modules.push_back(ProjectionName(projection));
-  }
-  const Json json = {{"alpha_pattern", Json::object()},
-                     {"auto_mapping", nullptr},
-                     {"base_model_name_or_path", config.base_model_name},
-                     {"bias", "none"},
-                     {"fan_in_fan_out", false},
-                     {"inference_mode", true},
-                     {"init_lora_weights", true},
-                     {"layers_pattern", nullptr},
-                     {"layers_to_transform", nullptr},
-                     {"lora_alpha", Number(config.alpha)},
-                     {"lora_dropout", config.dropout},
-                     {"modules_to_save", nullptr},
-                     {"peft_type", "LORA"},
-                     {"r", config.rank},
-                     {"rank_pattern", Json::object()},
-                     {"revision", nullptr},
-                     {"target_modules", modules},
-                     {"task_type", "CAUSAL_LM"},
-                     {"use_dora", false},
-                     {"use_rslora", false}};
-  return json.dump(2, ' ', false, Json::error_handler_t::replace);
-}
-
 absl::Status WriteText(const std::filesystem::path& file, const std::string& text) {
   const std::filesystem::path part = file.string() + ".part";
   {
@@ -111,6 +83,34 @@ bool CopyAsFloat(const text::TensorView& tensor, float* to) {
 
 }  // namespace
 
+std::string AdapterConfigText(const AdapterConfig& config) {
+  Json modules = Json::array();
+  for (const Projection projection : kAllProjections) {
+    if (config.targets.test(static_cast<std::size_t>(projection))) modules.push_back(ProjectionName(projection));
+  }
+  const Json json = {{"alpha_pattern", Json::object()},
+                     {"auto_mapping", nullptr},
+                     {"base_model_name_or_path", config.base_model_name},
+                     {"bias", "none"},
+                     {"fan_in_fan_out", false},
+                     {"inference_mode", true},
+                     {"init_lora_weights", true},
+                     {"layers_pattern", nullptr},
+                     {"layers_to_transform", nullptr},
+                     {"lora_alpha", Number(config.alpha)},
+                     {"lora_dropout", config.dropout},
+                     {"modules_to_save", nullptr},
+                     {"peft_type", "LORA"},
+                     {"r", config.rank},
+                     {"rank_pattern", Json::object()},
+                     {"revision", nullptr},
+                     {"target_modules", modules},
+                     {"task_type", "CAUSAL_LM"},
+                     {"use_dora", false},
+                     {"use_rslora", false}};
+  return json.dump(2, ' ', false, Json::error_handler_t::replace);
+}
+
 std::vector<text::TensorView> AdapterTensors(const AdapterLayout& layout, std::span<const float> values) {
   std::vector<text::TensorView> tensors;
   const auto add = [&](const std::string& name, std::int64_t offset, std::int64_t rows, std::int64_t columns) {
@@ -149,15 +149,20 @@ absl::StatusOr<std::vector<float>> AdapterValues(const text::Safetensors& file, 
   return values;
 }
 
-absl::Status WriteAdapter(const std::filesystem::path& folder, const AdapterConfig& config, const AdapterLayout& layout,
-                          std::span<const float> values) {
+absl::Status WriteAdapterFiles(const std::filesystem::path& folder, const std::string& config,
+                               std::span<const text::TensorView> tensors) {
   std::error_code error;
   std::filesystem::create_directories(folder, error);
   if (error) return absl::UnavailableError(absl::StrCat("cannot create ", folder.string(), ": ", error.message()));
   const absl::Status written =
-      text::WriteSafetensors(folder / "adapter_model.safetensors", AdapterTensors(layout, values), {{"format", "pt"}});
+      text::WriteSafetensors(folder / "adapter_model.safetensors", tensors, {{"format", "pt"}});
   if (!written.ok()) return written;
-  return WriteText(folder / "adapter_config.json", ConfigText(config));
+  return WriteText(folder / "adapter_config.json", config);
+}
+
+absl::Status WriteAdapter(const std::filesystem::path& folder, const AdapterConfig& config, const AdapterLayout& layout,
+                          std::span<const float> values) {
+  return WriteAdapterFiles(folder, AdapterConfigText(config), AdapterTensors(layout, values));
 }
 
 absl::StatusOr<Adapter> ReadAdapter(const std::filesystem::path& folder, const text::ModelConfig& model) {

@@ -31,6 +31,11 @@ struct Adapter {
 absl::Status WriteAdapter(const std::filesystem::path& folder, const AdapterConfig& config, const AdapterLayout& layout,
                           std::span<const float> values);
 
+// The same from its parts: the text of adapter_config.json, and the tensors under PEFT's names.
+std::string AdapterConfigText(const AdapterConfig& config);
+absl::Status WriteAdapterFiles(const std::filesystem::path& folder, const std::string& config,
+                               std::span<const text::TensorView> tensors);
+
 // Reads what this program or peft wrote for `model`. use_rslora is folded into alpha. Errors: NotFound,
 // InvalidArgument (file and key or tensor named), Unimplemented for DoRA and for ranks that differ between modules.
 absl::StatusOr<Adapter> ReadAdapter(const std::filesystem::path& folder, const text::ModelConfig& model);

@@ -1,7 +1,7 @@
 #include "trainer_core/trainer/checkpoint.h"
 
 #include <cstring>
-#include <span>
+#include <utility>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -13,27 +13,10 @@ namespace lorasweep::trainer {
 namespace {
 
 constexpr char kFormatKey[] = "lorasweep_checkpoint";
-constexpr char kFormatVersion[] = "1";
+constexpr char kFormatVersion[] = "2";
+constexpr char kAdapterConfig[] = "adapter_config";
 constexpr char kIdentityPrefix[] = "run.";
-constexpr char kFirstMoments[] = "adamw.first_moments";
-constexpr char kSecondMoments[] = "adamw.second_moments";
-
-text::TensorView Flat(const char* name, std::span<const float> values) {
-  return {.name = name,
-          .dtype = text::DType::kF32,
-          .shape = {static_cast<std::int64_t>(values.size())},
-          .bytes = std::as_bytes(values)};
-}
-
-absl::StatusOr<std::vector<float>> ReadFlat(const text::Safetensors& file, const char* name, std::int64_t size) {
-  const text::TensorView* view = file.Find(name);
-  if (view == nullptr || view->dtype != text::DType::kF32 || view->shape != std::vector<std::int64_t>{size}) {
-    return absl::InvalidArgumentError(absl::StrCat("tensor ", name, " is missing or of the wrong type or shape"));
-  }
-  std::vector<float> values(static_cast<std::size_t>(size));
-  std::memcpy(values.data(), view->bytes.data(), view->bytes.size());
-  return values;
-}
+constexpr char kStatePrefix[] = "state.";  // of tensors and of notes
 
 absl::StatusOr<std::int64_t> ReadCount(const text::Safetensors& file, const std::string& key) {
   const auto found = file.metadata().find(key);
@@ -55,12 +38,15 @@ absl::Status CheckIdentity(const text::Safetensors& file, const RunIdentity& ide
   return absl::OkStatus();
 }
 
+absl::Status CheckVersion(const text::Safetensors& file) {
+  const auto version = file.metadata().find(kFormatKey);
+  if (version != file.metadata().end() && version->second == kFormatVersion) return absl::OkStatus();
+  return absl::InvalidArgumentError("is not a checkpoint of this version");
+}
+
 absl::StatusOr<Checkpoint> Read(const text::Safetensors& file, const RunIdentity& identity,
                                 const AdapterLayout& layout) {
-  const auto version = file.metadata().find(kFormatKey);
-  if (version == file.metadata().end() || version->second != kFormatVersion) {
-    return absl::InvalidArgumentError("is not a checkpoint of this version");
-  }
+  if (absl::Status known = CheckVersion(file); !known.ok()) return known;
   if (absl::Status same = CheckIdentity(file, identity); !same.ok()) return same;
   Checkpoint checkpoint;
   for (const auto& [key, count] : {std::pair{"step", &checkpoint.step}, std::pair{"sequences", &checkpoint.sequences},
@@ -71,28 +57,60 @@ absl::StatusOr<Checkpoint> Read(const text::Safetensors& file, const RunIdentity
   }
   absl::StatusOr<std::vector<float>> parameters = AdapterValues(file, layout);
   if (!parameters.ok()) return parameters.status();
-  absl::StatusOr<std::vector<float>> first = ReadFlat(file, kFirstMoments, layout.size());
-  if (!first.ok()) return first.status();
-  absl::StatusOr<std::vector<float>> second = ReadFlat(file, kSecondMoments, layout.size());
-  if (!second.ok()) return second.status();
   checkpoint.parameters = *std::move(parameters);
-  checkpoint.first_moments = *std::move(first);
-  checkpoint.second_moments = *std::move(second);
+  for (const text::TensorView& tensor : file.tensors()) {
+    if (!tensor.name.starts_with(kStatePrefix)) continue;
+    checkpoint.state[tensor.name.substr(sizeof(kStatePrefix) - 1)] = {
+        .dtype = tensor.dtype, .shape = tensor.shape, .bytes = {tensor.bytes.begin(), tensor.bytes.end()}};
+  }
+  for (const auto& [name, text] : file.metadata()) {
+    if (name.starts_with(kStatePrefix)) checkpoint.notes[name.substr(sizeof(kStatePrefix) - 1)] = text;
+  }
+  const auto config = file.metadata().find(kAdapterConfig);
+  if (config != file.metadata().end()) checkpoint.adapter_config = config->second;
   return checkpoint;
+}
+
+absl::Status Located(const std::filesystem::path& file, const absl::Status& status) {
+  return absl::Status(status.code(), absl::StrCat("checkpoint ", file.string(), " ", std::string{status.message()}));
 }
 
 }  // namespace
 
+void Checkpoint::SetFloats(const std::string& name, std::span<const float> values) {
+  const auto bytes = std::as_bytes(values);
+  state[name] = {.dtype = text::DType::kF32,
+                 .shape = {static_cast<std::int64_t>(values.size())},
+                 .bytes = {bytes.begin(), bytes.end()}};
+}
+
+absl::StatusOr<std::vector<float>> Checkpoint::Floats(const std::string& name, std::int64_t size) const {
+  const auto found = state.find(name);
+  if (found == state.end() || found->second.dtype != text::DType::kF32 ||
+      found->second.shape != std::vector<std::int64_t>{size}) {
+    return absl::InvalidArgumentError(absl::StrCat("tensor ", name, " is missing or of the wrong type or shape"));
+  }
+  std::vector<float> values(static_cast<std::size_t>(size));
+  std::memcpy(values.data(), found->second.bytes.data(), found->second.bytes.size());
+  return values;
+}
+
 absl::Status WriteCheckpoint(const std::filesystem::path& file, const RunIdentity& identity,
                              const AdapterLayout& layout, const Checkpoint& checkpoint) {
   std::vector<text::TensorView> tensors = AdapterTensors(layout, checkpoint.parameters);
-  tensors.push_back(Flat(kFirstMoments, checkpoint.first_moments));
-  tensors.push_back(Flat(kSecondMoments, checkpoint.second_moments));
+  for (const auto& [name, tensor] : checkpoint.state) {
+    tensors.push_back({.name = absl::StrCat(kStatePrefix, name),
+                       .dtype = tensor.dtype,
+                       .shape = tensor.shape,
+                       .bytes = tensor.bytes});
+  }
   text::TensorMetadata metadata = {{kFormatKey, kFormatVersion},
+                                   {kAdapterConfig, checkpoint.adapter_config},
                                    {"step", absl::StrCat(checkpoint.step)},
                                    {"sequences", absl::StrCat(checkpoint.sequences)},
                                    {"tokens", absl::StrCat(checkpoint.tokens)}};
   for (const auto& [name, value] : identity) metadata[kIdentityPrefix + name] = value;
+  for (const auto& [name, value] : checkpoint.notes) metadata[kStatePrefix + name] = value;
   return text::WriteSafetensors(file, tensors, metadata);
 }
 
@@ -102,8 +120,20 @@ absl::StatusOr<Checkpoint> ReadCheckpoint(const std::filesystem::path& file, con
   if (!opened.ok()) return opened.status();
   absl::StatusOr<Checkpoint> checkpoint = Read(*opened, identity, layout);
   if (checkpoint.ok()) return checkpoint;
-  return absl::Status(checkpoint.status().code(),
-                      absl::StrCat("checkpoint ", file.string(), " ", std::string{checkpoint.status().message()}));
+  return Located(file, checkpoint.status());
+}
+
+absl::Status ExportCheckpointAdapter(const std::filesystem::path& checkpoint, const std::filesystem::path& folder) {
+  const absl::StatusOr<text::Safetensors> file = text::Safetensors::Open(checkpoint);
+  if (!file.ok()) return file.status();
+  if (absl::Status known = CheckVersion(*file); !known.ok()) return Located(checkpoint, known);
+  const auto config = file->metadata().find(kAdapterConfig);
+  if (config == file->metadata().end()) return Located(checkpoint, absl::InvalidArgumentError("has no adapter_config"));
+  std::vector<text::TensorView> tensors;
+  for (const text::TensorView& tensor : file->tensors()) {
+    if (!tensor.name.starts_with(kStatePrefix)) tensors.push_back(tensor);
+  }
+  return WriteAdapterFiles(folder, config->second, tensors);
 }
 
 }  // namespace lorasweep::trainer

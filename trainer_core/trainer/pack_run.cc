@@ -13,6 +13,11 @@
 namespace lorasweep::trainer {
 namespace {
 
+// Tensors of a checkpoint.
+constexpr char kFirstMoments[] = "adamw.first_moments";
+constexpr char kSecondMoments[] = "adamw.second_moments";
+constexpr char kBestAdapter[] = "best_adapter";
+
 bool AllFinite(const std::vector<float>& values) {
   return std::all_of(values.begin(), values.end(), [](float value) { return std::isfinite(value); });
 }
@@ -79,9 +84,20 @@ absl::Status PackRun::Restore(Slot& slot) {
   const absl::StatusOr<Checkpoint> checkpoint =
       ReadCheckpoint(slot.job->checkpoint, slot.identity, bank_->solo_layout(slot.number));
   if (!checkpoint.ok()) return checkpoint.status();
+  const std::int64_t size = bank_->solo_layout(slot.number).size();
   bank_->Insert(checkpoint->parameters, slot.number, bank_->parameters());
-  bank_->Insert(checkpoint->first_moments, slot.number, bank_->first_moments());
-  bank_->Insert(checkpoint->second_moments, slot.number, bank_->second_moments());
+  for (const auto& [name, tensor] :
+       {std::pair{kFirstMoments, &bank_->first_moments()}, std::pair{kSecondMoments, &bank_->second_moments()}}) {
+    const absl::StatusOr<std::vector<float>> values = checkpoint->Floats(name, size);
+    if (!values.ok()) return values.status();
+    bank_->Insert(*values, slot.number, *tensor);
+  }
+  if (absl::Status restored = slot.history.Restore(checkpoint->notes); !restored.ok()) return restored;
+  if (slot.job->config.load_best_model_at_end && slot.history.best()) {
+    absl::StatusOr<std::vector<float>> best = checkpoint->Floats(kBestAdapter, size);
+    if (!best.ok()) return best.status();
+    slot.best = *std::move(best);
+  }
   slot.step = checkpoint->step;
   slot.sequences = checkpoint->sequences;
   slot.tokens = checkpoint->tokens;
@@ -98,7 +114,7 @@ absl::Status PackRun::ReportStart() {
       }
       Progress start;
       if (!resident_.data->validation.empty()) start.validation = *resident_.base_loss;
-      if (absl::Status reported = Report(slot, start); !reported.ok()) return reported;
+      if (absl::Status reported = Report(slot, std::move(start)); !reported.ok()) return reported;
     } else if (slot.Done()) {
       if (absl::Status saved = SaveAdapter(slot); !saved.ok()) return saved;
       Leave(slot, Outcome::Kind::kCompleted);
@@ -156,11 +172,12 @@ absl::Status PackRun::TakeStep(const Group& group) {
                         .train_loss = result->losses[k],
                         .grad_norm = result->norms[k],
                         .learning_rate = rate,
-                        .validation = std::nullopt});
+                        .validation = std::nullopt,
+                        .best = std::nullopt});
   }
   Evaluate(stepped, progress);
   for (std::size_t k = 0; k < stepped.size(); ++k) {
-    if (absl::Status reported = Report(*stepped[k], progress[k]); !reported.ok()) return reported;
+    if (absl::Status reported = Report(*stepped[k], std::move(progress[k])); !reported.ok()) return reported;
   }
   return absl::OkStatus();
 }
@@ -252,15 +269,17 @@ void PackRun::Evaluate(const Group& group, std::vector<Progress>& progress) {
   for (std::size_t k = 0; k < due.size(); ++k) places[k]->validation = std::move(losses[k]);
 }
 
-absl::Status PackRun::Report(Slot& slot, const Progress& progress) {
+absl::Status PackRun::Report(Slot& slot, Progress progress) {
   if (progress.validation && !AllFinite(progress.validation->sequence_losses)) {
     Leave(slot, Outcome::Kind::kDiverged, NotFinite("validation loss", progress.validation->Mean(), progress.step));
     return absl::OkStatus();
   }
+  std::string enough = Judge(slot, progress);
+  progress.best = slot.history.best();
   const Command command = observer_.OnProgress(slot.number, progress);
-  if (slot.Done()) {
+  if (slot.Done() || (!enough.empty() && command == Command::kContinue)) {
     if (absl::Status saved = SaveAdapter(slot); !saved.ok()) return saved;
-    Leave(slot, Outcome::Kind::kCompleted);
+    Leave(slot, Outcome::Kind::kCompleted, slot.Done() ? "" : std::move(enough));
     return absl::OkStatus();
   }
   const std::int64_t save_every = slot.job->config.save_every;
@@ -274,16 +293,31 @@ absl::Status PackRun::Report(Slot& slot, const Progress& progress) {
   return absl::OkStatus();
 }
 
+std::string PackRun::Judge(Slot& slot, const Progress& progress) {
+  if (!progress.validation || progress.step == 0) return "";
+  const TrainConfig& config = slot.job->config;
+  const bool best = slot.history.Observe(progress.step, progress.validation->Mean(), config.early_stopping_threshold);
+  if (best && config.load_best_model_at_end) slot.best = bank_->Extract(bank_->parameters(), slot.number);
+  if (config.early_stopping_patience == 0 || slot.history.stale() < config.early_stopping_patience) return "";
+  return absl::StrFormat("no better validation loss than %.4f of step %d in %d validations", slot.history.best()->loss,
+                         slot.history.best()->step, slot.history.stale());
+}
+
 absl::Status PackRun::SaveCheckpoint(const Slot& slot) {
   const std::filesystem::path file = slot.job->output_folder / "checkpoint.safetensors";
   std::error_code error;
   std::filesystem::create_directories(slot.job->output_folder, error);
-  const Checkpoint checkpoint{.step = slot.step,
-                              .sequences = slot.sequences,
-                              .tokens = slot.tokens,
-                              .parameters = bank_->Extract(bank_->parameters(), slot.number),
-                              .first_moments = bank_->Extract(bank_->first_moments(), slot.number),
-                              .second_moments = bank_->Extract(bank_->second_moments(), slot.number)};
+  Checkpoint checkpoint{.step = slot.step,
+                        .sequences = slot.sequences,
+                        .tokens = slot.tokens,
+                        .adapter_config = AdapterConfigText(ConfigOf(slot)),
+                        .parameters = bank_->Extract(bank_->parameters(), slot.number),
+                        .state = {},
+                        .notes = {}};
+  checkpoint.SetFloats(kFirstMoments, bank_->Extract(bank_->first_moments(), slot.number));
+  checkpoint.SetFloats(kSecondMoments, bank_->Extract(bank_->second_moments(), slot.number));
+  if (!slot.best.empty()) checkpoint.SetFloats(kBestAdapter, slot.best);
+  slot.history.Save(checkpoint.notes);
   if (absl::Status written = WriteCheckpoint(file, slot.identity, bank_->solo_layout(slot.number), checkpoint);
       !written.ok()) {
     return written;
@@ -292,15 +326,18 @@ absl::Status PackRun::SaveCheckpoint(const Slot& slot) {
   return absl::OkStatus();
 }
 
-absl::Status PackRun::SaveAdapter(const Slot& slot) {
+AdapterConfig PackRun::ConfigOf(const Slot& slot) const {
   const TrainConfig& config = slot.job->config;
-  return WriteAdapter(slot.job->output_folder / "adapter",
-                      {.base_model_name = slot.job->base_model_name,
-                       .rank = config.lora_rank,
-                       .alpha = config.lora_alpha,
-                       .dropout = config.lora_dropout,
-                       .targets = slot.targets},
-                      bank_->solo_layout(slot.number), bank_->Extract(bank_->parameters(), slot.number));
+  return {.base_model_name = slot.job->base_model_name,
+          .rank = config.lora_rank,
+          .alpha = config.lora_alpha,
+          .dropout = config.lora_dropout,
+          .targets = slot.targets};
+}
+
+absl::Status PackRun::SaveAdapter(const Slot& slot) {
+  return WriteAdapter(slot.job->output_folder / "adapter", ConfigOf(slot), bank_->solo_layout(slot.number),
+                      slot.best.empty() ? bank_->Extract(bank_->parameters(), slot.number) : slot.best);
 }
 
 void PackRun::Leave(Slot& slot, Outcome::Kind kind, std::string reason) {
@@ -308,7 +345,7 @@ void PackRun::Leave(Slot& slot, Outcome::Kind kind, std::string reason) {
     const std::string why = reason.empty() ? "" : absl::StrCat(": ", reason);
     log_(absl::StrCat(slot.job->name, ": ended after step ", slot.step, why));
   }
-  slot.outcome = Outcome{.kind = kind, .reason = std::move(reason), .step = slot.step};
+  slot.outcome = Outcome{.kind = kind, .reason = std::move(reason), .step = slot.step, .best = slot.history.best()};
 }
 
 }  // namespace lorasweep::trainer

@@ -9,11 +9,13 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "trainer_core/trainer/adapter_io.h"
 #include "trainer_core/trainer/checkpoint.h"
 #include "trainer_core/trainer/evaluation.h"
 #include "trainer_core/trainer/lora_bank.h"
 #include "trainer_core/trainer/trainer.h"
 #include "trainer_core/trainer/transformer.h"
+#include "trainer_core/trainer/validation_history.h"
 
 namespace lorasweep::trainer {
 
@@ -45,6 +47,8 @@ class PackRun {
     std::int64_t step = 0;  // optimizer steps done
     std::int64_t sequences = 0;
     std::int64_t tokens = 0;
+    ValidationHistory history;
+    std::vector<float> best;         // the adapter at history.best(), with load_best_model_at_end
     std::optional<Outcome> outcome;  // set when the slot has left
 
     bool Done() const { return step >= job->config.max_steps; }
@@ -66,9 +70,12 @@ class PackRun {
   absl::StatusOr<StepResult> Accumulate(const Group& group, LoraPass& pass);
   void Update(const Group& group, const StepResult& result, LoraPass& pass);
   void Evaluate(const Group& group, std::vector<Progress>& progress);
-  absl::Status Report(Slot& slot, const Progress& progress);
+  absl::Status Report(Slot& slot, Progress progress);
+  // Takes note of a validation; why the slot has trained enough, or nothing.
+  std::string Judge(Slot& slot, const Progress& progress);
 
   absl::Status SaveCheckpoint(const Slot& slot);
+  AdapterConfig ConfigOf(const Slot& slot) const;
   absl::Status SaveAdapter(const Slot& slot);
   void Leave(Slot& slot, Outcome::Kind kind, std::string reason = "");
   std::vector<std::size_t> Numbers(const Group& group) const;

@@ -62,6 +62,7 @@ RunIdentity IdentityOf(const TrialJob& job, const std::string& model_digest, con
           {"lora_rank", absl::StrCat(config.lora_rank)},
           {"lora_alpha", Exact(config.lora_alpha)},
           {"lora_dropout", Exact(config.lora_dropout)},
+          {"load_best_model_at_end", config.load_best_model_at_end ? "true" : "false"},
           {"target_modules", targets}};
 }
 

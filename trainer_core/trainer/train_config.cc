@@ -43,6 +43,10 @@ absl::Status TrainConfig::Validate() const {
       Check(lora_dropout >= 0 && lora_dropout < 1, "lora_dropout", lora_dropout, "0 to below 1"),
       Check(eval_every >= 0, "eval_every", steps(eval_every), "0 (only at the end) or more"),
       Check(save_every >= 0, "save_every", steps(save_every), "0 (never) or more"),
+      Check(early_stopping_patience >= 0, "early_stopping_patience", steps(early_stopping_patience),
+            "0 (train to the end) or more"),
+      Check(early_stopping_threshold >= 0 && std::isfinite(early_stopping_threshold), "early_stopping_threshold",
+            early_stopping_threshold, "0 or more"),
       ParseTargetModules(target_modules).status(),
   };
   for (const absl::Status& check : checks) {

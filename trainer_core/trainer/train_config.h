@@ -29,6 +29,10 @@ struct TrainConfig {
   std::vector<std::string> target_modules = {"all-linear"};  // module names, or all-linear (every linear but the head)
   std::int64_t eval_every = 20;                              // steps; 0: only at the end
   std::int64_t save_every = 20;                              // steps; 0: never
+  // Decided on the validation losses as transformers' Trainer and its EarlyStoppingCallback do (validation_history.h).
+  bool load_best_model_at_end = false;       // the adapter of the lowest validation loss, not the last
+  std::int64_t early_stopping_patience = 0;  // validations in a row without a better loss; 0: train to the end
+  double early_stopping_threshold = 0;       // by how much a loss must be better to count
 
   // InvalidArgument names the setting, its value and what is allowed.
   absl::Status Validate() const;

@@ -40,6 +40,12 @@ struct ValidationLoss {
   double Mean() const;  // sum of losses / sum of tokens
 };
 
+// The lowest validation loss of a trial so far, that of the untrained base not counted.
+struct BestValidation {
+  std::int64_t step = 0;
+  double loss = 0;
+};
+
 // One trial's training after an optimizer step. Step 0 is reported too, with the validation loss of the untrained base.
 struct Progress {
   std::int64_t step = 0;       // optimizer steps done
@@ -49,6 +55,7 @@ struct Progress {
   double grad_norm = 0;        // before clipping
   double learning_rate = 0;    // used by this step
   std::optional<ValidationLoss> validation = {};
+  std::optional<BestValidation> best = {};  // this step's validation included
 };
 
 enum class Command { kContinue, kPause, kStop };
@@ -61,7 +68,8 @@ class TrialObserver {
   // a checkpoint) is saved and its outcome is kPaused or kStopped. After the last step the outcome is kCompleted in any
   // case. Going on from a checkpoint, the first call is for the step after it.
   virtual Command OnProgress(std::size_t slot, const Progress& progress) = 0;
-  // A checkpoint was written: output_folder/checkpoint.safetensors. The file may be replaced once this returns.
+  // A checkpoint was written: output_folder/checkpoint.safetensors. The file may be replaced once this returns, and may
+  // be moved away before.
   virtual void OnCheckpoint(std::size_t slot, std::int64_t step, const std::filesystem::path& file) = 0;
 };
 
@@ -83,8 +91,10 @@ struct JobPack {
 struct Outcome {
   enum class Kind { kCompleted, kStopped, kPaused, kDiverged, kOutOfMemory, kInterrupted };
   Kind kind = Kind::kCompleted;
-  std::string reason = {};  // for kDiverged and kOutOfMemory: a sentence for people
-  std::int64_t step = 0;    // steps done
+  // A sentence for people: for kDiverged and kOutOfMemory, and for a kCompleted that its own early stopping ended.
+  std::string reason = {};
+  std::int64_t step = 0;                    // steps done
+  std::optional<BestValidation> best = {};  // none before the first validation of a trained adapter
 };
 
 // A base model and its tokenised data, resident. Not thread safe: one Run at a time.

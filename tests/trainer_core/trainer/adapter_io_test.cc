@@ -89,10 +89,14 @@ TEST_CASE("a checkpoint comes back as it was written and is readable as an adapt
   Checkpoint checkpoint{.step = 7,
                         .sequences = 56,
                         .tokens = 900,
+                        .adapter_config = "{\"peft_type\": \"LORA\"}",
                         .parameters = f.Values(),
-                        .first_moments = f.Values(),
-                        .second_moments = f.Values()};
-  checkpoint.first_moments[0] = -0.125F;
+                        .state = {{"codes", {.dtype = text::DType::kU8,
+                                             .shape = {1, 2},
+                                             .bytes = {std::byte{3}, std::byte{250}}}}},
+                        .notes = {{"scale", "65536"}}};
+  const std::vector<float> moments = {-0.125F, 3, 0};
+  checkpoint.SetFloats("moments", moments);
   REQUIRE(WriteCheckpoint(file, identity, f.Layout(), checkpoint).ok());
   const auto read = ReadCheckpoint(file, identity, f.Layout());
   REQUIRE(read.ok());
@@ -100,8 +104,22 @@ TEST_CASE("a checkpoint comes back as it was written and is readable as an adapt
   CHECK(read->sequences == 56);
   CHECK(read->tokens == 900);
   CHECK(read->parameters == checkpoint.parameters);
-  CHECK(read->first_moments == checkpoint.first_moments);
-  CHECK(read->second_moments == checkpoint.second_moments);
+  CHECK(read->adapter_config == checkpoint.adapter_config);
+  CHECK(read->notes == checkpoint.notes);
+  CHECK(read->state.size() == 2);
+  CHECK(read->state.at("codes").shape == std::vector<std::int64_t>{1, 2});
+  CHECK(read->state.at("codes").bytes == checkpoint.state.at("codes").bytes);
+  CHECK(read->Floats("moments", 3).value() == moments);
+  CHECK(absl::IsInvalidArgument(read->Floats("moments", 2).status()));
+  CHECK(absl::IsInvalidArgument(read->Floats("codes", 2).status()));
+  CHECK(absl::IsInvalidArgument(read->Floats("other", 3).status()));
+
+  const auto folder = f.folder.path() / "exported";
+  REQUIRE(ExportCheckpointAdapter(file, folder).ok());
+  const auto exported = text::Safetensors::Open(folder / "adapter_model.safetensors");
+  REQUIRE(exported.ok());
+  CHECK(AdapterValues(*exported, f.Layout()).value() == f.Values());
+  CHECK(exported->tensors().size() == 2 * f.Layout().sites().size());
 
   const auto other = ReadCheckpoint(file, {{"learning_rate", "0.001"}, {"model", "abc"}}, f.Layout());
   CHECK(absl::IsFailedPrecondition(other.status()));

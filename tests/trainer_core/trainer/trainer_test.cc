@@ -257,6 +257,52 @@ TEST_CASE("checkpoints are written when they are due, but not after the last ste
   CHECK_FALSE(recorder.reports[0].front().validation.has_value());
 }
 
+TEST_CASE("early stopping ends a trial, its adapter is the best one, also when it was interrupted in between") {
+  const Workbench bench;
+  const auto trainer = MakeFp32Trainer(bench.model, MakeData(8, 3));
+  TrainConfig config = kShort;
+  config.max_steps = 40;
+  config.learning_rate = 0.3;  // rises again soon
+  config.eval_every = 1;
+  config.lora_dropout = 0.1;
+  config.load_best_model_at_end = true;
+  config.early_stopping_patience = 3;
+  const TrialJob job = bench.Job("a", config);
+  Recorder recorder;
+  const Outcome outcome = RunOne(*trainer, job, recorder);
+  CHECK(outcome.kind == Outcome::Kind::kCompleted);
+  REQUIRE(outcome.best.has_value());
+  REQUIRE(outcome.step < config.max_steps);
+  CHECK(outcome.step == outcome.best->step + 3);
+  CHECK(outcome.reason.find("no better validation loss than") == 0);
+  double lowest = std::numeric_limits<double>::infinity();
+  for (std::size_t step = 1; step < recorder.reports[0].size(); ++step) {
+    lowest = std::min(lowest, recorder.reports[0][step].validation->Mean());
+  }
+  CHECK(outcome.best->loss == lowest);
+  CHECK_FALSE(recorder.reports[0].front().best.has_value());
+  CHECK(recorder.reports[0].back().best->step == outcome.best->step);
+
+  TrainConfig plain = config;
+  plain.load_best_model_at_end = false;
+  const TrialJob until_best = bench.Job("until best", plain);
+  Recorder stops;
+  stops.commands[{0, outcome.best->step}] = Command::kStop;
+  RunOne(*trainer, until_best, stops);
+  CHECK(bench.AdapterOf(job) == bench.AdapterOf(until_best));
+
+  TrialJob resumed = bench.Job("resumed", config);
+  Recorder before;
+  before.commands[{0, outcome.best->step + 2}] = Command::kPause;
+  RunOne(*trainer, resumed, before);
+  resumed.checkpoint = before.last_checkpoint;
+  Recorder after;
+  const Outcome end = RunOne(*trainer, resumed, after);
+  CHECK(end.step == outcome.step);
+  CHECK(end.best->step == outcome.best->step);
+  CHECK(bench.AdapterOf(resumed) == bench.AdapterOf(job));
+}
+
 TEST_CASE("a trial stopped at step 0 keeps its untrained adapter, whose B is zero") {
   const Workbench bench;
   Recorder recorder;

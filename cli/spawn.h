@@ -1,0 +1,26 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+
+namespace lorasweep::cli {
+
+struct SpawnOptions {
+  std::vector<std::string> words;  // the program's path, then its arguments
+  std::filesystem::path log;       // standard error, and standard output where `out` is -1, are appended to it
+  int out = -1;                    // file descriptor that becomes standard output
+};
+
+// Starts a program without standard input, in a process group of its own, so that Ctrl-C in the terminal reaches only
+// us. Its process id. NotFound: there is no such program. Internal: the system refused.
+absl::StatusOr<pid_t> Spawn(const SpawnOptions& options);
+
+// "was killed by signal 9 (Killed)", "ended with exit code 1": waitpid's status in words.
+std::string HowItEnded(int status);
+
+}  // namespace lorasweep::cli

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+
+namespace lorasweep::cli {
+
+// A subcommand of lorasweep-worker that answers in lines on its standard output. Killed and reaped in the destructor.
+// One thread, which must outlive it (the process ends with it).
+class WorkerProcess {
+ public:
+  // `words`: the program and its arguments; what it logs is appended to `log`. Errors as Spawn's.
+  static absl::StatusOr<WorkerProcess> Start(std::vector<std::string> words, const std::filesystem::path& log);
+
+  ~WorkerProcess();
+  WorkerProcess(WorkerProcess&& other) noexcept;
+  WorkerProcess& operator=(WorkerProcess&&) = delete;
+
+  // The lines that came since the last call, without waiting.
+  std::vector<std::string> Lines();
+  // Its output has ended: all lines were handed out.
+  bool ended() const { return out_ < 0; }
+  void Signal(int signal) const;
+  // Waits until it has ended; waitpid's status.
+  int Wait();
+
+ private:
+  WorkerProcess(pid_t pid, int out) : pid_(pid), out_(out) {}
+
+  pid_t pid_;
+  int out_;  // our end of the pipe; -1: at its end
+  std::string rest_;
+  std::optional<int> status_;
+};
+
+}  // namespace lorasweep::cli

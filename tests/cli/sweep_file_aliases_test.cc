@@ -1,0 +1,63 @@
+#include <catch2/catch.hpp>
+
+#include "tests/cli/sweep_file_support.h"
+
+namespace lorasweep::cli {
+namespace {
+
+std::string File(const std::string& training) {
+  return "model: m\ndata: {train: rows.jsonl}\ntraining:\n" + training +
+         "parameters: {lora_dropout: {values: [0, 0.1]}}\n";
+}
+
+TEST_CASE("Settings may have the names that TRL, PEFT and Unsloth give them", "[cli]") {
+  std::vector<std::string> warnings;
+  const absl::StatusOr<v1::SweepSpec> spec = Parse(
+      File("  per_device_train_batch_size: 2\n  gradient_accumulation_steps: 4\n  warmup_steps: 5\n  max_steps: 60\n"
+           "  learning_rate: 2e-4\n  lr_scheduler_type: linear\n  seed: 3407\n  output_dir: outputs\n  save_steps: 25\n"
+           "  eval_steps: 30\n  save_total_limit: 3\n  r: 16\n  lora_alpha: 16\n  max_seq_length: 2048\n  packing: "
+           "true\n"),
+      {}, &warnings);
+  INFO(spec.status());
+  REQUIRE(spec.ok());
+  CHECK(warnings == std::vector<std::string>{"training: output_dir: without a meaning here"});
+  const v1::TrainingSpec& training = spec->training();
+  CHECK(training.batch_size() == 8);
+  CHECK(training.micro_batch_size() == 2);
+  CHECK(training.warmup() == 5);
+  CHECK(training.schedule() == "linear");
+  CHECK(training.save_every() == 25);
+  CHECK(training.eval_every() == 30);
+  CHECK(training.save_total_limit() == 3);
+  CHECK(training.lora_rank() == 16);
+  CHECK(spec->seed() == 3407);
+  CHECK(spec->data().max_length() == 2048);
+  CHECK(spec->data().packing());
+
+  const auto overridden = Parse(File("  per_device_train_batch_size: 2\n  num_train_epochs: 3\n"), {"batch_size=6"});
+  REQUIRE(overridden.ok());
+  CHECK(overridden->training().batch_size() == 6);
+  CHECK(overridden->training().epochs() == 3);
+}
+
+TEST_CASE("Names from elsewhere that leave a doubt are refused", "[cli]") {
+  const auto message = [](const std::string& training) {
+    return std::string{Parse(File(training)).status().message()};
+  };
+  CHECK(message("  gradient_accumulation_steps: 4\n").find("needs per_device_train_batch_size") != std::string::npos);
+  CHECK(message("  per_device_train_batch_size: two\n").find("two is not allowed") != std::string::npos);
+  CHECK(message("  batch_size: 4\n  per_device_train_batch_size: 2\n").find("is given twice") != std::string::npos);
+  CHECK(message("  warmup_steps: 4\n  warmup_ratio: 0.1\n").find("is given twice") != std::string::npos);
+  CHECK(message("  warmup_ratios: 0.1\n").find("unknown key") != std::string::npos);
+}
+
+TEST_CASE("max_steps wins over epochs, and says so", "[cli]") {
+  std::vector<std::string> warnings;
+  const auto spec = Parse(File("  epochs: 3\n  max_steps: 40\n"), {}, &warnings);
+  REQUIRE(spec.ok());
+  CHECK(spec->training().epochs() == 0);
+  CHECK(warnings == std::vector<std::string>{"training.epochs: not used, because max_steps is given"});
+}
+
+}  // namespace
+}  // namespace lorasweep::cli
