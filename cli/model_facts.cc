@@ -1,11 +1,10 @@
 #include "cli/model_facts.h"
 
-#include <algorithm>
-
 #include "absl/strings/str_cat.h"
 #include "cli/format.h"
 #include "cli/tables.h"
 #include "trainer_core/chat/chat_template.h"
+#include "trainer_core/text/linear_modules.h"
 #include "trainer_core/text/safetensors.h"
 #include "trainer_core/text/tokenizer.h"
 
@@ -77,24 +76,18 @@ nlohmann::ordered_json ModelFactJson(const ModelFacts& facts) {
           {"has_chat_template", facts.has_chat_template}};
 }
 
-std::int64_t AdapterParameters(const text::ModelConfig& config, std::int64_t rank,
-                               const std::vector<std::string>& target_modules) {
-  const std::int64_t hidden = config.hidden_size;
-  const std::int64_t queries = config.heads * config.head_dim;
-  const std::int64_t keys = config.kv_heads * config.head_dim;
-  const std::int64_t wide = config.intermediate_size;
-  const std::vector<std::pair<std::string, std::int64_t>> layers = {
-      {"q_proj", hidden + queries}, {"k_proj", hidden + keys},    {"v_proj", hidden + keys},
-      {"o_proj", queries + hidden}, {"gate_proj", hidden + wide}, {"up_proj", hidden + wide},
-      {"down_proj", wide + hidden}};
-  const bool all = std::find(target_modules.begin(), target_modules.end(), "all-linear") != target_modules.end();
+absl::StatusOr<std::int64_t> AdapterParameters(const text::ModelConfig& config, std::int64_t rank,
+                                               const std::vector<std::string>& target_modules) {
+  const absl::StatusOr<text::SiteSet> sites = text::SelectSites(config, target_modules);
+  if (!sites.ok()) return sites.status();
+  const std::vector<text::LinearModule> modules = text::LinearModules(config);
   std::int64_t inputs_and_outputs = 0;
-  for (const auto& [name, sum] : layers) {
-    if (all || std::find(target_modules.begin(), target_modules.end(), name) != target_modules.end()) {
-      inputs_and_outputs += sum;
+  for (std::int64_t layer = 0; layer < config.layers; ++layer) {
+    for (std::size_t module = 0; module < modules.size(); ++module) {
+      if (sites->Has(layer, module)) inputs_and_outputs += modules[module].in + modules[module].out;
     }
   }
-  return rank * config.layers * inputs_and_outputs;
+  return rank * inputs_and_outputs;
 }
 
 }  // namespace lorasweep::cli

@@ -30,8 +30,9 @@ absl::StatusOr<ModelFacts> ReadModelFacts(const std::filesystem::path& model);
 Table ModelFactTable(const ModelFacts& facts);
 nlohmann::ordered_json ModelFactJson(const ModelFacts& facts);
 
-// Trainable numbers of a LoRA adapter of `rank` on the named linear layers (q_proj, …; "all-linear": all seven).
-std::int64_t AdapterParameters(const text::ModelConfig& config, std::int64_t rank,
-                               const std::vector<std::string>& target_modules);
+// Trainable numbers of a LoRA adapter of `rank` on the linear modules that target_modules selects; its errors are
+// text::SelectSites'.
+absl::StatusOr<std::int64_t> AdapterParameters(const text::ModelConfig& config, std::int64_t rank,
+                                               const std::vector<std::string>& target_modules);
 
 }  // namespace lorasweep::cli

@@ -62,8 +62,11 @@ absl::StatusOr<Plan> MakePlan(const v1::SweepSpec& spec, const text::TokenizedDa
     plan.tokens_at_most = plan.tokens_per_trial * static_cast<double>(plan.trials);
   }
   plan.largest_rank = LargestRank(spec);
-  const auto& modules = spec.training().target_modules();
-  plan.adapter_parameters = AdapterParameters(model, plan.largest_rank, {modules.begin(), modules.end()});
+  std::vector<std::string> modules(spec.training().target_modules().begin(), spec.training().target_modules().end());
+  if (modules.empty()) modules.emplace_back("all-linear");
+  const absl::StatusOr<std::int64_t> parameters = AdapterParameters(model, plan.largest_rank, modules);
+  if (!parameters.ok()) return parameters.status();
+  plan.adapter_parameters = *parameters;
   plan.adapter_bytes = kBytesPerTrainable * static_cast<double>(plan.adapter_parameters);
   return plan;
 }

@@ -1,6 +1,7 @@
 #include "trainer_core/text/model_config.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <optional>
 #include <utility>
@@ -94,7 +95,9 @@ absl::Status ReadSizes(const Json& json, const std::string& where, ModelConfig& 
   }
   absl::StatusOr<double> eps = NumberField(json, "rms_norm_eps", 1e-6, 0.0, 1.0, where);
   if (!eps.ok()) return eps.status();
-  config.rms_norm_eps = *eps;
+  config.norm_eps = *eps;
+  config.query_scale = 1.0 / std::sqrt(static_cast<double>(config.head_dim));
+  config.rope.dimensions = config.head_dim;
   return absl::OkStatus();
 }
 
@@ -153,11 +156,12 @@ absl::Status ReadRope(const Json& json, const std::string& where, RopeConfig& ro
 absl::Status ReadFlags(const Json& json, const std::string& where, ModelConfig& config) {
   for (const auto& [key, field] :
        {std::pair{"tie_word_embeddings", &config.tie_word_embeddings},
-        std::pair{"attention_bias", &config.attention_bias}, std::pair{"mlp_bias", &config.mlp_bias}}) {
+        std::pair{"attention_bias", &config.qkv_bias}, std::pair{"mlp_bias", &config.mlp_bias}}) {
     absl::StatusOr<bool> value = BoolField(json, key, false, where);
     if (!value.ok()) return value.status();
     *field = *value;
   }
+  config.output_bias = config.qkv_bias;
   const char* key = FindField(json, "dtype") != nullptr ? "dtype" : "torch_dtype";
   absl::StatusOr<std::string> dtype = StringField(json, key, "float32", where);
   if (!dtype.ok()) return dtype.status();

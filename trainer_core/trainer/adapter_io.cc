@@ -83,16 +83,12 @@ bool CopyAsFloat(const text::TensorView& tensor, float* to) {
 
 }  // namespace
 
-std::string AdapterConfigText(const AdapterConfig& config) {
-  Json modules = Json::array();
-  for (const Projection projection : kAllProjections) {
-    if (config.targets.test(static_cast<std::size_t>(projection))) modules.push_back(ProjectionName(projection));
-  }
+std::string AdapterConfigText(const text::ModelConfig& model, const AdapterConfig& config) {
   const Json json = {{"alpha_pattern", Json::object()},
                      {"auto_mapping", nullptr},
                      {"base_model_name_or_path", config.base_model_name},
                      {"bias", "none"},
-                     {"fan_in_fan_out", false},
+                     {"fan_in_fan_out", text::LinearModules(model).front().transposed},
                      {"inference_mode", true},
                      {"init_lora_weights", true},
                      {"layers_pattern", nullptr},
@@ -104,7 +100,7 @@ std::string AdapterConfigText(const AdapterConfig& config) {
                      {"r", config.rank},
                      {"rank_pattern", Json::object()},
                      {"revision", nullptr},
-                     {"target_modules", modules},
+                     {"target_modules", text::TargetModules(model, config.targets)},
                      {"task_type", "CAUSAL_LM"},
                      {"use_dora", false},
                      {"use_rslora", false}};
@@ -119,8 +115,8 @@ std::vector<text::TensorView> AdapterTensors(const AdapterLayout& layout, std::s
         {.name = name, .dtype = text::DType::kF32, .shape = {rows, columns}, .bytes = std::as_bytes(part)});
   };
   for (const LoraSite& site : layout.sites()) {
-    add(site.PeftName() + ".lora_A.weight", site.a_offset, layout.rank(), site.shape.in);
-    add(site.PeftName() + ".lora_B.weight", site.b_offset, site.shape.out, layout.rank());
+    add(site.peft_name + ".lora_A.weight", site.a_offset, layout.rank(), site.shape.in);
+    add(site.peft_name + ".lora_B.weight", site.b_offset, site.shape.out, layout.rank());
   }
   return tensors;
 }
@@ -160,9 +156,9 @@ absl::Status WriteAdapterFiles(const std::filesystem::path& folder, const std::s
   return WriteText(folder / "adapter_config.json", config);
 }
 
-absl::Status WriteAdapter(const std::filesystem::path& folder, const AdapterConfig& config, const AdapterLayout& layout,
-                          std::span<const float> values) {
-  return WriteAdapterFiles(folder, AdapterConfigText(config), AdapterTensors(layout, values));
+absl::Status WriteAdapter(const std::filesystem::path& folder, const text::ModelConfig& model,
+                          const AdapterConfig& config, const AdapterLayout& layout, std::span<const float> values) {
+  return WriteAdapterFiles(folder, AdapterConfigText(model, config), AdapterTensors(layout, values));
 }
 
 absl::StatusOr<Adapter> ReadAdapter(const std::filesystem::path& folder, const text::ModelConfig& model) {
@@ -195,17 +191,21 @@ absl::StatusOr<Adapter> ReadAdapter(const std::filesystem::path& folder, const t
     adapter.config.base_model_name = (*json)["base_model_name_or_path"].get<std::string>();
   }
   // target_modules may be a list, a word or a pattern: the tensors themselves say what is adapted.
-  for (const Projection projection : kAllProjections) {
-    for (const text::TensorView& tensor : file->tensors()) {
-      const std::string part = absl::StrCat(".", std::string{ProjectionName(projection)}, ".lora_");
-      if (absl::StrContains(tensor.name, part)) adapter.config.targets.set(static_cast<std::size_t>(projection));
-    }
+  const std::size_t modules = text::LinearModules(model).size();
+  text::SiteSet everywhere(model.layers, modules);
+  adapter.config.targets = text::SiteSet(model.layers, modules);
+  for (std::int64_t layer = 0; layer < model.layers; ++layer) {
+    for (std::size_t module = 0; module < modules; ++module) everywhere.Add(layer, module);
+  }
+  const AdapterLayout places(model, everywhere, 1);
+  for (const LoraSite& site : places.sites()) {
+    if (file->Find(site.peft_name + ".lora_A.weight") != nullptr) adapter.config.targets.Add(site.layer, site.module);
   }
   const AdapterLayout layout(model, adapter.config.targets, adapter.config.rank);
   if (layout.sites().empty() || file->tensors().size() != 2 * layout.sites().size()) {
     return absl::InvalidArgumentError(
         absl::StrCat(folder.string(), ": holds ", file->tensors().size(), " tensors where ", 2 * layout.sites().size(),
-                     " were expected (LoRA matrices of the same projections in every layer, and nothing else)"));
+                     " were expected (LoRA matrices of linear modules that the model has, and nothing else)"));
   }
   absl::StatusOr<std::vector<float>> values = AdapterValues(*file, layout);
   if (!values.ok()) {

@@ -19,7 +19,7 @@ struct AdapterConfig {
   std::int64_t rank = 0;
   double alpha = 0;
   double dropout = 0;
-  ProjectionSet targets;
+  text::SiteSet targets;
 };
 
 struct Adapter {
@@ -27,12 +27,13 @@ struct Adapter {
   std::vector<float> values;  // in AdapterLayout(model, config.targets, config.rank)
 };
 
-// Writes a folder that peft loads unchanged; `values` in the layout's order. Each file appears whole or not at all.
-absl::Status WriteAdapter(const std::filesystem::path& folder, const AdapterConfig& config, const AdapterLayout& layout,
-                          std::span<const float> values);
+// Writes a folder that peft loads onto `model` unchanged; `values` in the layout's order. Each file appears whole or
+// not at all.
+absl::Status WriteAdapter(const std::filesystem::path& folder, const text::ModelConfig& model,
+                          const AdapterConfig& config, const AdapterLayout& layout, std::span<const float> values);
 
 // The same from its parts: the text of adapter_config.json, and the tensors under PEFT's names.
-std::string AdapterConfigText(const AdapterConfig& config);
+std::string AdapterConfigText(const text::ModelConfig& model, const AdapterConfig& config);
 absl::Status WriteAdapterFiles(const std::filesystem::path& folder, const std::string& config,
                                std::span<const text::TensorView> tensors);
 

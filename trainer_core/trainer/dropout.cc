@@ -10,7 +10,7 @@ namespace lorasweep::trainer {
 namespace {
 
 kernels::DropMask MaskOf(const LoraPass& pass, const LoraSite& site, std::size_t slot) {
-  return {.key = SubSeed(pass.slots[slot].dropout_seed, site.Key()),
+  return {.key = SubSeed(pass.slots[slot].dropout_seed, site.key),
           .threshold = static_cast<std::uint32_t>(std::lround(pass.slots[slot].dropout * 65536.0)),
           .first_row = pass.first_token};
 }

@@ -13,7 +13,7 @@ constexpr std::uint64_t kInitStream = 1;
 constexpr std::uint64_t kDropoutStream = 2;
 
 AdapterLayout JointLayout(const text::ModelConfig& model, const std::vector<SlotAdapter>& slots) {
-  ProjectionSet targets;
+  text::SiteSet targets;
   std::int64_t rank = 1;
   for (const SlotAdapter& slot : slots) {
     targets |= slot.targets;
@@ -33,7 +33,7 @@ void ForEachMatrix(const AdapterLayout& solo, const AdapterLayout& joint, const 
                    const at::Tensor& joint_flat, const Copy& copy) {
   const std::int64_t rank = solo.rank();
   for (const LoraSite& site : solo.sites()) {
-    const LoraSite& place = *joint.Find(site.layer, site.projection);
+    const LoraSite& place = *joint.Find(site.layer, site.module);
     const auto [in, out] = site.shape;
     copy(solo_flat.narrow(0, site.a_offset, rank * in).view({rank, in}),
          joint_flat.narrow(0, place.a_offset, joint.rank() * in).view({joint.rank(), in}).narrow(0, 0, rank));
@@ -58,13 +58,13 @@ at::Tensor LoraPass::GradientB(const LoraSite& site) const {
 }
 
 double LoraPass::Scale(std::size_t slot, const LoraSite& site) const {
-  return slots[slot].targets.test(static_cast<std::size_t>(site.projection)) ? slots[slot].scale : 0.0;
+  return slots[slot].targets.Has(site.layer, site.module) ? slots[slot].scale : 0.0;
 }
 
 std::vector<float> InitialAdapter(const AdapterLayout& layout, std::uint64_t seed) {
   std::vector<float> values(static_cast<std::size_t>(layout.size()), 0.0F);
   for (const LoraSite& site : layout.sites()) {
-    const std::uint64_t stream = SubSeed(SubSeed(seed, kInitStream), site.Key());
+    const std::uint64_t stream = SubSeed(SubSeed(seed, kInitStream), site.key);
     const float bound = 1.0F / std::sqrt(static_cast<float>(site.shape.in));
     const std::int64_t count = layout.rank() * site.shape.in;
     for (std::int64_t i = 0; i < count; ++i) {

@@ -14,7 +14,7 @@ struct SlotAdapter {
   std::int64_t rank = 16;
   double alpha = 32;
   double dropout = 0;
-  ProjectionSet targets;
+  text::SiteSet targets;
   std::uint64_t seed = 0;  // of the initial A and of dropout
 };
 
@@ -23,7 +23,7 @@ struct PassSlot {
   double scale = 1;  // alpha / rank
   double dropout = 0;
   std::uint64_t dropout_seed = 0;  // of the trial and the step
-  ProjectionSet targets;
+  text::SiteSet targets;
 };
 
 // The adapters that take part in one pass: slot k of the pass is slots[k], all tensors have it in dimension 0.

@@ -25,12 +25,12 @@ struct Part {
 
 std::vector<Part> PartsOf(const FrozenLinear& linear, const LoraPass* pass, std::int64_t rows) {
   std::vector<Part> parts;
-  for (std::size_t i = 0; i < linear.projections.size(); ++i) {
+  for (std::size_t i = 0; i < linear.modules.size(); ++i) {
     const std::int64_t begin = linear.offsets[i];
     const std::int64_t end = i + 1 < linear.offsets.size() ? linear.offsets[i + 1] : linear.weight.size(0);
     Part part{.weight = linear.weight.narrow(0, begin, end - begin), .bias = {}, .begin = begin * rows};
     if (linear.bias.defined()) part.bias = linear.bias.narrow(0, begin, end - begin);
-    if (pass != nullptr) part.site = pass->layout->Find(linear.layer, linear.projections[i]);
+    if (pass != nullptr) part.site = pass->layout->Find(linear.layer, linear.modules[i]);
     parts.push_back(std::move(part));
   }
   return parts;

@@ -62,8 +62,13 @@ absl::Status PackRun::Prepare() {
     Slot slot;
     slot.number = slots_.size();
     slot.job = &job;
-    slot.targets = *ParseTargetModules(config.target_modules);
-    slot.identity = IdentityOf(job, resident_.digest, resident_.data->key);
+    absl::StatusOr<text::SiteSet> targets = text::SelectSites(resident_.model.config(), config.target_modules);
+    if (!targets.ok()) {
+      return absl::InvalidArgumentError(absl::StrCat(job.name, ": ", std::string{targets.status().message()}));
+    }
+    slot.targets = *std::move(targets);
+    slot.identity = IdentityOf(job, text::TargetModules(resident_.model.config(), slot.targets), resident_.digest,
+                               resident_.data->key);
     slot.order = text::DataOrder(job.data_seed, static_cast<std::int64_t>(resident_.data->train.size()));
     adapters.push_back({.rank = config.lora_rank,
                         .alpha = config.lora_alpha,
@@ -310,7 +315,7 @@ absl::Status PackRun::SaveCheckpoint(const Slot& slot) {
   Checkpoint checkpoint{.step = slot.step,
                         .sequences = slot.sequences,
                         .tokens = slot.tokens,
-                        .adapter_config = AdapterConfigText(ConfigOf(slot)),
+                        .adapter_config = AdapterConfigText(resident_.model.config(), ConfigOf(slot)),
                         .parameters = bank_->Extract(bank_->parameters(), slot.number),
                         .state = {},
                         .notes = {}};
@@ -336,7 +341,8 @@ AdapterConfig PackRun::ConfigOf(const Slot& slot) const {
 }
 
 absl::Status PackRun::SaveAdapter(const Slot& slot) {
-  return WriteAdapter(slot.job->output_folder / "adapter", ConfigOf(slot), bank_->solo_layout(slot.number),
+  return WriteAdapter(slot.job->output_folder / "adapter", resident_.model.config(), ConfigOf(slot),
+                      bank_->solo_layout(slot.number),
                       slot.best.empty() ? bank_->Extract(bank_->parameters(), slot.number) : slot.best);
 }
 

@@ -41,7 +41,7 @@ class PackRun {
   struct Slot {
     std::size_t number = 0;  // in the pack and in the bank
     const TrialJob* job = nullptr;
-    ProjectionSet targets;
+    text::SiteSet targets;
     RunIdentity identity;
     text::DataOrder order{0, 1};
     std::int64_t step = 0;  // optimizer steps done

@@ -7,7 +7,6 @@
 #include "absl/strings/str_join.h"
 #include "trainer_core/text/safetensors.h"
 #include "trainer_core/text/sha256.h"
-#include "trainer_core/trainer/projection.h"
 
 namespace lorasweep::trainer {
 namespace {
@@ -35,16 +34,9 @@ const char* ScheduleName(Schedule schedule) {
 
 }  // namespace
 
-RunIdentity IdentityOf(const TrialJob& job, const std::string& model_digest, const std::string& data_key) {
+RunIdentity IdentityOf(const TrialJob& job, const std::vector<std::string>& target_modules,
+                       const std::string& model_digest, const std::string& data_key) {
   const TrainConfig& config = job.config;
-  std::string targets = "invalid";
-  if (const auto set = ParseTargetModules(config.target_modules); set.ok()) {
-    std::vector<std::string> names;
-    for (const Projection projection : kAllProjections) {
-      if (set->test(static_cast<std::size_t>(projection))) names.emplace_back(ProjectionName(projection));
-    }
-    targets = absl::StrJoin(names, ",");
-  }
   return {{"model", model_digest},
           {"data", data_key},
           {"data_seed", absl::StrCat(job.data_seed)},
@@ -63,7 +55,7 @@ RunIdentity IdentityOf(const TrialJob& job, const std::string& model_digest, con
           {"lora_alpha", Exact(config.lora_alpha)},
           {"lora_dropout", Exact(config.lora_dropout)},
           {"load_best_model_at_end", config.load_best_model_at_end ? "true" : "false"},
-          {"target_modules", targets}};
+          {"target_modules", absl::StrJoin(target_modules, ",")}};
 }
 
 absl::StatusOr<std::string> ModelDigest(const std::filesystem::path& folder) {

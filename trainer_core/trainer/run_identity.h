@@ -10,7 +10,8 @@
 namespace lorasweep::trainer {
 
 // All that a job's numbers depend on; how often it evaluates and saves is not among it.
-RunIdentity IdentityOf(const TrialJob& job, const std::string& model_digest, const std::string& data_key);
+RunIdentity IdentityOf(const TrialJob& job, const std::vector<std::string>& target_modules,
+                       const std::string& model_digest, const std::string& data_key);
 
 // Tells base models apart without reading them whole: a digest of every tensor's name, type, shape and first and last
 // bytes.

@@ -5,7 +5,6 @@
 #include <numbers>
 
 #include "absl/strings/str_cat.h"
-#include "trainer_core/trainer/projection.h"
 
 namespace lorasweep::trainer {
 namespace {
@@ -47,10 +46,12 @@ absl::Status TrainConfig::Validate() const {
             "0 (train to the end) or more"),
       Check(early_stopping_threshold >= 0 && std::isfinite(early_stopping_threshold), "early_stopping_threshold",
             early_stopping_threshold, "0 or more"),
-      ParseTargetModules(target_modules).status(),
   };
   for (const absl::Status& check : checks) {
     if (!check.ok()) return check;
+  }
+  if (target_modules.empty()) {
+    return absl::InvalidArgumentError("target_modules is empty: there would be nothing to train");
   }
   return absl::OkStatus();
 }

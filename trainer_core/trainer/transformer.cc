@@ -12,6 +12,8 @@
 namespace lorasweep::trainer {
 namespace {
 
+using Role = text::LinearModule::Role;
+
 std::optional<at::ScalarType> ScalarTypeOf(text::DType dtype) {
   switch (dtype) {
     case text::DType::kF32:
@@ -49,22 +51,30 @@ class Transformer::Loader {
     return stored.to(at::TensorOptions().dtype(model_.type_).device(model_.device_), false, true);
   }
 
-  FrozenLinear ReadLinear(std::int64_t layer, std::vector<Projection> projections, bool bias) {
-    FrozenLinear linear{.layer = layer, .projections = std::move(projections), .offsets = {}, .weight = {}, .bias = {}};
+  // The layer's linear maps of one role.
+  FrozenLinear ReadLinear(std::int64_t layer, text::LinearModule::Role role) {
+    FrozenLinear linear{.layer = layer, .modules = {}, .offsets = {}, .weight = {}, .bias = {}};
     std::vector<at::Tensor> weights;
     std::vector<at::Tensor> biases;
     std::int64_t offset = 0;
-    for (const Projection projection : linear.projections) {
-      const auto [in, out] = ShapeOf(model_.config_, projection);
-      const std::string path = absl::StrCat("model.layers.", layer, ".", std::string{ProjectionPath(projection)});
-      weights.push_back(Read(path + ".weight", {out, in}));
-      if (bias) biases.push_back(Read(path + ".bias", {out}));
+    for (std::size_t place = 0; place < modules_.size(); ++place) {
+      const text::LinearModule& module = modules_[place];
+      if (module.role != role) continue;
+      const std::string path = absl::StrCat(text::LayerPath(model_.config_, layer), ".", module.path);
+      if (module.transposed) {
+        at::Tensor stored = Read(path + ".weight", {module.in, module.out});
+        weights.push_back(stored.defined() ? stored.t().contiguous() : stored);
+      } else {
+        weights.push_back(Read(path + ".weight", {module.out, module.in}));
+      }
+      if (module.bias) biases.push_back(Read(path + ".bias", {module.out}));
+      linear.modules.push_back(place);
       linear.offsets.push_back(offset);
-      offset += out;
+      offset += module.out;
     }
     if (!status_.ok()) return linear;
-    linear.weight = at::cat(weights);
-    if (bias) linear.bias = at::cat(biases);
+    linear.weight = weights.size() == 1 ? weights.front() : at::cat(weights);
+    if (!biases.empty()) linear.bias = at::cat(biases);
     return linear;
   }
 
@@ -79,6 +89,7 @@ class Transformer::Loader {
 
   const text::Safetensors& files_;
   Transformer& model_;
+  std::vector<text::LinearModule> modules_ = text::LinearModules(model_.config_);
   absl::Status status_;
 };
 
@@ -103,10 +114,10 @@ absl::StatusOr<Transformer> Transformer::Load(const std::filesystem::path& folde
     Layer layer;
     layer.attention_norm = loader.Read(path + ".input_layernorm.weight", {c.hidden_size});
     layer.mlp_norm = loader.Read(path + ".post_attention_layernorm.weight", {c.hidden_size});
-    layer.qkv = loader.ReadLinear(i, {Projection::kQuery, Projection::kKey, Projection::kValue}, c.attention_bias);
-    layer.output = loader.ReadLinear(i, {Projection::kOutput}, c.attention_bias);
-    layer.gate_up = loader.ReadLinear(i, {Projection::kGate, Projection::kUp}, c.mlp_bias);
-    layer.down = loader.ReadLinear(i, {Projection::kDown}, c.mlp_bias);
+    layer.qkv = loader.ReadLinear(i, Role::kQkv);
+    layer.output = loader.ReadLinear(i, Role::kAttentionOutput);
+    layer.gate_up = loader.ReadLinear(i, Role::kUp);
+    layer.down = loader.ReadLinear(i, Role::kDown);
     model.layers_.push_back(std::move(layer));
   }
   if (!loader.status().ok()) {
@@ -153,17 +164,17 @@ at::Tensor Transformer::Hidden(const DeviceBatch& batch, const at::Tensor& rows,
   at::Tensor h = embedding_.index_select(0, batch.ids).unsqueeze(0).expand({slots, -1, -1}).contiguous();
   const std::int64_t tokens = h.size(1);
   for (const Layer& layer : layers_) {
-    const at::Tensor attention_in = RmsNorm(h, layer.attention_norm, config_.rms_norm_eps);
+    const at::Tensor attention_in = RmsNorm(h, layer.attention_norm, config_.norm_eps);
     const at::Tensor qkv = LoraLinear(attention_in, layer.qkv, pass);
     const at::Tensor attended = Attention(qkv, slots, config_, batch.attention);
     h = h + LoraLinear(attended, layer.output, pass).view(h.sizes());
-    const at::Tensor mlp_in = RmsNorm(h, layer.mlp_norm, config_.rms_norm_eps);
+    const at::Tensor mlp_in = RmsNorm(h, layer.mlp_norm, config_.norm_eps);
     const at::Tensor gate_up = LoraLinear(mlp_in, layer.gate_up, pass);
     const at::Tensor inner = SwiGlu(gate_up, {slots, tokens, config_.intermediate_size});
     h = h + LoraLinear(inner, layer.down, pass).view(h.sizes());
   }
   if (rows.defined()) h = h.index_select(1, rows);
-  return RmsNorm(h, final_norm_, config_.rms_norm_eps);
+  return RmsNorm(h, final_norm_, config_.norm_eps);
 }
 
 std::int64_t Transformer::ActivationBytesPerToken() const {

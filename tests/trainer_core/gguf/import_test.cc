@@ -149,7 +149,7 @@ TEST_CASE("The imported folder is one that the rest of the program can read", "[
   CHECK(config->intermediate_size == 64);
   CHECK(config->vocab_size == 8);
   CHECK(config->max_positions == 512);
-  CHECK(config->rms_norm_eps == 1e-5);
+  CHECK(config->norm_eps == 1e-5);
   CHECK(config->rope.theta == 10000);
   CHECK(config->tie_word_embeddings);
   CHECK(config->eos_ids == std::vector<std::int32_t>{2});

@@ -48,9 +48,9 @@ TEST_CASE("sizes are read and derived") {
   CHECK(config.intermediate_size == 172);
   CHECK(config.vocab_size == 512);
   CHECK(config.max_positions == 512);
-  CHECK(config.rms_norm_eps == 1e-5);
+  CHECK(config.norm_eps == 1e-5);
   CHECK(config.tie_word_embeddings);
-  CHECK_FALSE(config.attention_bias);
+  CHECK_FALSE(config.qkv_bias);
   CHECK_FALSE(config.mlp_bias);
   CHECK(config.bos_id == 1);
   CHECK(config.eos_ids == std::vector<std::int32_t>{2});
@@ -67,7 +67,7 @@ TEST_CASE("absent fields have the defaults of transformers, and null means absen
   config.erase("tie_word_embeddings");
   const ModelConfig parsed = Parse(config);
   CHECK(parsed.kv_heads == 8);
-  CHECK(parsed.rms_norm_eps == 1e-6);
+  CHECK(parsed.norm_eps == 1e-6);
   CHECK(parsed.bos_id == -1);
   CHECK(parsed.eos_ids.empty());
   CHECK(parsed.dtype == DType::kF32);
@@ -90,7 +90,8 @@ TEST_CASE("head size, biases and the other spelling of dtype") {
   config["dtype"] = "float16";
   const ModelConfig parsed = Parse(config);
   CHECK(parsed.head_dim == 32);
-  CHECK(parsed.attention_bias);
+  CHECK(parsed.qkv_bias);
+  CHECK(parsed.output_bias);
   CHECK(parsed.mlp_bias);
   CHECK(parsed.dtype == DType::kF16);
 }

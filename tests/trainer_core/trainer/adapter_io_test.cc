@@ -21,7 +21,7 @@ struct Fixture {
   Fixture() {
     testing::WriteTinyModel(folder.path() / "model");
     model = *text::LoadModelConfig(folder.path() / "model");
-    config.targets = *ParseTargetModules({"q_proj", "down_proj"});
+    config.targets = *text::SelectSites(model, {"q_proj", "down_proj"});
   }
   AdapterLayout Layout() const { return AdapterLayout(model, config.targets, config.rank); }
   std::vector<float> Values() const {
@@ -39,7 +39,7 @@ struct Fixture {
 TEST_CASE("an adapter comes back as it was written, under PEFT's names") {
   const Fixture f;
   const auto folder = f.folder.path() / "adapter";
-  REQUIRE(WriteAdapter(folder, f.config, f.Layout(), f.Values()).ok());
+  REQUIRE(WriteAdapter(folder, f.model, f.config, f.Layout(), f.Values()).ok());
   const auto read = ReadAdapter(folder, f.model);
   REQUIRE(read.ok());
   CHECK(read->values == f.Values());
@@ -62,7 +62,7 @@ TEST_CASE("an adapter comes back as it was written, under PEFT's names") {
 TEST_CASE("adapters that this program's maths does not cover are refused by name") {
   const Fixture f;
   const auto folder = f.folder.path() / "adapter";
-  REQUIRE(WriteAdapter(folder, f.config, f.Layout(), f.Values()).ok());
+  REQUIRE(WriteAdapter(folder, f.model, f.config, f.Layout(), f.Values()).ok());
   const std::string good = f.Text(folder / "adapter_config.json");
   const auto with = [&](const std::string& from, const std::string& to) {
     std::string text = good;

@@ -36,6 +36,9 @@ void CheckSame(const Operation& mine, const Operation& composed, const at::Tenso
   CHECK(at::allclose(dx, wanted_dx, tolerance, tolerance));
 }
 
+// Places in text::LinearModules.
+enum : std::size_t { kQuery, kKey, kValue, kOutput };
+
 text::ModelConfig SmallModel() {
   text::ModelConfig model;
   model.hidden_size = 24;
@@ -44,6 +47,8 @@ text::ModelConfig SmallModel() {
   model.kv_heads = 2;
   model.head_dim = 6;
   model.intermediate_size = 20;
+  model.query_scale = 1 / std::sqrt(6.0);
+  model.rope.dimensions = 6;
   return model;
 }
 
@@ -95,7 +100,11 @@ TEST_CASE("attention equals torch's on segments of every kind of length, for sev
 TEST_CASE("Llama 3's scaling leaves short waves alone and divides long ones") {
   text::ModelConfig model = SmallModel();
   model.head_dim = 64;
-  model.rope = {.theta = 500000, .scaling = text::RopeConfig::Scaling::kLlama3, .factor = 32, .high_freq_factor = 4};
+  model.rope = {.theta = 500000,
+                .dimensions = 64,
+                .scaling = text::RopeConfig::Scaling::kLlama3,
+                .factor = 32,
+                .high_freq_factor = 4};
   const at::Tensor scaled = MakeRotaryTable(model, 2, at::kCPU).sine[1];
   model.rope.scaling = text::RopeConfig::Scaling::kNone;
   const at::Tensor plain = MakeRotaryTable(model, 2, at::kCPU).sine[1];
@@ -121,12 +130,13 @@ TEST_CASE("the chunked loss equals log-softmax over the whole vocabulary, each s
 
 struct LoraFixture {
   text::ModelConfig model = SmallModel();
-  AdapterLayout layout{model, ProjectionSet().set(), 3};
+  text::SiteSet all = *text::SelectSites(model, {"all-linear"});
+  AdapterLayout layout{model, all, 3};
   FrozenLinear linear;
   LoraPass pass;
 
   explicit LoraFixture(double dropout) {
-    linear.projections = {Projection::kQuery, Projection::kKey, Projection::kValue};
+    linear.modules = {kQuery, kKey, kValue};
     linear.offsets = {0, 24, 36};
     linear.weight = Random({48, 24}, 10);
     linear.bias = Random({48}, 11);
@@ -134,9 +144,7 @@ struct LoraFixture {
     pass.weights = Random({2, layout.size()}, 12) * 0.3;
     pass.gradients = at::zeros_like(pass.weights);
     pass.anchor = at::zeros({}).requires_grad_(true);
-    const ProjectionSet all = ProjectionSet().set();
-    ProjectionSet no_key = all;
-    no_key.reset(static_cast<std::size_t>(Projection::kKey));
+    const text::SiteSet no_key = *text::SelectSites(model, {"q_proj", "v_proj", "o_proj", "gate_proj"});
     pass.slots = {{.scale = 2, .dropout = dropout, .dropout_seed = 5, .targets = all},
                   {.scale = 0.5, .dropout = 0, .dropout_seed = 6, .targets = no_key}};
   }
@@ -167,21 +175,21 @@ TEST_CASE("LoRA's gradients equal finite differences, with and without dropout")
       CHECK(leaf.grad().view({-1})[index].item().toDouble() == Approx(difference(x, index)).margin(2e-3));
     }
     const at::Tensor gradients = f.pass.gradients.clone();
-    for (std::int64_t index = 1; index < f.layout.Find(0, Projection::kOutput)->a_offset; index += 23) {
+    for (std::int64_t index = 1; index < f.layout.Find(0, kOutput)->a_offset; index += 23) {
       for (const std::int64_t slot : {0, 1}) {
         const std::int64_t place = slot * f.layout.size() + index;
         CHECK(gradients.view({-1})[place].item().toDouble() == Approx(difference(f.pass.weights, place)).margin(2e-3));
       }
     }
-    const LoraSite& key = *f.layout.Find(0, Projection::kKey);
+    const LoraSite& key = *f.layout.Find(0, kKey);
     CHECK(gradients[1].narrow(0, key.a_offset, 3 * 24 + 3 * 12).abs().max().item().toDouble() == 0);
   }
 }
 
 TEST_CASE("dropout keeps its share, is different in every place and the same again") {
   LoraFixture f(0.25);
-  const LoraSite& query = *f.layout.Find(0, Projection::kQuery);
-  const LoraSite& value = *f.layout.Find(0, Projection::kValue);
+  const LoraSite& query = *f.layout.Find(0, kQuery);
+  const LoraSite& value = *f.layout.Find(0, kValue);
   const at::Tensor ones = at::ones({2, 2000, 24});
   const at::Tensor kept = DropInput(f.pass, query, ones);
   CHECK(kept[0].mean().item().toDouble() == Approx(0.75).margin(0.01));
@@ -203,7 +211,7 @@ TEST_CASE("dropout keeps its share, is different in every place and the same aga
 // Doubles have no kernels: they go the way that a GPU's tensors go.
 TEST_CASE("without kernels too, dropout keeps its share and gives the same mask on the way back") {
   LoraFixture f(0.25);
-  const LoraSite& query = *f.layout.Find(0, Projection::kQuery);
+  const LoraSite& query = *f.layout.Find(0, kQuery);
   const at::Tensor ones = at::ones({2, 2000, 24}, at::kDouble);
   const at::Tensor kept = DropInput(f.pass, query, ones);
   CHECK(kept[0].mean().item().toDouble() == Approx(0.75).margin(0.01));

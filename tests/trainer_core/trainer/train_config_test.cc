@@ -5,8 +5,6 @@
 
 #include <catch2/catch.hpp>
 
-#include "trainer_core/trainer/projection.h"
-
 namespace lorasweep::trainer {
 namespace {
 
@@ -38,25 +36,9 @@ TEST_CASE("a setting out of range is named with its value and what is allowed") 
   CHECK(TrainConfig{}.Validate().ok());
   CHECK(message({.lora_dropout = 1}) == "lora_dropout is 1; allowed is 0 to below 1");
   CHECK(message({.batch_size = 0}) == "batch_size is 0; allowed is 1 to 1000000");
+  CHECK_FALSE(TrainConfig{.target_modules = {}}.Validate().ok());
   CHECK_FALSE(TrainConfig{.learning_rate = std::numeric_limits<double>::quiet_NaN()}.Validate().ok());
   CHECK_FALSE(TrainConfig{.max_grad_norm = std::numeric_limits<double>::infinity()}.Validate().ok());
-}
-
-TEST_CASE("an unknown target module is refused with the list of those there are") {
-  const absl::Status status = TrainConfig{.target_modules = {"q_proj", "lm_head"}}.Validate();
-  CHECK(absl::IsInvalidArgument(status));
-  CHECK(std::string{status.message()} ==
-        "target_modules: unknown module 'lm_head'; there are all-linear, q_proj, k_proj, v_proj, o_proj, gate_proj, "
-        "up_proj, down_proj");
-  CHECK_FALSE(TrainConfig{.target_modules = {}}.Validate().ok());
-}
-
-TEST_CASE("all-linear selects every projection, names only theirs") {
-  CHECK(ParseTargetModules({"all-linear"})->count() == kProjections);
-  const auto two = ParseTargetModules({"v_proj", "q_proj", "q_proj"});
-  REQUIRE(two.ok());
-  CHECK(two->count() == 2);
-  CHECK(two->test(static_cast<std::size_t>(Projection::kValue)));
 }
 
 }  // namespace

@@ -314,7 +314,7 @@ TEST_CASE("a trial stopped at step 0 keeps its untrained adapter, whose B is zer
   CHECK(recorder.checkpoints.empty());
   const std::vector<float> values = bench.AdapterOf(job);
   const auto model = text::LoadModelConfig(bench.model);
-  const AdapterLayout layout(*model, *ParseTargetModules({"all-linear"}), kShort.lora_rank);
+  const AdapterLayout layout(*model, *text::SelectSites(*model, {"all-linear"}), kShort.lora_rank);
   const LoraSite& site = layout.sites().front();
   float largest = 0;
   for (std::int64_t i = 0; i < layout.rank() * site.shape.in; ++i) {
