@@ -10,6 +10,7 @@
 #include "cli/inputs_check.h"
 #include "cli/names.h"
 #include "cli/progress.h"
+#include "trainer_core/gguf/model_folder.h"
 #include "trainer_core/merge/peft_adapter.h"
 
 namespace lorasweep::cli {
@@ -45,7 +46,7 @@ absl::StatusOr<AdapterSource> AdapterSource::Open(Context& context, const std::s
     model = adapter->base_model();
   }
   if (model.empty()) return absl::InvalidArgumentError("the adapter does not name its base model; give --base MODEL");
-  const auto folder = text::ResolveModel(model, RootsFromEnvironment());
+  const auto folder = gguf::ModelFolder(model, RootsFromEnvironment());
   if (!folder.ok()) {
     return absl::Status(folder.status().code(), absl::StrCat("base model: ", std::string{folder.status().message()},
                                                              base.empty() ? "; --base says where it is" : ""));

@@ -9,6 +9,7 @@
 #include "cli/sweep_input.h"
 #include "cli/tables.h"
 #include "recipe/recipe_from_spec.h"
+#include "trainer_core/gguf/model_folder.h"
 
 namespace lorasweep::cli {
 namespace {
@@ -47,7 +48,7 @@ absl::Status Show(Context& context, const std::string& file, const std::vector<s
   json["models"] = nlohmann::ordered_json::array();
   std::vector<std::pair<std::string, std::string>> facts;
   for (const std::string& name : ModelsOf(*spec)) {
-    const auto folder = text::ResolveModel(name, roots);
+    const auto folder = gguf::ModelFolder(name, roots);
     if (!folder.ok()) return Refuse("model", folder.status());
     const auto preview = chat::PreviewData(*recipe, *folder, rows);
     if (!preview.ok()) return Refuse("data", preview.status());

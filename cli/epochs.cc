@@ -7,6 +7,7 @@
 #include "proto/settings.h"
 #include "recipe/recipe_from_spec.h"
 #include "trainer_core/chat/data_recipe.h"
+#include "trainer_core/gguf/model_folder.h"
 
 namespace lorasweep::cli {
 
@@ -21,7 +22,7 @@ absl::Status ResolveEpochs(v1::SweepSpec* spec, const text::ModelRoots& roots) {
                      " is a parameter: its trials would differ in length; give max_steps instead"));
   }
   if (absl::Status inputs = CheckInputs(*spec, roots); !inputs.ok()) return inputs;
-  const auto folder = text::ResolveModel(spec->model(), roots);
+  const auto folder = gguf::ModelFolder(spec->model(), roots);
   if (!folder.ok()) return folder.status();
   const auto recipe = recipe::RecipeFromSpec(spec->data(), static_cast<std::uint64_t>(spec->seed()));
   if (!recipe.ok()) return recipe.status();

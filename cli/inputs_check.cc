@@ -7,6 +7,7 @@
 #include "cli/model_facts.h"
 #include "recipe/recipe_from_spec.h"
 #include "trainer_core/chat/data_recipe.h"
+#include "trainer_core/gguf/model_folder.h"
 
 namespace lorasweep::cli {
 namespace {
@@ -77,7 +78,7 @@ absl::Status CheckInputs(const v1::SweepSpec& spec, const text::ModelRoots& root
   recipe->train.assign(files.begin(), files.end());
   recipe->weights.clear();
   for (const std::string& name : ModelsOf(spec)) {
-    const auto folder = text::ResolveModel(name, roots);
+    const auto folder = gguf::ModelFolder(name, roots);
     if (!folder.ok()) return refuse("model", folder.status());
     const auto facts = ReadModelFacts(*folder);
     if (!facts.ok()) return refuse("model", facts.status());

@@ -12,6 +12,7 @@
 #include "cli/tables.h"
 #include "cli/texts.h"
 #include "trainer_core/gguf/import.h"
+#include "trainer_core/gguf/model_folder.h"
 #include "trainer_core/text/tokenizer.h"
 
 namespace lorasweep::cli {
@@ -35,7 +36,7 @@ absl::Status Import(Context& context, const std::string& file, const std::filesy
 }
 
 absl::Status Info(Context& context, const std::string& name) {
-  auto folder = text::ResolveModel(name, RootsFromEnvironment());
+  auto folder = gguf::ModelFolder(name, RootsFromEnvironment());
   if (!folder.ok()) return folder.status();
   return ShowModel(context, *folder);
 }
@@ -53,7 +54,7 @@ absl::StatusOr<std::string> ReadAll(const std::string& file) {
 }
 
 absl::Status Tokenize(Context& context, const std::string& model, const std::string& file) {
-  auto folder = text::ResolveModel(model, RootsFromEnvironment());
+  auto folder = gguf::ModelFolder(model, RootsFromEnvironment());
   if (!folder.ok()) return folder.status();
   auto tokenizer = text::Tokenizer::Load(*folder / "tokenizer.json");
   if (!tokenizer.ok()) return tokenizer.status();

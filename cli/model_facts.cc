@@ -11,12 +11,6 @@
 namespace lorasweep::cli {
 
 absl::StatusOr<ModelFacts> ReadModelFacts(const std::filesystem::path& model) {
-  std::error_code error;
-  if (model.extension() == ".gguf" && !std::filesystem::is_directory(model, error)) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(model.string(), " is a GGUF file; turn it into a model folder first:\n  lorasweep model import ",
-                     model.string(), " --out ", std::filesystem::path(model).replace_extension().string()));
-  }
   ModelFacts facts;
   facts.path = model;
   auto config = text::LoadModelConfig(model);

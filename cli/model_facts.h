@@ -24,7 +24,7 @@ struct ModelFacts {
 };
 
 // Reads config, the weights' headers, tokenizer and chat template, and so finds what is wrong with them.
-// InvalidArgument for a .gguf file, saying how to import it; else the errors of the files' readers.
+// Errors: those of the files' readers.
 absl::StatusOr<ModelFacts> ReadModelFacts(const std::filesystem::path& model);
 
 Table ModelFactTable(const ModelFacts& facts);

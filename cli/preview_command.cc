@@ -10,6 +10,7 @@
 #include "cli/tables.h"
 #include "recipe/recipe_from_spec.h"
 #include "trainer_core/chat/data_recipe.h"
+#include "trainer_core/gguf/model_folder.h"
 
 namespace lorasweep::cli {
 namespace {
@@ -30,7 +31,7 @@ absl::Status Preview(Context& context, const std::string& file, const std::vecto
   json["models"] = nlohmann::ordered_json::array();
   std::vector<std::pair<std::string, std::string>> facts = {{"sweep", spec->name()}};
   for (const std::string& name : ModelsOf(*spec)) {
-    const auto folder = text::ResolveModel(name, roots);
+    const auto folder = gguf::ModelFolder(name, roots);
     if (!folder.ok()) return folder.status();
     const auto model = ReadModelFacts(*folder);
     if (!model.ok()) return model.status();

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "recipe/recipe_from_spec.h"
 #include "trainer_core/chat/data_recipe.h"
+#include "trainer_core/gguf/model_folder.h"
 
 namespace lorasweep::worker {
 
@@ -25,12 +26,7 @@ absl::StatusOr<std::string> BuiltinTrainerFactory::Device() {
 }
 
 absl::StatusOr<std::filesystem::path> BuiltinTrainerFactory::ResolveModel(const std::string& model) {
-  absl::StatusOr<std::filesystem::path> path = text::ResolveModel(model, options_.roots);
-  if (path.ok() && path->extension() == ".gguf") {
-    return absl::InvalidArgumentError(absl::StrCat(
-        path->string(), " is a GGUF file: make a folder of it first (lorasweep model import FILE --out DIR)"));
-  }
-  return path;
+  return gguf::ModelFolder(model, options_.roots);
 }
 
 absl::StatusOr<std::shared_ptr<const text::TokenizedData>> BuiltinTrainerFactory::PrepareData(

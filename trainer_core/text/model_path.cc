@@ -29,10 +29,21 @@ bool IsPlainName(const std::filesystem::path& name) {
          std::none_of(name.begin(), name.end(), [](const std::filesystem::path& part) { return part == ".."; });
 }
 
-// The snapshot that refs/main names, or an empty path.
+// The only folder in `folder`, or an empty path.
+std::filesystem::path OnlyFolder(const std::filesystem::path& folder) {
+  std::error_code error;
+  std::filesystem::path only;
+  for (std::filesystem::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
+    if (!only.empty()) return {};
+    only = entry->path();
+  }
+  return IsModel(only) ? only : std::filesystem::path();
+}
+
+// The snapshot that refs/main names, else the only one, or an empty path.
 std::filesystem::path HubSnapshot(const std::filesystem::path& folder) {
   absl::StatusOr<std::string> revision = ReadFile(folder / "refs" / "main", kMostRefBytes);
-  if (!revision.ok()) return {};
+  if (!revision.ok()) return OnlyFolder(folder / "snapshots");
   revision->erase(std::remove_if(revision->begin(), revision->end(), [](char c) { return c == '\n' || c == '\r'; }),
                   revision->end());
   const std::filesystem::path snapshot = folder / "snapshots" / *revision;
@@ -49,8 +60,11 @@ ModelRoots ModelRoots::FromEnvironment(const std::function<const char*(const cha
   roots.hub_cache = Variable(get, "HF_HUB_CACHE");
   if (roots.hub_cache.empty()) {
     const std::filesystem::path home = Variable(get, "HF_HOME");
-    roots.hub_cache = (home.empty() ? cache / "huggingface" : home) / "hub";
+    const std::filesystem::path shared = Variable(get, "XDG_CACHE_HOME");
+    roots.hub_cache = (!home.empty() ? home : (shared.empty() ? cache : shared) / "huggingface") / "hub";
   }
+  const std::filesystem::path own = Variable(get, "LORASWEEP_CACHE");
+  roots.imports = (own.empty() ? cache / "lorasweep" : own) / "imports";
   return roots;
 }
 

@@ -1,10 +1,11 @@
 #include "trainer_core/trainer/attention.h"
 
-#include <cmath>
-#include <numbers>
+#include <algorithm>
+#include <limits>
 
 #include "trainer_core/trainer/autograd_step.h"
 #include "trainer_core/trainer/cpu_tensors.h"
+#include "trainer_core/trainer/layer_ops.h"
 
 namespace lorasweep::trainer {
 namespace {
@@ -13,17 +14,19 @@ namespace {
 // matrix in the cache.
 constexpr std::int64_t kQueryBlock = 256;
 
-// What the configured scaling makes of a pair's frequency.
-double Scaled(const text::RopeConfig& rope, double plain) {
-  if (rope.scaling == text::RopeConfig::Scaling::kNone) return plain;
-  if (rope.scaling == text::RopeConfig::Scaling::kLinear) return plain / rope.factor;
-  // Llama 3: long waves are stretched, short ones kept, those between blended (transformers modeling_rope_utils.py).
-  const double wavelength = 2 * std::numbers::pi / plain;
-  const auto original = static_cast<double>(rope.original_max_positions);
-  if (wavelength < original / rope.high_freq_factor) return plain;
-  if (wavelength > original / rope.low_freq_factor) return plain / rope.factor;
-  const double smooth = (original / wavelength - rope.low_freq_factor) / (rope.high_freq_factor - rope.low_freq_factor);
-  return (1 - smooth) * plain / rope.factor + smooth * plain;
+// How scores come from products of queries and keys, and which there are.
+struct ScoreRule {
+  double scale = 1;
+  double softcap = 0;
+  std::int64_t window = 0;
+};
+
+ScoreRule RuleOf(const text::ModelConfig& model, std::int64_t window) {
+  return {.scale = model.query_scale, .softcap = model.attention_softcap, .window = window};
+}
+
+const Rotary& RotaryOf(const AttentionPlan& plan, std::int64_t window) {
+  return window > 0 && plan.window_rotary ? *plan.window_rotary : plan.rotary;
 }
 
 // Queries, keys and values of all segments, one segment after the other: each [slots · heads, length, head_dim].
@@ -49,43 +52,69 @@ at::Tensor OfSegment(const at::Tensor& packed, const kernels::HeadLayout& layout
       .view({layout.slots * layout.kv_heads, group, segment.length, layout.head_size});
 }
 
-// Queries [first, first + queries) of a segment against the keys up to them.
+// Queries [first, first + queries) of a segment against the keys that any of them sees.
 struct Block {
   std::int64_t first = 0;
   std::int64_t queries = 0;
+  std::int64_t first_key = 0;
 
-  std::int64_t keys() const { return first + queries; }
+  std::int64_t keys() const { return first + queries - first_key; }
   // [batch, group · queries, size]: a view where the block is the whole segment.
   at::Tensor Queries(const at::Tensor& heads) const {
     return heads.narrow(2, first, queries).reshape({heads.size(0), heads.size(1) * queries, heads.size(3)});
   }
-  at::Tensor Keys(const at::Tensor& heads) const { return heads.squeeze(1).narrow(1, 0, keys()); }
+  at::Tensor Keys(const at::Tensor& heads) const { return heads.squeeze(1).narrow(1, first_key, keys()); }
   void StoreQueries(const at::Tensor& from, at::Tensor to) const {
     to.narrow(2, first, queries).copy_(from.view({to.size(0), to.size(1), queries, to.size(3)}));
   }
-  kernels::CausalBlock Causal(std::int64_t rows, double scale) const {
-    return {.rows = rows, .queries = queries, .keys = keys(), .first_query = first, .scale = static_cast<float>(scale)};
+  kernels::CausalBlock Causal(std::int64_t rows, const ScoreRule& rule) const {
+    return {.rows = rows,
+            .queries = queries,
+            .keys = keys(),
+            .first_query = first - first_key,
+            .window = rule.window,
+            .scale = rule.softcap > 0 ? 1.0F : static_cast<float>(rule.scale)};
   }
 };
 
-std::vector<Block> BlocksOf(const Segment& segment) {
+std::vector<Block> BlocksOf(const Segment& segment, std::int64_t window) {
   std::vector<Block> blocks;
   for (std::int64_t first = 0; first < segment.length; first += kQueryBlock) {
-    blocks.push_back({first, std::min(kQueryBlock, segment.length - first)});
+    const std::int64_t first_key = window > 0 ? std::max<std::int64_t>(0, first - window + 1) : 0;
+    blocks.push_back({first, std::min(kQueryBlock, segment.length - first), first_key});
   }
   return blocks;
 }
 
-at::Tensor Probabilities(const at::Tensor& q, const at::Tensor& k, const Block& block, double scale) {
+struct Probabilities {
+  at::Tensor values;
+  at::Tensor capped;  // the scores, where they have a cap
+};
+
+Probabilities ProbabilitiesOf(const at::Tensor& q, const at::Tensor& k, const Block& block, const ScoreRule& rule) {
   at::Tensor scores = at::bmm(q, k.transpose(1, 2));
+  Probabilities result;
+  if (rule.softcap > 0) {
+    scores = Softcap(scores * rule.scale, rule.softcap);
+    result.capped = scores.clone();
+  }
   WithElementType(scores, [&]<typename T>(T) {
-    kernels::CausalSoftmax(block.Causal(scores.size(0) * scores.size(1), scale), Data<T>(scores));
+    kernels::CausalSoftmax(block.Causal(scores.size(0) * scores.size(1), rule), Data<T>(scores));
   });
-  return scores;
+  result.values = scores;
+  return result;
+}
+
+// The gradient of the products of queries and keys from that of the probabilities.
+void ScoresBackward(const Probabilities& p, const Block& block, const ScoreRule& rule, at::Tensor& d) {
+  WithElementType(d, [&]<typename T>(T) {
+    kernels::CausalSoftmaxBackward(block.Causal(d.size(0) * d.size(1), rule), Data<T>(p.values), Data<T>(d));
+  });
+  if (rule.softcap > 0) d.mul_((1 - (p.capped / rule.softcap).square_()).mul_(rule.scale));
 }
 
 at::Tensor AttendBackward(const at::Tensor& dout, const PackedHeads& heads, const kernels::HeadLayout& layout,
-                          const AttentionPlan& plan, double scale) {
+                          const AttentionPlan& plan, const ScoreRule& rule) {
   at::Tensor dpacked = at::empty_like(heads.q);
   PackedHeads grads(heads.q, layout);
   WithElementType(dout,
@@ -94,7 +123,7 @@ at::Tensor AttendBackward(const at::Tensor& dout, const PackedHeads& heads, cons
   for (const Segment& segment : plan.segments) {
     const at::Tensor dk = OfSegment(grads.k, layout, segment, 1).squeeze(1);
     const at::Tensor dv = OfSegment(grads.v, layout, segment, 1).squeeze(1);
-    const std::vector<Block> blocks = BlocksOf(segment);
+    const std::vector<Block> blocks = BlocksOf(segment, rule.window);
     if (blocks.size() > 1) {
       dk.zero_();
       dv.zero_();
@@ -104,18 +133,16 @@ at::Tensor AttendBackward(const at::Tensor& dout, const PackedHeads& heads, cons
       const at::Tensor k = block.Keys(OfSegment(heads.k, layout, segment, 1));
       const at::Tensor v = block.Keys(OfSegment(heads.v, layout, segment, 1));
       const at::Tensor d = block.Queries(OfSegment(dpacked, layout, segment, group));
-      const at::Tensor p = Probabilities(q, k, block, scale);
+      const Probabilities p = ProbabilitiesOf(q, k, block, rule);
       at::Tensor dscores = at::bmm(d, v.transpose(1, 2));
-      WithElementType(p, [&]<typename T>(T) {
-        kernels::CausalSoftmaxBackward(block.Causal(p.size(0) * p.size(1), scale), Data<T>(p), Data<T>(dscores));
-      });
+      ScoresBackward(p, block, rule, dscores);
       block.StoreQueries(at::bmm(dscores, k), OfSegment(grads.q, layout, segment, group));
       if (blocks.size() == 1) {
-        dv.copy_(at::bmm(p.transpose(1, 2), d));
+        dv.copy_(at::bmm(p.values.transpose(1, 2), d));
         dk.copy_(at::bmm(dscores.transpose(1, 2), q));
       } else {
-        dv.narrow(1, 0, block.keys()).add_(at::bmm(p.transpose(1, 2), d));
-        dk.narrow(1, 0, block.keys()).add_(at::bmm(dscores.transpose(1, 2), q));
+        dv.narrow(1, block.first_key, block.keys()).add_(at::bmm(p.values.transpose(1, 2), d));
+        dk.narrow(1, block.first_key, block.keys()).add_(at::bmm(dscores.transpose(1, 2), q));
       }
     }
   }
@@ -130,25 +157,71 @@ at::Tensor AttendBackward(const at::Tensor& dout, const PackedHeads& heads, cons
   return dqkv;
 }
 
-}  // namespace
+// Queries, keys and values of flat qkv by themselves: [slots, tokens, heads, head_dim].
+struct SplitHeads {
+  at::Tensor q;
+  at::Tensor k;
+  at::Tensor v;
 
-RotaryTable MakeRotaryTable(const text::ModelConfig& model, std::int64_t positions, at::Device device) {
-  // In fp32 and by torch's functions, as transformers does it: at far positions an angle depends on the rounding of its
-  // frequency.
-  const at::Tensor exponents = at::arange(0, model.head_dim, 2, at::kFloat) / static_cast<double>(model.head_dim);
-  at::Tensor frequencies = at::reciprocal(at::pow(at::Scalar(model.rope.theta), exponents));
-  auto* values = frequencies.mutable_data_ptr<float>();
-  for (std::int64_t pair = 0; pair < frequencies.numel(); ++pair) {
-    values[pair] = static_cast<float>(Scaled(model.rope, values[pair]));
+  SplitHeads(const at::Tensor& qkv, std::int64_t slots, const text::ModelConfig& model, std::int64_t tokens) {
+    const auto part = [&](std::int64_t heads_before, std::int64_t heads) {
+      const std::int64_t per_head = slots * tokens * model.head_dim;
+      return qkv.narrow(0, heads_before * per_head, heads * per_head).view({slots, tokens, heads, model.head_dim});
+    };
+    q = part(0, model.heads);
+    k = part(model.heads, model.kv_heads);
+    v = part(model.heads + model.kv_heads, model.kv_heads);
   }
-  const at::Tensor angles = at::outer(at::arange(positions, at::kFloat), frequencies);
-  return {at::cos(angles).to(device), at::sin(angles).to(device)};
+};
+
+// [slots, tokens, heads, head_dim] turned.
+at::Tensor Rotate(const at::Tensor& heads, const Rotary& rotary) {
+  const std::int64_t turning = 2 * rotary.cosine.size(1);
+  if (turning == 0) return heads;
+  const auto table = [&](const at::Tensor& angles) {
+    const at::Tensor rows = angles.index_select(0, rotary.rows.to(at::kLong)).unsqueeze(1);
+    return at::cat({rows, rows}, -1);
+  };
+  const at::Tensor wide = heads.narrow(-1, 0, turning).to(at::kFloat);
+  const auto halves = wide.chunk(2, -1);
+  const at::Tensor turned =
+      (wide * table(rotary.cosine) + at::cat({-halves[1], halves[0]}, -1) * table(rotary.sine)).to(heads.scalar_type());
+  if (turning == heads.size(-1)) return turned;
+  return at::cat({turned, heads.narrow(-1, turning, heads.size(-1) - turning)}, -1);
 }
 
-at::Tensor Attention(const at::Tensor& qkv, std::int64_t slots, const text::ModelConfig& model,
+// q [slots, heads, n, d] of the last n of m tokens against k and v [slots, kv_heads, m, d].
+at::Tensor Attend(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, const ScoreRule& rule) {
+  const std::int64_t queries = q.size(2);
+  const std::int64_t keys = k.size(2);
+  const bool windowed = rule.window > 0 && rule.window < keys;
+  at::Tensor visible;  // [n, m]; undefined: all, or as plain causality has it
+  if (windowed || rule.softcap > 0 || (queries > 1 && queries != keys)) {
+    const at::Tensor to = at::arange(keys, q.options().dtype(at::kLong));
+    const at::Tensor from = at::arange(keys - queries, keys, q.options().dtype(at::kLong)).unsqueeze(1);
+    visible = to <= from;
+    if (windowed) visible = visible.logical_and(to > from - rule.window);
+  }
+  const std::int64_t group = q.size(1) / k.size(1);
+  if (rule.softcap == 0) {
+    const bool causal = !visible.defined() && queries > 1;
+    return at::scaled_dot_product_attention(q, k, v, visible.defined() ? std::optional(visible) : std::nullopt, 0.0,
+                                            causal, rule.scale, group != 1);
+  }
+  const at::Tensor wide_k = k.repeat_interleave(group, 1);
+  const at::Tensor wide_v = v.repeat_interleave(group, 1);
+  const at::Tensor scores = Softcap(at::matmul(q, wide_k.transpose(2, 3)) * rule.scale, rule.softcap)
+                                .masked_fill(visible.logical_not(), -std::numeric_limits<double>::infinity());
+  return at::matmul(at::softmax(scores, -1, at::kFloat).to(q.scalar_type()), wide_v);
+}
+
+}  // namespace
+
+at::Tensor Attention(const at::Tensor& qkv, std::int64_t slots, const text::ModelConfig& model, std::int64_t window,
                      const AttentionPlan& plan) {
-  if (!HasKernels(qkv)) return ComposedAttention(qkv, slots, model, plan);
-  const double scale = 1.0 / std::sqrt(static_cast<double>(model.head_dim));
+  if (!HasKernels(qkv)) return ComposedAttention(qkv, slots, model, window, plan);
+  const ScoreRule rule = RuleOf(model, window);
+  const Rotary& rotary = RotaryOf(plan, window);
   const kernels::HeadLayout layout{.slots = slots,
                                    .tokens = plan.positions.size(0),
                                    .heads = model.heads,
@@ -156,10 +229,12 @@ at::Tensor Attention(const at::Tensor& qkv, std::int64_t slots, const text::Mode
                                    .head_size = model.head_dim,
                                    .positions = plan.positions.const_data_ptr<std::int32_t>(),
                                    .lengths = plan.lengths.const_data_ptr<std::int32_t>(),
-                                   .cosine = plan.rotary.cosine.const_data_ptr<float>(),
-                                   .sine = plan.rotary.sine.const_data_ptr<float>()};
+                                   .pairs = rotary.cosine.size(1),
+                                   .rows = rotary.rows.const_data_ptr<std::int32_t>(),
+                                   .cosine = rotary.cosine.const_data_ptr<float>(),
+                                   .sine = rotary.sine.const_data_ptr<float>()};
   // `plan` is copied into the backward function: its tensors are what the layout points into.
-  return RunStep(qkv, at::Tensor(), [qkv, layout, plan, scale] {
+  return RunStep(qkv, at::Tensor(), [qkv, layout, plan, rule] {
     PackedHeads heads(qkv, layout);
     at::Tensor packed = at::empty_like(heads.q);
     at::Tensor out = at::empty({layout.slots, layout.tokens, layout.heads * layout.head_size}, qkv.options());
@@ -171,51 +246,58 @@ at::Tensor Attention(const at::Tensor& qkv, std::int64_t slots, const text::Mode
     });
     const std::int64_t group = layout.heads / layout.kv_heads;
     for (const Segment& segment : plan.segments) {
-      for (const Block& block : BlocksOf(segment)) {
+      for (const Block& block : BlocksOf(segment, rule.window)) {
         const at::Tensor q = block.Queries(OfSegment(heads.q, layout, segment, group));
-        const at::Tensor p = Probabilities(q, block.Keys(OfSegment(heads.k, layout, segment, 1)), block, scale);
+        const at::Tensor k = block.Keys(OfSegment(heads.k, layout, segment, 1));
         const at::Tensor v = block.Keys(OfSegment(heads.v, layout, segment, 1));
-        block.StoreQueries(at::bmm(p, v), OfSegment(packed, layout, segment, group));
+        block.StoreQueries(at::bmm(ProbabilitiesOf(q, k, block, rule).values, v),
+                           OfSegment(packed, layout, segment, group));
       }
     }
     WithElementType(qkv,
                     [&]<typename T>(T) { kernels::UnpackHeads(layout, layout.heads, Data<T>(packed), Data<T>(out)); });
-    return AutogradStep{out, [heads, layout, plan, scale](const at::Tensor& dout) {
-                          return AttendBackward(dout.contiguous(), heads, layout, plan, scale);
+    return AutogradStep{out, [heads, layout, plan, rule](const at::Tensor& dout) {
+                          return AttendBackward(dout.contiguous(), heads, layout, plan, rule);
                         }};
   });
 }
 
 at::Tensor ComposedAttention(const at::Tensor& qkv, std::int64_t slots, const text::ModelConfig& model,
-                             const AttentionPlan& plan) {
-  const std::int64_t size = model.head_dim;
+                             std::int64_t window, const AttentionPlan& plan) {
   const std::int64_t tokens = plan.positions.size(0);
-  const at::Tensor positions = plan.positions.to(at::kLong);
-  const auto table = [&](const at::Tensor& angles) {
-    const at::Tensor rows = angles.index_select(0, positions).unsqueeze(1);
-    return at::cat({rows, rows}, -1);
-  };
-  const at::Tensor cosine = table(plan.rotary.cosine);
-  const at::Tensor sine = table(plan.rotary.sine);
-  const auto part = [&](std::int64_t heads_before, std::int64_t heads) {
-    const std::int64_t per_head = slots * tokens * size;
-    return qkv.narrow(0, heads_before * per_head, heads * per_head).view({slots, tokens, heads, size});
-  };
-  const auto rotate = [&](const at::Tensor& heads) {
-    const at::Tensor wide = heads.to(at::kFloat);
-    const auto halves = wide.chunk(2, -1);
-    return (wide * cosine + at::cat({-halves[1], halves[0]}, -1) * sine).to(heads.scalar_type()).transpose(1, 2);
-  };
-  const at::Tensor q = rotate(part(0, model.heads));
-  const at::Tensor k = rotate(part(model.heads, model.kv_heads));
-  const at::Tensor v = part(model.heads + model.kv_heads, model.kv_heads).transpose(1, 2);
+  const SplitHeads heads(qkv, slots, model, tokens);
+  const Rotary& rotary = RotaryOf(plan, window);
+  const at::Tensor q = Rotate(heads.q, rotary).transpose(1, 2);
+  const at::Tensor k = Rotate(heads.k, rotary).transpose(1, 2);
+  const at::Tensor v = heads.v.transpose(1, 2);
   std::vector<at::Tensor> outputs;
   for (const auto& [start, length] : plan.segments) {
-    outputs.push_back(at::scaled_dot_product_attention(q.narrow(2, start, length), k.narrow(2, start, length),
-                                                       v.narrow(2, start, length), {}, 0.0, true, std::nullopt,
-                                                       model.heads != model.kv_heads));
+    outputs.push_back(Attend(q.narrow(2, start, length), k.narrow(2, start, length), v.narrow(2, start, length),
+                             RuleOf(model, window)));
   }
-  return at::cat(outputs, 2).transpose(1, 2).reshape({slots, tokens, model.heads * size});
+  return at::cat(outputs, 2).transpose(1, 2).reshape({slots, tokens, model.heads * model.head_dim});
+}
+
+at::Tensor CachedAttention(const at::Tensor& qkv, const text::ModelConfig& model, std::int64_t window,
+                           const AttentionPlan& plan, std::int64_t past, LayerCache& cache) {
+  constexpr std::int64_t kLeastCapacity = 256;
+  const std::int64_t tokens = plan.positions.size(0);
+  const SplitHeads heads(qkv, 1, model, tokens);
+  const Rotary& rotary = RotaryOf(plan, window);
+  const auto add = [&](at::Tensor& kept, const at::Tensor& fresh) {
+    if (!kept.defined() || kept.size(2) < past + tokens) {
+      const std::int64_t capacity = std::max(kLeastCapacity, 2 * (past + tokens));
+      at::Tensor wider = at::empty({1, model.kv_heads, capacity, model.head_dim}, fresh.options());
+      if (past > 0) wider.narrow(2, 0, past).copy_(kept.narrow(2, 0, past));
+      kept = wider;
+    }
+    kept.narrow(2, past, tokens).copy_(fresh);
+    return kept.narrow(2, 0, past + tokens);
+  };
+  const at::Tensor k = add(cache.keys, Rotate(heads.k, rotary).transpose(1, 2));
+  const at::Tensor v = add(cache.values, heads.v.transpose(1, 2));
+  const at::Tensor q = Rotate(heads.q, rotary).transpose(1, 2);
+  return Attend(q, k, v, RuleOf(model, window)).transpose(1, 2).reshape({1, tokens, model.heads * model.head_dim});
 }
 
 }  // namespace lorasweep::trainer

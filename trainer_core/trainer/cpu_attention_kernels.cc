@@ -18,10 +18,13 @@ LORASWEEP_INLINE std::int64_t PackedOffset(const HeadLayout& layout, std::int64_
   return (layout.slots * heads * start + (slot * heads + head) * length + position) * layout.head_size;
 }
 
-// Rotates by `direction` (1 or -1) times the angle of the position.
+// Rotates one head of a token by `direction` (1 or -1) times its angles; what does not turn is copied.
 template <typename T>
-LORASWEEP_INLINE void Rotate(const T* __restrict from, T* __restrict to, const float* cosine, const float* sine,
-                             float direction, std::int64_t half) {
+LORASWEEP_INLINE void Rotate(const HeadLayout& layout, std::int64_t token, float direction, const T* __restrict from,
+                             T* __restrict to) {
+  const std::int64_t half = layout.pairs;
+  const float* const cosine = layout.cosine + layout.rows[token] * half;
+  const float* const sine = layout.sine + layout.rows[token] * half;
   for (std::int64_t j = 0; j < half; ++j) {
     const float a = Load(from[j]);
     const float b = Load(from[j + half]);
@@ -29,6 +32,7 @@ LORASWEEP_INLINE void Rotate(const T* __restrict from, T* __restrict to, const f
     Store(a * cosine[j] - b * s, to[j]);
     Store(b * cosine[j] + a * s, to[j + half]);
   }
+  for (std::int64_t j = 2 * half; j < layout.head_size; ++j) to[j] = from[j];
 }
 
 // Calls each(place in rows, place in packed, token) for every head of every token, in parallel.
@@ -47,23 +51,35 @@ void ForEachHead(const HeadLayout& layout, std::int64_t heads, const Each& each)
   });
 }
 
+// The keys that a row of a block sees.
+struct Visible {
+  std::int64_t begin;
+  std::int64_t end;
+};
+LORASWEEP_INLINE Visible VisibleKeys(const CausalBlock& block, std::int64_t row) {
+  const std::int64_t end = block.first_query + row % block.queries + 1;
+  return {block.window > 0 && end > block.window ? end - block.window : 0, end};
+}
+
+template <typename T>
+LORASWEEP_INLINE void ClearInvisible(const CausalBlock& block, Visible visible, T* row) {
+  std::memset(static_cast<void*>(row), 0, sizeof(T) * static_cast<std::size_t>(visible.begin));
+  std::memset(static_cast<void*>(row + visible.end), 0, sizeof(T) * static_cast<std::size_t>(block.keys - visible.end));
+}
+
 }  // namespace
 
 template <typename T>
 void RotateAndPack(const HeadLayout& layout, std::int64_t heads, const T* rows, T* packed) {
-  const std::int64_t half = layout.head_size / 2;
   ForEachHead(layout, heads, [=](std::int64_t row, std::int64_t place, std::int64_t token) LORASWEEP_INLINE_BODY {
-    const std::int64_t angles = layout.positions[token] * half;
-    Rotate(rows + row, packed + place, layout.cosine + angles, layout.sine + angles, 1.0F, half);
+    Rotate(layout, token, 1.0F, rows + row, packed + place);
   });
 }
 
 template <typename T>
 void UnpackAndRotateBack(const HeadLayout& layout, std::int64_t heads, const T* packed, T* rows) {
-  const std::int64_t half = layout.head_size / 2;
   ForEachHead(layout, heads, [=](std::int64_t row, std::int64_t place, std::int64_t token) LORASWEEP_INLINE_BODY {
-    const std::int64_t angles = layout.positions[token] * half;
-    Rotate(packed + place, rows + row, layout.cosine + angles, layout.sine + angles, -1.0F, half);
+    Rotate(layout, token, -1.0F, packed + place, rows + row);
   });
 }
 
@@ -88,13 +104,13 @@ void CausalSoftmax(const CausalBlock& block, T* scores) {
       const float scale = block.scale;
       for (std::int64_t row = begin; row < end; ++row) {
         T* __restrict s = scores + row * block.keys;
-        const std::int64_t visible = block.first_query + row % block.queries + 1;
-        const float largest = Largest<T>(s, visible);
+        const Visible seen = VisibleKeys(block, row);
+        const float largest = Largest<T>(s + seen.begin, seen.end - seen.begin);
         float sum = 0;
-        for (std::int64_t j = 0; j < visible; ++j) sum += Exp((Load(s[j]) - largest) * scale);
+        for (std::int64_t j = seen.begin; j < seen.end; ++j) sum += Exp((Load(s[j]) - largest) * scale);
         const float inverse = 1.0F / sum;
-        for (std::int64_t j = 0; j < visible; ++j) Store(Exp((Load(s[j]) - largest) * scale) * inverse, s[j]);
-        std::memset(static_cast<void*>(s + visible), 0, sizeof(T) * (block.keys - visible));
+        for (std::int64_t j = seen.begin; j < seen.end; ++j) Store(Exp((Load(s[j]) - largest) * scale) * inverse, s[j]);
+        ClearInvisible(block, seen, s);
       }
     });
   });
@@ -108,11 +124,12 @@ void CausalSoftmaxBackward(const CausalBlock& block, const T* p, T* dp) {
       for (std::int64_t row = begin; row < end; ++row) {
         const T* __restrict weights = p + row * block.keys;
         T* __restrict d = dp + row * block.keys;
-        const std::int64_t visible = block.first_query + row % block.queries + 1;
+        const Visible seen = VisibleKeys(block, row);
         float mean = 0;
-        for (std::int64_t j = 0; j < visible; ++j) mean += Load(weights[j]) * Load(d[j]);
-        for (std::int64_t j = 0; j < visible; ++j) Store(scale * Load(weights[j]) * (Load(d[j]) - mean), d[j]);
-        std::memset(static_cast<void*>(d + visible), 0, sizeof(T) * (block.keys - visible));
+        for (std::int64_t j = seen.begin; j < seen.end; ++j) mean += Load(weights[j]) * Load(d[j]);
+        for (std::int64_t j = seen.begin; j < seen.end; ++j)
+          Store(scale * Load(weights[j]) * (Load(d[j]) - mean), d[j]);
+        ClearInvisible(block, seen, d);
       }
     });
   });

@@ -85,8 +85,8 @@ void DropBackward(const DropMask& mask, const T* x, T* kept, const T* grad, T* s
 }
 
 template <typename T>
-void RmsNorm(const T* x, const T* weight, T* y, float* inverse_rms, float epsilon, std::int64_t rows,
-             std::int64_t width) {
+void RmsNorm(const T* x, const float* weight, T* y, float* inverse_rms, float epsilon, NormRounding rounding,
+             std::int64_t rows, std::int64_t width) {
   ParallelRows(rows, width * 2, [=](std::int64_t begin, std::int64_t end) {
     RunVectorized([=]() LORASWEEP_INLINE_BODY {
       for (std::int64_t row = begin; row < end; ++row) {
@@ -96,8 +96,10 @@ void RmsNorm(const T* x, const T* weight, T* y, float* inverse_rms, float epsilo
         for (std::int64_t j = 0; j < width; ++j) squares += Load(from[j]) * Load(from[j]);
         const float inverse = 1.0F / std::sqrt(squares / static_cast<float>(width) + epsilon);
         inverse_rms[row] = inverse;
-        for (std::int64_t j = 0; j < width; ++j) {
-          Store(Rounded<T>(Load(from[j]) * inverse) * Load(weight[j]), to[j]);
+        if (rounding == NormRounding::kFactorThenProduct) {
+          for (std::int64_t j = 0; j < width; ++j) Store(Rounded<T>(Load(from[j]) * inverse) * weight[j], to[j]);
+        } else {
+          for (std::int64_t j = 0; j < width; ++j) Store(Load(from[j]) * inverse * weight[j], to[j]);
         }
       }
     });
@@ -105,7 +107,7 @@ void RmsNorm(const T* x, const T* weight, T* y, float* inverse_rms, float epsilo
 }
 
 template <typename T>
-void RmsNormBackward(const T* x, const T* weight, const float* inverse_rms, const T* dy, T* dx, std::int64_t rows,
+void RmsNormBackward(const T* x, const float* weight, const float* inverse_rms, const T* dy, T* dx, std::int64_t rows,
                      std::int64_t width) {
   ParallelRows(rows, width * 3, [=](std::int64_t begin, std::int64_t end) {
     RunVectorized([=]() LORASWEEP_INLINE_BODY {
@@ -115,10 +117,10 @@ void RmsNormBackward(const T* x, const T* weight, const float* inverse_rms, cons
         T* __restrict to = dx + row * width;
         const float inverse = inverse_rms[row];
         float product = 0;
-        for (std::int64_t j = 0; j < width; ++j) product += Load(g[j]) * Load(weight[j]) * Load(from[j]);
+        for (std::int64_t j = 0; j < width; ++j) product += Load(g[j]) * weight[j] * Load(from[j]);
         const float along = product * inverse * inverse / static_cast<float>(width);
         for (std::int64_t j = 0; j < width; ++j) {
-          Store(inverse * (Load(g[j]) * Load(weight[j]) - Load(from[j]) * along), to[j]);
+          Store(inverse * (Load(g[j]) * weight[j] - Load(from[j]) * along), to[j]);
         }
       }
     });
@@ -183,13 +185,13 @@ void CrossEntropy(T* logits, const std::int64_t* targets, const float* coefficie
   });
 }
 
-#define LORASWEEP_INSTANTIATE(T)                                                                             \
-  template void Drop(const DropMask&, const T*, T*, std::int64_t, std::int64_t);                             \
-  template void DropBackward(const DropMask&, const T*, T*, const T*, T*, std::int64_t, std::int64_t);       \
-  template void RmsNorm(const T*, const T*, T*, float*, float, std::int64_t, std::int64_t);                  \
-  template void RmsNormBackward(const T*, const T*, const float*, const T*, T*, std::int64_t, std::int64_t); \
-  template void SwiGlu(const T*, const T*, T*, std::int64_t, std::int64_t);                                  \
-  template void SwiGluBackward(const T*, const T*, const T*, T*, T*, std::int64_t, std::int64_t);            \
+#define LORASWEEP_INSTANTIATE(T)                                                                                 \
+  template void Drop(const DropMask&, const T*, T*, std::int64_t, std::int64_t);                                 \
+  template void DropBackward(const DropMask&, const T*, T*, const T*, T*, std::int64_t, std::int64_t);           \
+  template void RmsNorm(const T*, const float*, T*, float*, float, NormRounding, std::int64_t, std::int64_t);    \
+  template void RmsNormBackward(const T*, const float*, const float*, const T*, T*, std::int64_t, std::int64_t); \
+  template void SwiGlu(const T*, const T*, T*, std::int64_t, std::int64_t);                                      \
+  template void SwiGluBackward(const T*, const T*, const T*, T*, T*, std::int64_t, std::int64_t);                \
   template void CrossEntropy(T*, const std::int64_t*, const float*, float*, std::int64_t, std::int64_t);
 LORASWEEP_INSTANTIATE(float)
 LORASWEEP_INSTANTIATE(Bf16)

@@ -29,12 +29,15 @@ template <typename T>
 void DropBackward(const DropMask& mask, const T* x, T* kept, const T* grad, T* sum, std::int64_t rows,
                   std::int64_t width);
 
-// y = weight · T(x / rms(x)); inverse_rms[row] is kept for the way back.
+// How RmsNorm rounds its result to T: Llama rounds x / rms(x) and then the product, Gemma the product alone.
+enum class NormRounding { kFactorThenProduct, kProduct };
+
+// y = weight · x / rms(x); inverse_rms[row] is kept for the way back.
 template <typename T>
-void RmsNorm(const T* x, const T* weight, T* y, float* inverse_rms, float epsilon, std::int64_t rows,
-             std::int64_t width);
+void RmsNorm(const T* x, const float* weight, T* y, float* inverse_rms, float epsilon, NormRounding rounding,
+             std::int64_t rows, std::int64_t width);
 template <typename T>
-void RmsNormBackward(const T* x, const T* weight, const float* inverse_rms, const T* dy, T* dx, std::int64_t rows,
+void RmsNormBackward(const T* x, const float* weight, const float* inverse_rms, const T* dy, T* dx, std::int64_t rows,
                      std::int64_t width);
 
 // y = silu(gate) · up.
@@ -43,13 +46,14 @@ void SwiGlu(const T* gate, const T* up, T* y, std::int64_t rows, std::int64_t wi
 template <typename T>
 void SwiGluBackward(const T* gate, const T* up, const T* dy, T* dgate, T* dup, std::int64_t rows, std::int64_t width);
 
-// Rows of queries against keys 0..keys-1; row r belongs to query first_query + r % queries, which sees the keys up to
-// itself.
+// Rows of queries against keys 0..keys-1; row r belongs to query first_query + r % queries, which sees the last
+// `window` keys up to itself.
 struct CausalBlock {
   std::int64_t rows = 0;
   std::int64_t queries = 0;
   std::int64_t keys = 0;
   std::int64_t first_query = 0;
+  std::int64_t window = 0;  // 0: all keys up to itself
   float scale = 1;
 };
 
@@ -69,7 +73,9 @@ struct HeadLayout {
   std::int64_t head_size = 0;
   const std::int32_t* positions = nullptr;  // of each token in its segment
   const std::int32_t* lengths = nullptr;    // of each token's segment
-  const float* cosine = nullptr;            // [position, head_size / 2]
+  std::int64_t pairs = 0;                   // the first 2 · pairs elements of a head turn
+  const std::int32_t* rows = nullptr;       // of each token in the tables
+  const float* cosine = nullptr;            // [row, pairs]
   const float* sine = nullptr;
 };
 

@@ -104,4 +104,15 @@ std::vector<DeviceInfo> ListDevices() {
   return devices;
 }
 
+absl::StatusOr<DeviceInfo> ChooseDevice(const std::string& wanted) {
+  const std::vector<DeviceInfo> devices = ListDevices();
+  if (wanted == "auto") return devices.size() > 1 ? devices[1] : devices[0];
+  std::string names;
+  for (const DeviceInfo& device : devices) {
+    if (device.name == wanted) return device;
+    absl::StrAppend(&names, ", ", device.name);
+  }
+  return absl::InvalidArgumentError(absl::StrCat("device '", wanted, "' is not here; allowed are auto", names));
+}
+
 }  // namespace lorasweep::trainer

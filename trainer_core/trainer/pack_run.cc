@@ -208,8 +208,8 @@ absl::StatusOr<PackRun::StepResult> PackRun::Accumulate(const Group& group, Lora
     pass.first_token = batch.first_token;
     const DeviceBatch tokens = resident_.model.Upload(batch);
     const at::Tensor hidden = resident_.model.Hidden(tokens, tokens.predictors, &pass);
-    TokenLoss loss =
-        HeadLoss(hidden, resident_.model.head(), tokens.targets, std::vector<double>(group.size(), 1 / targets));
+    TokenLoss loss = HeadLoss(hidden, resident_.model.head(), tokens.targets,
+                              std::vector<double>(group.size(), 1 / targets), resident_.model.config().logit_softcap);
     loss.total.backward();
     const at::Tensor sums = loss.losses.sum(1, false, at::kDouble).cpu();
     for (std::size_t k = 0; k < group.size(); ++k) result.losses[k] += sums.const_data_ptr<double>()[k] / targets;

@@ -2,6 +2,7 @@
 
 #include "trainer_core/trainer/autograd_step.h"
 #include "trainer_core/trainer/cpu_tensors.h"
+#include "trainer_core/trainer/layer_ops.h"
 
 namespace lorasweep::trainer {
 namespace {
@@ -33,7 +34,7 @@ void CrossEntropyRows(at::Tensor& logits, const at::Tensor& targets, const at::T
 }  // namespace
 
 TokenLoss HeadLoss(const at::Tensor& hidden, const at::Tensor& head, const at::Tensor& targets,
-                   const std::vector<double>& coefficients) {
+                   const std::vector<double>& coefficients, double softcap) {
   const std::int64_t slots = hidden.size(0);
   const std::int64_t rows = slots * hidden.size(1);
   at::Tensor losses = at::empty({rows}, hidden.options().dtype(at::kFloat));
@@ -50,11 +51,17 @@ TokenLoss HeadLoss(const at::Tensor& hidden, const at::Tensor& head, const at::T
     for (std::int64_t first = 0; first < rows; first += chunk) {
       const std::int64_t count = std::min(chunk, rows - first);
       at::Tensor logits = at::linear(flat.narrow(0, first, count), head);
+      at::Tensor slope;  // of the cap
+      if (softcap > 0) {
+        logits = Softcap(logits, softcap);
+        if (wants_gradient) slope = 1 - (logits / softcap).square_();
+      }
       CrossEntropyRows(logits, flat_targets.narrow(0, first, count),
                        wants_gradient ? row_coefficients.narrow(0, first, count) : at::Tensor(),
                        losses.narrow(0, first, count));
       if (wants_gradient) {
         at::Tensor part = gradient.narrow(0, first, count);
+        if (softcap > 0) logits.mul_(slope);
         at::mm_out(part, logits, head);
       }
     }

@@ -6,6 +6,7 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "trainer_core/trainer/compute_type.h"
 #include "trainer_core/trainer/devices.h"
 #include "trainer_core/trainer/pack_run.h"
 #include "trainer_core/trainer/run_identity.h"
@@ -14,22 +15,6 @@
 
 namespace lorasweep::trainer {
 namespace {
-
-absl::StatusOr<DeviceInfo> ChooseDevice(const std::string& wanted) {
-  const std::vector<DeviceInfo> devices = ListDevices();
-  if (wanted == "auto") return devices.size() > 1 ? devices[1] : devices[0];
-  std::string names;
-  for (const DeviceInfo& device : devices) {
-    if (device.name == wanted) return device;
-    absl::StrAppend(&names, ", ", device.name);
-  }
-  return absl::InvalidArgumentError(absl::StrCat("device '", wanted, "' is not here; allowed are auto", names));
-}
-
-at::ScalarType ChooseType(Precision precision, const DeviceInfo& device) {
-  if (precision == Precision::kAuto) return device.native_bf16 ? at::kBFloat16 : at::kFloat;
-  return precision == Precision::kBf16 ? at::kBFloat16 : at::kFloat;
-}
 
 // A quarter of the memory for what a pass keeps, within what still speeds a device up. It depends on the machine, not
 // on its load: a trial's numbers must not.

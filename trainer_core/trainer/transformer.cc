@@ -14,6 +14,8 @@ namespace {
 
 using Role = text::LinearModule::Role;
 
+constexpr std::string_view kGpt2Prefix = "transformer.";
+
 std::optional<at::ScalarType> ScalarTypeOf(text::DType dtype) {
   switch (dtype) {
     case text::DType::kF32:
@@ -34,21 +36,26 @@ class Transformer::Loader {
  public:
   Loader(const text::Safetensors& files, Transformer& model) : files_(files), model_(model) {}
 
-  at::Tensor Read(const std::string& name, std::vector<std::int64_t> shape) {
-    const text::TensorView* view = files_.Find(name);
-    if (view == nullptr) return Fail(absl::StrCat("tensor ", name, " is missing"));
-    const std::optional<at::ScalarType> type = ScalarTypeOf(view->dtype);
-    if (!type) {
-      return Fail(absl::StrCat("tensor ", name, " has type ", std::string{text::DTypeName(view->dtype)},
-                               "; F32, F16 and BF16 are supported"));
+  at::Tensor Read(const std::string& name, const std::vector<std::int64_t>& shape) {
+    const at::Tensor stored = View(name, shape);
+    return stored.defined() ? stored.to(at::TensorOptions().dtype(model_.type_).device(model_.device_), false, true)
+                            : stored;
+  }
+
+  Norm ReadNorm(const std::string& path, std::int64_t width) {
+    const text::ModelConfig& config = model_.config_;
+    Norm norm{.kind = config.norm, .epsilon = config.norm_eps, .weight = {}, .bias = {}};
+    if (norm.kind == text::NormKind::kLayer) {
+      norm.weight = Read(path + ".weight", {width});
+      norm.bias = Read(path + ".bias", {width});
+      return norm;
     }
-    if (view->shape != shape) {
-      return Fail(absl::StrCat("tensor ", name, " has shape [", absl::StrJoin(view->shape, ", "),
-                               "], config.json asks for [", absl::StrJoin(shape, ", "), "]"));
-    }
-    // from_blob takes a mutable pointer; the copy is all that is done with it.
-    const at::Tensor stored = at::from_blob(const_cast<std::byte*>(view->bytes.data()), shape, *type);
-    return stored.to(at::TensorOptions().dtype(model_.type_).device(model_.device_), false, true);
+    const at::Tensor stored = View(path + ".weight", {width});
+    if (!stored.defined()) return norm;
+    // As a model in this type has it, then exactly in fp32: 1 + weight has more digits than the type.
+    norm.weight = stored.to(model_.type_).to(at::TensorOptions().dtype(at::kFloat).device(model_.device_), false, true);
+    if (norm.kind == text::NormKind::kRmsPlusOne) norm.weight.add_(1.0);
+    return norm;
   }
 
   // The layer's linear maps of one role.
@@ -78,10 +85,27 @@ class Transformer::Loader {
     return linear;
   }
 
-  bool Has(const std::string& name) const { return files_.Find(name) != nullptr; }
   const absl::Status& status() const { return status_; }
 
  private:
+  // What the file holds, in its own type and place. GPT-2's first files name everything without "transformer.".
+  at::Tensor View(const std::string& name, const std::vector<std::int64_t>& shape) {
+    const text::TensorView* view = files_.Find(name);
+    if (view == nullptr && name.starts_with(kGpt2Prefix)) view = files_.Find(name.substr(kGpt2Prefix.size()));
+    if (view == nullptr) return Fail(absl::StrCat("tensor ", name, " is missing"));
+    const std::optional<at::ScalarType> type = ScalarTypeOf(view->dtype);
+    if (!type) {
+      return Fail(absl::StrCat("tensor ", name, " has type ", std::string{text::DTypeName(view->dtype)},
+                               "; F32, F16 and BF16 are supported"));
+    }
+    if (view->shape != shape) {
+      return Fail(absl::StrCat("tensor ", name, " has shape [", absl::StrJoin(view->shape, ", "),
+                               "], config.json asks for [", absl::StrJoin(shape, ", "), "]"));
+    }
+    // from_blob takes a mutable pointer; the copy is all that is done with it.
+    return at::from_blob(const_cast<std::byte*>(view->bytes.data()), shape, *type);
+  }
+
   at::Tensor Fail(const std::string& what) {
     if (status_.ok()) status_ = absl::InvalidArgumentError(what);
     return {};
@@ -106,27 +130,54 @@ absl::StatusOr<Transformer> Transformer::Load(const std::filesystem::path& folde
   model.type_ = type;
   const text::ModelConfig& c = model.config_;
   Loader loader(*files, model);
-  model.embedding_ = loader.Read("model.embed_tokens.weight", {c.vocab_size, c.hidden_size});
-  model.final_norm_ = loader.Read("model.norm.weight", {c.hidden_size});
+  const bool gpt2 = c.modules == text::ModuleStyle::kConv1d;
+  model.embedding_ =
+      loader.Read(gpt2 ? "transformer.wte.weight" : "model.embed_tokens.weight", {c.vocab_size, c.hidden_size});
+  if (c.learned_positions) model.positions_ = loader.Read("transformer.wpe.weight", {c.max_positions, c.hidden_size});
+  model.final_norm_ = loader.ReadNorm(gpt2 ? "transformer.ln_f" : "model.norm", c.hidden_size);
   model.head_ = c.tie_word_embeddings ? model.embedding_ : loader.Read("lm_head.weight", {c.vocab_size, c.hidden_size});
   for (std::int64_t i = 0; i < c.layers && loader.status().ok(); ++i) {
-    const std::string path = absl::StrCat("model.layers.", i);
-    Layer layer;
-    layer.attention_norm = loader.Read(path + ".input_layernorm.weight", {c.hidden_size});
-    layer.mlp_norm = loader.Read(path + ".post_attention_layernorm.weight", {c.hidden_size});
-    layer.qkv = loader.ReadLinear(i, Role::kQkv);
-    layer.output = loader.ReadLinear(i, Role::kAttentionOutput);
-    layer.gate_up = loader.ReadLinear(i, Role::kUp);
-    layer.down = loader.ReadLinear(i, Role::kDown);
-    model.layers_.push_back(std::move(layer));
+    model.layers_.push_back(model.LoadLayer(loader, i));
   }
   if (!loader.status().ok()) {
     return absl::InvalidArgumentError(absl::StrCat(folder.string(), ": ", std::string{loader.status().message()}));
   }
+  model.rotary_.emplace(c.rope, device);
+  if (c.window_rope) model.window_rotary_.emplace(*c.window_rope, device);
   return model;
 }
 
+Transformer::Layer Transformer::LoadLayer(Loader& loader, std::int64_t layer) const {
+  const std::string path = text::LayerPath(config_, layer) + ".";
+  const auto norm = [&](const char* name, std::int64_t width) { return loader.ReadNorm(path + name, width); };
+  const bool gpt2 = config_.modules == text::ModuleStyle::kConv1d;
+  Layer result;
+  result.attention_norm = norm(gpt2 ? "ln_1" : "input_layernorm", config_.hidden_size);
+  if (config_.sandwich_norms) {
+    result.after_attention = norm("post_attention_layernorm", config_.hidden_size);
+    result.mlp_norm = norm("pre_feedforward_layernorm", config_.hidden_size);
+    result.after_mlp = norm("post_feedforward_layernorm", config_.hidden_size);
+  } else {
+    result.mlp_norm = norm(gpt2 ? "ln_2" : "post_attention_layernorm", config_.hidden_size);
+  }
+  if (config_.qk_norm) {
+    result.query_norm = norm("self_attn.q_norm", config_.head_dim);
+    result.key_norm = norm("self_attn.k_norm", config_.head_dim);
+  }
+  result.qkv = loader.ReadLinear(layer, Role::kQkv);
+  result.output = loader.ReadLinear(layer, Role::kAttentionOutput);
+  result.up = loader.ReadLinear(layer, Role::kUp);
+  result.down = loader.ReadLinear(layer, Role::kDown);
+  result.window = config_.Window(layer);
+  return result;
+}
+
 absl::Status Transformer::CheckIds(const std::vector<std::int64_t>& ids) const {
+  if (config_.learned_positions && static_cast<std::int64_t>(ids.size()) > config_.max_positions) {
+    return absl::InvalidArgumentError(absl::StrCat("a sequence has ", ids.size(),
+                                                   " tokens, the model has positions for ", config_.max_positions,
+                                                   ": set max_length"));
+  }
   for (const std::int64_t id : ids) {
     if (id >= 0 && id < config_.vocab_size) continue;
     return absl::InvalidArgumentError(absl::StrCat("token id ", id, " is not in the model's vocabulary of ",
@@ -135,46 +186,104 @@ absl::Status Transformer::CheckIds(const std::vector<std::int64_t>& ids) const {
   return absl::OkStatus();
 }
 
+AttentionPlan Transformer::PlanOf(std::vector<Segment> segments, const std::vector<std::int32_t>& positions,
+                                  const std::vector<std::int32_t>& lengths) {
+  AttentionPlan plan{.segments = std::move(segments),
+                     .positions = at::tensor(positions, at::kInt).to(device_),
+                     .lengths = at::tensor(lengths, at::kInt).to(device_),
+                     .rotary = rotary_->For(positions, lengths),
+                     .window_rotary = std::nullopt};
+  if (window_rotary_) plan.window_rotary = window_rotary_->For(positions, lengths);
+  return plan;
+}
+
 DeviceBatch Transformer::Upload(const TokenBatch& batch) {
   std::vector<std::int32_t> positions;
   std::vector<std::int32_t> lengths;
-  std::int64_t longest = 0;
   for (const Segment& segment : batch.segments) {
-    longest = std::max(longest, segment.length);
     for (std::int64_t i = 0; i < segment.length; ++i) {
       positions.push_back(static_cast<std::int32_t>(i));
       lengths.push_back(static_cast<std::int32_t>(segment.length));
     }
   }
-  if (!rotary_.cosine.defined() || rotary_.cosine.size(0) < longest) {
-    rotary_ = MakeRotaryTable(config_, std::max<std::int64_t>(longest, 1024), device_);
-  }
-  const auto upload = [this](const auto& values, at::ScalarType type) { return at::tensor(values, type).to(device_); };
-  return {.ids = upload(batch.ids, at::kLong),
-          .predictors = upload(batch.predictors, at::kLong),
-          .targets = upload(batch.targets, at::kLong),
-          .attention = {.segments = batch.segments,
-                        .positions = upload(positions, at::kInt),
-                        .lengths = upload(lengths, at::kInt),
-                        .rotary = rotary_}};
+  const auto upload = [this](const std::vector<std::int64_t>& values) {
+    return at::tensor(values, at::kLong).to(device_);
+  };
+  return {.ids = upload(batch.ids),
+          .predictors = upload(batch.predictors),
+          .targets = upload(batch.targets),
+          .attention = PlanOf(batch.segments, positions, lengths)};
+}
+
+at::Tensor Transformer::Embed(const DeviceBatch& batch, std::int64_t slots) const {
+  at::Tensor h = embedding_.index_select(0, batch.ids);
+  // The factor is rounded to the type of the embedding first, as transformers does it.
+  if (config_.embedding_scale != 1.0) h = h * at::scalar_tensor(config_.embedding_scale, type_).item();
+  if (positions_.defined()) h = h + positions_.index_select(0, batch.attention.positions.to(at::kLong));
+  return h.unsqueeze(0).expand({slots, -1, -1}).contiguous();
+}
+
+at::Tensor Transformer::Attended(const Layer& layer, const at::Tensor& x, const DeviceBatch& batch,
+                                 const LoraPass* pass, LayerCache* cache, std::int64_t past) const {
+  const std::int64_t queries = config_.heads * config_.head_dim;
+  const std::int64_t keys = config_.kv_heads * config_.head_dim;
+  const std::int64_t rows = x.size(0) * x.size(1);
+  at::Tensor qkv = LoraLinear(x, layer.qkv, pass);
+  if (layer.qkv.modules.size() == 1) qkv = SplitFused(qkv, {queries, keys, keys});
+  if (config_.qk_norm) qkv = NormalizeHeads(qkv, layer.query_norm, queries * rows, layer.key_norm, keys * rows);
+  const at::Tensor attended = cache == nullptr
+                                  ? Attention(qkv, x.size(0), config_, layer.window, batch.attention)
+                                  : CachedAttention(qkv, config_, layer.window, batch.attention, past, *cache);
+  return LoraLinear(attended, layer.output, pass).view(x.sizes());
+}
+
+at::Tensor Transformer::FeedForward(const Layer& layer, const at::Tensor& x, const LoraPass* pass) const {
+  const std::int64_t width = config_.intermediate_size;
+  at::Tensor up = LoraLinear(x, layer.up, pass);
+  if (config_.gated() && layer.up.modules.size() == 1) up = SplitFused(up, {width, width});
+  const at::Tensor inner = config_.gated() ? GatedUnit(up, {x.size(0), x.size(1), width}, config_.activation)
+                                           : Activate(up, config_.activation).view({x.size(0), x.size(1), width});
+  return LoraLinear(inner, layer.down, pass).view(x.sizes());
+}
+
+at::Tensor Transformer::Block(const Layer& layer, const at::Tensor& input, const DeviceBatch& batch,
+                              const LoraPass* pass, LayerCache* cache, std::int64_t past) const {
+  at::Tensor attended = Attended(layer, Normalize(input, layer.attention_norm), batch, pass, cache, past);
+  if (config_.sandwich_norms) attended = Normalize(attended, layer.after_attention);
+  const at::Tensor h = input + attended;
+  at::Tensor fed = FeedForward(layer, Normalize(h, layer.mlp_norm), pass);
+  if (config_.sandwich_norms) fed = Normalize(fed, layer.after_mlp);
+  return h + fed;
 }
 
 at::Tensor Transformer::Hidden(const DeviceBatch& batch, const at::Tensor& rows, const LoraPass* pass) const {
-  const std::int64_t slots = pass == nullptr ? 1 : pass->size();
-  at::Tensor h = embedding_.index_select(0, batch.ids).unsqueeze(0).expand({slots, -1, -1}).contiguous();
-  const std::int64_t tokens = h.size(1);
-  for (const Layer& layer : layers_) {
-    const at::Tensor attention_in = RmsNorm(h, layer.attention_norm, config_.norm_eps);
-    const at::Tensor qkv = LoraLinear(attention_in, layer.qkv, pass);
-    const at::Tensor attended = Attention(qkv, slots, config_, batch.attention);
-    h = h + LoraLinear(attended, layer.output, pass).view(h.sizes());
-    const at::Tensor mlp_in = RmsNorm(h, layer.mlp_norm, config_.norm_eps);
-    const at::Tensor gate_up = LoraLinear(mlp_in, layer.gate_up, pass);
-    const at::Tensor inner = SwiGlu(gate_up, {slots, tokens, config_.intermediate_size});
-    h = h + LoraLinear(inner, layer.down, pass).view(h.sizes());
-  }
+  at::Tensor h = Embed(batch, pass == nullptr ? 1 : pass->size());
+  for (const Layer& layer : layers_) h = Block(layer, h, batch, pass, nullptr, 0);
   if (rows.defined()) h = h.index_select(1, rows);
-  return RmsNorm(h, final_norm_, config_.norm_eps);
+  return Normalize(h, final_norm_);
+}
+
+at::Tensor Transformer::Continue(const std::vector<std::int32_t>& ids, const LoraPass* pass, TokenCache& cache) {
+  const at::NoGradGuard no_grad;
+  const auto count = static_cast<std::int64_t>(ids.size());
+  std::vector<std::int32_t> positions;
+  for (std::int64_t i = 0; i < count; ++i) positions.push_back(static_cast<std::int32_t>(cache.tokens + i));
+  const std::vector<std::int32_t> lengths(ids.size(), static_cast<std::int32_t>(cache.tokens + count));
+  DeviceBatch batch;
+  batch.ids = at::tensor(ids, at::kLong).to(device_);
+  batch.attention = PlanOf({{0, count}}, positions, lengths);
+  cache.layers.resize(layers_.size());
+  at::Tensor h = Embed(batch, 1);
+  for (std::size_t layer = 0; layer < layers_.size(); ++layer) {
+    h = Block(layers_[layer], h, batch, pass, &cache.layers[layer], cache.tokens);
+  }
+  cache.tokens += count;
+  return Normalize(h.narrow(1, count - 1, 1).contiguous(), final_norm_);
+}
+
+at::Tensor Transformer::Logits(const at::Tensor& hidden) const {
+  const at::Tensor logits = at::linear(hidden, head_);
+  return config_.logit_softcap > 0 ? Softcap(logits, config_.logit_softcap) : logits;
 }
 
 std::int64_t Transformer::ActivationBytesPerToken() const {

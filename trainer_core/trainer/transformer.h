@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <vector>
 
 #include <ATen/ATen.h>
@@ -8,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "trainer_core/text/model_config.h"
 #include "trainer_core/trainer/attention.h"
+#include "trainer_core/trainer/layer_ops.h"
 #include "trainer_core/trainer/lora_bank.h"
 #include "trainer_core/trainer/lora_linear.h"
 #include "trainer_core/trainer/token_batch.h"
@@ -22,7 +24,13 @@ struct DeviceBatch {
   AttentionPlan attention;
 };
 
-// The frozen base model (Llama's architecture): nothing in it has a gradient.
+// What generation keeps of the tokens so far: see Transformer::Continue.
+struct TokenCache {
+  std::int64_t tokens = 0;
+  std::vector<LayerCache> layers;
+};
+
+// The frozen base model, any architecture that text::ModelConfig describes: nothing in it has a gradient.
 class Transformer {
  public:
   // Reads config.json and the safetensors files of a folder. Errors: NotFound, InvalidArgument (names file and
@@ -34,34 +42,58 @@ class Transformer {
   at::ScalarType type() const { return type_; }
   const at::Tensor& head() const { return head_; }  // [vocabulary, hidden]
 
-  // InvalidArgument for ids that the vocabulary does not have.
+  // InvalidArgument for ids that the vocabulary does not have, and for more of them than there are learned positions.
   absl::Status CheckIds(const std::vector<std::int64_t>& ids) const;
   DeviceBatch Upload(const TokenBatch& batch);
   // Final hidden states, normed, of the tokens `rows` (int64; undefined: of all): [K, rows, hidden]. `pass` null: the
   // base alone, K = 1.
   at::Tensor Hidden(const DeviceBatch& batch, const at::Tensor& rows, const LoraPass* pass) const;
+  // The final hidden state [1, 1, hidden] of the last of `ids`, which follow the tokens in the cache and join them.
+  // One text, one slot, without gradient.
+  at::Tensor Continue(const std::vector<std::int32_t>& ids, const LoraPass* pass, TokenCache& cache);
+  // What the head makes of hidden states [..., hidden], in the model's type: [..., vocabulary].
+  at::Tensor Logits(const at::Tensor& hidden) const;
   // Bytes that a training pass keeps for each token.
   std::int64_t ActivationBytesPerToken() const;
 
  private:
   struct Layer {
-    at::Tensor attention_norm;
-    at::Tensor mlp_norm;
+    Norm attention_norm;
+    Norm mlp_norm;
+    Norm after_attention;  // sandwich norms
+    Norm after_mlp;
+    Norm query_norm;  // of heads
+    Norm key_norm;
     FrozenLinear qkv;
     FrozenLinear output;
-    FrozenLinear gate_up;
+    FrozenLinear up;  // gate and up where there is a gate
     FrozenLinear down;
+    std::int64_t window = 0;
   };
   class Loader;
+
+  Layer LoadLayer(Loader& loader, std::int64_t layer) const;
+  // [K, T, hidden], ready for the first layer.
+  at::Tensor Embed(const DeviceBatch& batch, std::int64_t slots) const;
+  // A layer's output for its input [K, T, hidden]. `cache`: what the layer keeps of `past` tokens, or null.
+  at::Tensor Block(const Layer& layer, const at::Tensor& input, const DeviceBatch& batch, const LoraPass* pass,
+                   LayerCache* cache, std::int64_t past) const;
+  at::Tensor Attended(const Layer& layer, const at::Tensor& x, const DeviceBatch& batch, const LoraPass* pass,
+                      LayerCache* cache, std::int64_t past) const;
+  at::Tensor FeedForward(const Layer& layer, const at::Tensor& x, const LoraPass* pass) const;
+  AttentionPlan PlanOf(std::vector<Segment> segments, const std::vector<std::int32_t>& positions,
+                       const std::vector<std::int32_t>& lengths);
 
   text::ModelConfig config_;
   at::Device device_ = at::kCPU;
   at::ScalarType type_ = at::kFloat;
   at::Tensor embedding_;
-  at::Tensor final_norm_;
+  at::Tensor positions_;  // learned, or undefined
+  Norm final_norm_;
   at::Tensor head_;
   std::vector<Layer> layers_;
-  RotaryTable rotary_;  // grows with the longest segment seen
+  std::optional<RotaryTables> rotary_;
+  std::optional<RotaryTables> window_rotary_;
 };
 
 }  // namespace lorasweep::trainer

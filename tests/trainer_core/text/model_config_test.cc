@@ -1,5 +1,6 @@
 #include "trainer_core/text/model_config.h"
 
+#include <cmath>
 #include <fstream>
 #include <string>
 #include <vector>
@@ -127,14 +128,118 @@ TEST_CASE("rope is read in the old spelling and in that of transformers 5") {
   CHECK(Parse(plain).rope.scaling == RopeConfig::Scaling::kNone);
 }
 
-TEST_CASE("Mistral is Llama unless its window slides") {
+TEST_CASE("every kind of rope scaling is read") {
+  const auto rope = [](const json& scaling) {
+    json config = Small();
+    config["rope_scaling"] = scaling;
+    return Parse(config).rope;
+  };
+  CHECK(rope({{"type", "dynamic"}, {"factor", 2}}).scaling == RopeConfig::Scaling::kDynamic);
+  CHECK(rope({{"type", "dynamic"}, {"factor", 2}}).original_max_positions == 512);
+  const RopeConfig yarn = rope({{"rope_type", "yarn"}, {"factor", 4.0}, {"original_max_position_embeddings", 128}});
+  CHECK(yarn.scaling == RopeConfig::Scaling::kYarn);
+  CHECK(yarn.original_max_positions == 128);
+  CHECK(yarn.beta_fast == 32);
+  CHECK(yarn.attention_factor == Approx(0.1 * std::log(4.0) + 1));
+  CHECK(rope({{"rope_type", "yarn"}, {"factor", 4.0}, {"attention_factor", 1.5}}).attention_factor == 1.5);
+  const json factors = {1, 2, 3, 4};
+  const RopeConfig longrope = rope({{"rope_type", "longrope"},
+                                    {"short_factor", factors},
+                                    {"long_factor", factors},
+                                    {"original_max_position_embeddings", 64}});
+  CHECK(longrope.scaling == RopeConfig::Scaling::kLongRope);
+  CHECK(longrope.long_factors == std::vector<double>{1, 2, 3, 4});
+  CHECK(longrope.factor == 8);
+  CHECK(longrope.attention_factor == Approx(std::sqrt(1 + std::log(8.0) / std::log(64.0))));
+}
+
+json Family(const char* architecture, const json& changes) {
   json config = Small();
-  config["architectures"] = {"MistralForCausalLM"};
-  config["sliding_window"] = nullptr;
-  CHECK(Parse(config).architecture == "MistralForCausalLM");
-  config["sliding_window"] = 4096;
-  CHECK_THAT(std::string{ParseModelConfig(config.dump(), "", "m").status().message()},
-             Catch::Contains("\"sliding_window\" is 4096"));
+  config["architectures"] = {architecture};
+  if (!changes.is_null()) config.merge_patch(changes);
+  return config;
+}
+
+TEST_CASE("a window slides where the family and its flags say so") {
+  using Windows = std::vector<std::int64_t>;
+  const auto windows = [](const char* architecture, const json& changes) {
+    return Parse(Family(architecture, changes)).windows;
+  };
+  CHECK(windows("MistralForCausalLM", {{"sliding_window", 16}}) == Windows{16, 16, 16, 16, 16});
+  CHECK(windows("MistralForCausalLM", {}).empty());
+  CHECK(windows("LlamaForCausalLM", {{"sliding_window", 16}}).empty());
+  CHECK(windows("Qwen2ForCausalLM", {{"sliding_window", 16}, {"use_sliding_window", false}}).empty());
+  CHECK(windows("Qwen2ForCausalLM", {{"sliding_window", 16}, {"use_sliding_window", true}, {"max_window_layers", 3}}) ==
+        Windows{0, 0, 0, 16, 16});
+  CHECK(windows("Gemma2ForCausalLM", {}) == Windows{4096, 0, 4096, 0, 4096});
+  CHECK(windows("Gemma3ForCausalLM", {{"sliding_window", 8}, {"sliding_window_pattern", 2}}) == Windows{8, 0, 8, 0, 8});
+  const char* const full = "full_attention";
+  const char* const sliding = "sliding_attention";
+  CHECK(windows("Gemma3ForCausalLM", {{"sliding_window", 8}, {"layer_types", {full, full, sliding, full, full}}}) ==
+        Windows{0, 0, 8, 0, 0});
+  CHECK(windows("Phi3ForCausalLM", {{"sliding_window", 7}}) == Windows{7, 7, 7, 7, 7});
+}
+
+TEST_CASE("families differ in what transformers makes them differ in") {
+  const ModelConfig qwen2 = Parse(Family("Qwen2ForCausalLM", {}));
+  CHECK(qwen2.qkv_bias);
+  CHECK_FALSE(qwen2.output_bias);
+  const ModelConfig qwen3 = Parse(Family("Qwen3ForCausalLM", {}));
+  CHECK(qwen3.qk_norm);
+  CHECK(qwen3.head_dim == 128);
+  CHECK_FALSE(qwen3.qkv_bias);
+
+  const ModelConfig gemma2 =
+      Parse(Family("Gemma2ForCausalLM", {{"query_pre_attn_scalar", 64}, {"tie_word_embeddings", nullptr}}));
+  CHECK(gemma2.norm == NormKind::kRmsPlusOne);
+  CHECK(gemma2.sandwich_norms);
+  CHECK(gemma2.activation == Activation::kGeluTanh);
+  CHECK(gemma2.query_scale == Approx(1.0 / 8));
+  CHECK(gemma2.embedding_scale == Approx(8));
+  CHECK(gemma2.attention_softcap == 50);
+  CHECK(gemma2.logit_softcap == 30);
+  CHECK(gemma2.tie_word_embeddings);
+  json uncapped = Family("Gemma2ForCausalLM", {});
+  uncapped["attn_logit_softcapping"] = nullptr;
+  CHECK(Parse(uncapped).attention_softcap == 0);
+
+  const ModelConfig gemma3 =
+      Parse(Family("Gemma3ForCausalLM", {{"rope_scaling", {{"rope_type", "linear"}, {"factor", 8}}}}));
+  CHECK(gemma3.rope.theta == 1e6);
+  CHECK(gemma3.rope.factor == 8);
+  REQUIRE(gemma3.window_rope);
+  CHECK(gemma3.window_rope->theta == 1e4);
+  CHECK(gemma3.window_rope->scaling == RopeConfig::Scaling::kNone);
+  CHECK(gemma3.logit_softcap == 0);
+
+  const ModelConfig phi3 = Parse(Family("Phi3ForCausalLM", {{"head_dim", 16}, {"partial_rotary_factor", 0.75}}));
+  CHECK(phi3.modules == ModuleStyle::kFused);
+  CHECK(phi3.rope.dimensions == 12);
+}
+
+TEST_CASE("GPT-2 has its own words") {
+  const ModelConfig gpt2 = Parse({{"architectures", {"GPT2LMHeadModel"}},
+                                  {"n_embd", 24},
+                                  {"n_layer", 2},
+                                  {"n_head", 3},
+                                  {"n_positions", 64},
+                                  {"n_ctx", 64},
+                                  {"vocab_size", 100},
+                                  {"layer_norm_epsilon", 1e-4},
+                                  {"eos_token_id", 99}});
+  CHECK(gpt2.hidden_size == 24);
+  CHECK(gpt2.intermediate_size == 96);
+  CHECK(gpt2.kv_heads == 3);
+  CHECK(gpt2.head_dim == 8);
+  CHECK(gpt2.max_positions == 64);
+  CHECK(gpt2.norm == NormKind::kLayer);
+  CHECK(gpt2.norm_eps == 1e-4);
+  CHECK(gpt2.activation == Activation::kGeluTanh);
+  CHECK(gpt2.learned_positions);
+  CHECK(gpt2.rope.dimensions == 0);
+  CHECK(gpt2.mlp_bias);
+  CHECK(gpt2.tie_word_embeddings);
+  CHECK_FALSE(gpt2.gated());
 }
 
 struct Wrong {
@@ -145,7 +250,7 @@ struct Wrong {
 
 TEST_CASE("values without sense are refused by name") {
   for (const Wrong& wrong : std::vector<Wrong>{
-           {"architectures", {"Qwen2ForCausalLM"}, "supported are LlamaForCausalLM"},
+           {"architectures", {"BertForMaskedLM"}, "supported are LlamaForCausalLM"},
            {"architectures", nullptr, "\"architectures\" is missing"},
            {"architectures", json::array(), "\"architectures\" is []"},
            {"hidden_size", nullptr, "\"hidden_size\" is missing"},
@@ -161,14 +266,15 @@ TEST_CASE("values without sense are refused by name") {
            {"head_dim", 7, "odd size 7"},
            {"rms_norm_eps", -1, "\"rms_norm_eps\" is -1"},
            {"rms_norm_eps", "x", "\"rms_norm_eps\""},
-           {"hidden_act", "gelu", "\"hidden_act\" is \"gelu\""},
+           {"hidden_act", "mish", "\"hidden_act\" is \"mish\""},
            {"tie_word_embeddings", 1, "\"tie_word_embeddings\" is 1"},
            {"torch_dtype", "int8", "\"torch_dtype\" is \"int8\""},
            {"bos_token_id", 512, "\"bos_token_id\" is 512"},
            {"eos_token_id", {2, -1}, "\"eos_token_id\" is [2,-1]"},
            {"rope_theta", 0, "\"rope_theta\" is 0"},
            {"rope_scaling", 3, "rope_scaling must be an object"},
-           {"rope_scaling", {{"rope_type", "yarn"}, {"factor", 2}}, "\"rope_type\" is \"yarn\""},
+           {"rope_scaling", {{"rope_type", "ntk"}, {"factor", 2}}, "\"rope_type\" is \"ntk\""},
+           {"rope_scaling", {{"rope_type", "longrope"}, {"short_factor", {1}}}, "\"short_factor\" is [1]"},
            {"rope_scaling", {{"rope_type", "linear"}}, "\"factor\" is missing"},
            {"rope_scaling", {{"rope_type", "llama3"}, {"factor", 8}}, "\"low_freq_factor\" is missing"},
            {"rope_parameters", {{"partial_rotary_factor", 0.5}}, "partial_rotary_factor"},

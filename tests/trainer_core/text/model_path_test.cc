@@ -22,13 +22,15 @@ TEST_CASE("roots follow the environment") {
   CHECK(Roots({{"HOME", "/h"}}).models == "/h/.cache/lorasweep/models");
   CHECK(Roots({{"HOME", "/h"}}).hub_cache == "/h/.cache/huggingface/hub");
   CHECK(Roots({{"HOME", "/h"}, {"LORASWEEP_MODELS", "/m"}}).models == "/m");
+  CHECK(Roots({{"HOME", "/h"}, {"XDG_CACHE_HOME", "/x"}}).hub_cache == "/x/huggingface/hub");
+  CHECK(Roots({{"HOME", "/h"}}).imports == "/h/.cache/lorasweep/imports");
   CHECK(Roots({{"HF_HOME", "/f"}}).hub_cache == "/f/hub");
   CHECK(Roots({{"HF_HOME", "/f"}, {"HF_HUB_CACHE", "/c"}}).hub_cache == "/c");
 }
 
 TEST_CASE("a model is found as a path, below the models' root and in the Hugging Face cache") {
   const testing::TempDir folder;
-  const ModelRoots roots{folder.path() / "models", folder.path() / "hub"};
+  const ModelRoots roots{folder.path() / "models", folder.path() / "hub", folder.path() / "imports"};
   std::filesystem::create_directories(roots.models / "one");
   std::ofstream(roots.models / "two.gguf") << "GGUF";
   const std::filesystem::path cached = roots.hub_cache / "models--org--three";
@@ -42,11 +44,16 @@ TEST_CASE("a model is found as a path, below the models' root and in the Hugging
   CHECK(*ResolveModel("two.gguf", roots) == roots.models / "two.gguf");
   CHECK(*ResolveModel("two", roots) == roots.models / "two.gguf");
   CHECK(*ResolveModel("org/three", roots) == cached / "snapshots" / "abc");
+  // Asked for by a revision, a model has no refs/main.
+  std::filesystem::remove(cached / "refs" / "main");
+  CHECK(*ResolveModel("org/three", roots) == cached / "snapshots" / "abc");
+  std::filesystem::create_directories(cached / "snapshots" / "def");
+  CHECK_FALSE(ResolveModel("org/three", roots).ok());
 }
 
 TEST_CASE("what is not found says where it was looked for") {
   const testing::TempDir folder;
-  const ModelRoots roots{folder.path() / "models", folder.path() / "hub"};
+  const ModelRoots roots{folder.path() / "models", folder.path() / "hub", folder.path() / "imports"};
   const absl::StatusOr<std::filesystem::path> missing = ResolveModel("org/none", roots);
   CHECK(missing.status().code() == absl::StatusCode::kNotFound);
   CHECK_THAT(std::string{missing.status().message()}, Catch::Contains("org/none") &&
@@ -57,7 +64,7 @@ TEST_CASE("what is not found says where it was looked for") {
 
 TEST_CASE("names do not lead out of the roots") {
   const testing::TempDir folder;
-  const ModelRoots roots{folder.path() / "models", folder.path() / "hub"};
+  const ModelRoots roots{folder.path() / "models", folder.path() / "hub", folder.path() / "imports"};
   std::filesystem::create_directories(folder.path() / "secret");
   std::filesystem::create_directories(roots.models);
   CHECK_FALSE(ResolveModel("../secret", roots).ok());

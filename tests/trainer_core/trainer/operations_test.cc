@@ -52,64 +52,146 @@ text::ModelConfig SmallModel() {
   return model;
 }
 
-AttentionPlan PlanOf(const text::ModelConfig& model, const std::vector<std::int64_t>& lengths) {
+AttentionPlan PlanOf(const text::ModelConfig& model, const std::vector<std::int64_t>& segment_lengths) {
   AttentionPlan plan;
   std::vector<std::int32_t> positions;
-  std::vector<std::int32_t> own;
+  std::vector<std::int32_t> lengths;
   std::int64_t start = 0;
-  for (const std::int64_t length : lengths) {
+  for (const std::int64_t length : segment_lengths) {
     plan.segments.push_back({start, length});
     start += length;
     for (std::int64_t i = 0; i < length; ++i) {
       positions.push_back(static_cast<std::int32_t>(i));
-      own.push_back(static_cast<std::int32_t>(length));
+      lengths.push_back(static_cast<std::int32_t>(length));
     }
   }
   plan.positions = at::tensor(positions, at::kInt);
-  plan.lengths = at::tensor(own, at::kInt);
-  plan.rotary = MakeRotaryTable(model, start, at::kCPU);
+  plan.lengths = at::tensor(lengths, at::kInt);
+  plan.rotary = RotaryTables(model.rope, at::kCPU).For(positions, lengths);
   return plan;
 }
 
-TEST_CASE("RMS norm equals torch's arithmetic, forwards and backwards") {
-  const at::Tensor weight = Random({37}, 1);
-  CheckSame([&](const at::Tensor& x) { return RmsNorm(x, weight, 1e-5); },
-            [&](const at::Tensor& x) { return ComposedRmsNorm(x, weight, 1e-5); }, Random({2, 5, 37}, 2));
+TEST_CASE("norms equal torch's arithmetic, forwards and backwards") {
+  for (const text::NormKind kind : {text::NormKind::kRms, text::NormKind::kRmsPlusOne}) {
+    const Norm norm{.kind = kind, .epsilon = 1e-5, .weight = Random({37}, 1), .bias = {}};
+    CheckSame([&](const at::Tensor& x) { return Normalize(x, norm); },
+              [&](const at::Tensor& x) { return ComposedNormalize(x, norm); }, Random({2, 5, 37}, 2));
+  }
+}
+
+TEST_CASE("heads of queries and keys are normed where they lie, values are left alone") {
+  const Norm query{.kind = text::NormKind::kRms, .epsilon = 1e-5, .weight = Random({6}, 1), .bias = {}};
+  const Norm key{.kind = text::NormKind::kRms, .epsilon = 1e-5, .weight = Random({6}, 2), .bias = {}};
+  CheckSame([&](const at::Tensor& x) { return NormalizeHeads(x, query, 48, key, 24); },
+            [&](const at::Tensor& x) {
+              const auto heads = [&](std::int64_t first, std::int64_t count, const Norm& norm) {
+                return ComposedNormalize(x.narrow(0, first, count).view({-1, 6}), norm).view({-1});
+              };
+              return at::cat({heads(0, 48, query), heads(48, 24, key), x.narrow(0, 72, 24)});
+            },
+            Random({96}, 3));
+}
+
+TEST_CASE("the parts of a fused map come one after the other") {
+  const at::Tensor x = Random({4, 9}, 1);
+  const auto composed = [](const at::Tensor& flat) {
+    const at::Tensor rows = flat.view({4, 9});
+    return at::cat(
+        {rows.narrow(1, 0, 5).reshape({-1}), rows.narrow(1, 5, 3).reshape({-1}), rows.narrow(1, 8, 1).reshape({-1})});
+  };
+  CheckSame([](const at::Tensor& flat) { return SplitFused(flat, {5, 3, 1}); }, composed, x.view({-1}));
 }
 
 TEST_CASE("SwiGLU equals torch's arithmetic, also for large inputs") {
-  const Operation kernel = [](const at::Tensor& x) { return SwiGlu(x, {2, 3, 21}); };
-  const Operation composed = [](const at::Tensor& x) { return ComposedSwiGlu(x, {2, 3, 21}); };
+  const Operation kernel = [](const at::Tensor& x) { return GatedUnit(x, {2, 3, 21}, text::Activation::kSilu); };
+  const Operation composed = [](const at::Tensor& x) {
+    return ComposedGatedUnit(x, {2, 3, 21}, text::Activation::kSilu);
+  };
   CheckSame(kernel, composed, Random({2 * 6 * 21}, 3));
   CheckSame(kernel, composed, Random({2 * 6 * 21}, 3) * 60, 1e-4);
 }
 
 TEST_CASE("attention equals torch's on segments of every kind of length, for several slots") {
-  const text::ModelConfig model = SmallModel();
-  // 300 tokens need a second block of queries.
-  for (const std::vector<std::int64_t>& lengths :
-       {std::vector<std::int64_t>{1, 7, 2}, std::vector<std::int64_t>{300, 5}}) {
-    const AttentionPlan plan = PlanOf(model, lengths);
-    const std::int64_t tokens = plan.positions.size(0);
-    CheckSame([&](const at::Tensor& x) { return Attention(x, 2, model, plan); },
-              [&](const at::Tensor& x) { return ComposedAttention(x, 2, model, plan); },
-              Random({2 * tokens * 8 * 6}, 4));
+  struct Variant {
+    std::int64_t window;
+    double softcap;
+    std::int64_t turning;
+  };
+  for (const Variant& variant : {Variant{0, 0, 6}, Variant{0, 0, 4}, Variant{0, 0, 0}, Variant{5, 0, 6},
+                                 Variant{40, 0, 6}, Variant{0, 2, 6}, Variant{40, 2, 6}}) {
+    text::ModelConfig model = SmallModel();
+    model.attention_softcap = variant.softcap;
+    model.rope.dimensions = variant.turning;
+    INFO("window " << variant.window << " softcap " << variant.softcap << " turning " << variant.turning);
+    // 300 tokens need a second block of queries.
+    for (const std::vector<std::int64_t>& lengths :
+         {std::vector<std::int64_t>{1, 7, 2}, std::vector<std::int64_t>{300, 5}}) {
+      const AttentionPlan plan = PlanOf(model, lengths);
+      const std::int64_t tokens = plan.positions.size(0);
+      CheckSame([&](const at::Tensor& x) { return Attention(x, 2, model, variant.window, plan); },
+                [&](const at::Tensor& x) { return ComposedAttention(x, 2, model, variant.window, plan); },
+                Random({2 * tokens * 8 * 6}, 4));
+    }
   }
 }
 
-TEST_CASE("Llama 3's scaling leaves short waves alone and divides long ones") {
+TEST_CASE("attention over a cache equals attention over the whole text") {
   text::ModelConfig model = SmallModel();
-  model.head_dim = 64;
-  model.rope = {.theta = 500000,
-                .dimensions = 64,
-                .scaling = text::RopeConfig::Scaling::kLlama3,
-                .factor = 32,
-                .high_freq_factor = 4};
-  const at::Tensor scaled = MakeRotaryTable(model, 2, at::kCPU).sine[1];
-  model.rope.scaling = text::RopeConfig::Scaling::kNone;
-  const at::Tensor plain = MakeRotaryTable(model, 2, at::kCPU).sine[1];
+  for (const std::int64_t window : {0, 4}) {
+    const AttentionPlan whole = PlanOf(model, {9});
+    // Flat queries, keys and values of tokens [first, first + count).
+    const at::Tensor qkv = Random({9, 8, 6}, 4);
+    const auto flat = [&](std::int64_t first, std::int64_t count) {
+      const at::Tensor rows = qkv.narrow(0, first, count);
+      return at::cat(
+          {rows.narrow(1, 0, 4).reshape({-1}), rows.narrow(1, 4, 2).reshape({-1}), rows.narrow(1, 6, 2).reshape({-1})});
+    };
+    const at::Tensor wanted = ComposedAttention(flat(0, 9), 1, model, window, whole);
+    LayerCache cache;
+    std::int64_t past = 0;
+    for (const std::int64_t count : {5, 1, 3}) {
+      AttentionPlan plan;
+      plan.segments = {{0, count}};
+      plan.positions = whole.positions.narrow(0, past, count);
+      plan.rotary = whole.rotary;
+      plan.rotary.rows = whole.rotary.rows.narrow(0, past, count);
+      const at::Tensor out = CachedAttention(flat(past, count), model, window, plan, past, cache);
+      CHECK(at::allclose(out, wanted.narrow(1, past, count), 1e-5, 1e-5));
+      past += count;
+    }
+  }
+}
+
+TEST_CASE("texts in one batch turn by their own lengths where lengths matter") {
+  text::RopeConfig rope;
+  rope.dimensions = 4;
+  rope.scaling = text::RopeConfig::Scaling::kLongRope;
+  rope.original_max_positions = 3;
+  rope.short_factors = {1, 1};
+  rope.long_factors = {2, 4};
+  const auto angle = [](const Rotary& rotary, std::int64_t token, std::int64_t pair) {
+    return std::asin(rotary.sine[rotary.rows[token].item().toLong()][pair].item().toDouble());
+  };
+  RotaryTables tables(rope, at::kCPU);
+  const Rotary both = tables.For({0, 1, 0, 1, 2, 3}, {2, 2, 4, 4, 4, 4});
+  CHECK(angle(both, 1, 0) == Approx(1));
+  CHECK(angle(both, 3, 0) == Approx(0.5));
+  CHECK(angle(both, 1, 1) == Approx(0.01));
+  CHECK(angle(both, 3, 1) == Approx(0.0025));
+  CHECK(angle(tables.For({1}, {4}), 0, 0) == Approx(0.5));
+}
+
+TEST_CASE("Llama 3's scaling leaves short waves alone and divides long ones") {
+  text::RopeConfig rope;
+  rope.theta = 500000;
+  rope.dimensions = 64;
+  rope.scaling = text::RopeConfig::Scaling::kLlama3;
+  rope.factor = 32;
+  const at::Tensor scaled = RotaryFrequencies(rope, 2);
+  rope.scaling = text::RopeConfig::Scaling::kNone;
+  const at::Tensor plain = RotaryFrequencies(rope, 2);
   CHECK(scaled[0].item().toDouble() == plain[0].item().toDouble());
-  CHECK(scaled[31].item().toDouble() == Approx(plain[31].item().toDouble() / 32).epsilon(1e-4));
+  CHECK(scaled[31].item().toDouble() == Approx(plain[31].item().toDouble() / 32).epsilon(1e-6));
 }
 
 TEST_CASE("the chunked loss equals log-softmax over the whole vocabulary, each slot with its own weight") {
@@ -117,12 +199,21 @@ TEST_CASE("the chunked loss equals log-softmax over the whole vocabulary, each s
   const at::Tensor targets = at::tensor({3, 49, 0, 7}, at::kLong);
   const at::Tensor hidden = Random({2, 4, 24}, 6);
   const std::vector<double> coefficients = {0.25, 2.0};
+  double softcap = 0;
   const Operation composed = [&](const at::Tensor& x) {
-    const at::Tensor losses =
-        -at::log_softmax(at::linear(x, head), -1).gather(2, targets.view({1, 4, 1}).expand({2, 4, 1})).squeeze(2);
+    const at::Tensor logits = at::linear(x, head);
+    const at::Tensor losses = -at::log_softmax(softcap > 0 ? Softcap(logits, softcap) : logits, -1)
+                                   .gather(2, targets.view({1, 4, 1}).expand({2, 4, 1}))
+                                   .squeeze(2);
     return (losses * at::tensor({0.25F, 2.0F}).unsqueeze(1)).sum();
   };
-  CheckSame([&](const at::Tensor& x) { return HeadLoss(x, head, targets, coefficients).total; }, composed, hidden);
+  const Operation chunked = [&](const at::Tensor& x) {
+    return HeadLoss(x, head, targets, coefficients, softcap).total;
+  };
+  CheckSame(chunked, composed, hidden);
+  softcap = 4;
+  CheckSame(chunked, composed, hidden);
+  softcap = 0;
   const at::Tensor losses = HeadLoss(hidden, head, targets, {}).losses;
   CHECK((losses.sum(1) * at::tensor({0.25F, 2.0F})).sum().item().toDouble() ==
         Approx(composed(hidden).item().toDouble()));
@@ -235,13 +326,15 @@ TEST_CASE("without kernels too, the loss's gradient is that of log-softmax") {
 
 TEST_CASE("bfloat16 kernels round as torch does") {
   const at::Tensor x = Random({1, 9, 2 * 33}, 20).to(at::kBFloat16);
-  CHECK(at::allclose(SwiGlu(x.view({-1}), {9, 33}).to(at::kFloat), ComposedSwiGlu(x.view({-1}), {9, 33}).to(at::kFloat),
-                     1e-2, 1e-2));
-  const at::Tensor weight = at::ones({66}, at::kBFloat16);
-  CHECK(at::allclose(RmsNorm(x, weight, 1e-5).to(at::kFloat), ComposedRmsNorm(x, weight, 1e-5).to(at::kFloat), 1e-2,
-                     1e-3));
+  const text::Activation silu = text::Activation::kSilu;
+  CHECK(at::allclose(GatedUnit(x.view({-1}), {9, 33}, silu).to(at::kFloat),
+                     ComposedGatedUnit(x.view({-1}), {9, 33}, silu).to(at::kFloat), 1e-2, 1e-2));
   const at::Tensor broken = at::full({1, 1, 66}, std::nan(""), at::kBFloat16);
-  CHECK(RmsNorm(broken, weight, 1e-5).isnan().all().item().toBool());
+  for (const text::NormKind kind : {text::NormKind::kRms, text::NormKind::kRmsPlusOne}) {
+    const Norm norm{.kind = kind, .epsilon = 1e-5, .weight = at::full({66}, 1.01F), .bias = {}};
+    CHECK(at::allclose(Normalize(x, norm).to(at::kFloat), ComposedNormalize(x, norm).to(at::kFloat), 1e-2, 1e-3));
+    CHECK(Normalize(broken, norm).isnan().all().item().toBool());
+  }
 }
 
 TEST_CASE("AdamW's first step moves by the learning rate against the gradient's sign, after decay") {
