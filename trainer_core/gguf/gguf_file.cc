@@ -272,6 +272,7 @@ absl::Status GgufFile::ReadRows(const TensorInfo& tensor, std::int64_t first, st
     return absl::UnimplementedError(absl::StrCat(contents_->path.string(), ": tensor ", tensor.name, " has type ",
                                                  tensor.type, ", which holds no weights"));
   }
+  if (count * tensor.Columns() == 0) return absl::OkStatus();
   const std::size_t row_bytes = ggml_row_size(type, tensor.Columns());
   const std::uint64_t start = gguf_get_data_offset(context) + gguf_get_tensor_offset(context, tensor.id);
   std::vector<char> raw(row_bytes * static_cast<std::size_t>(count));
