@@ -47,8 +47,9 @@ key (`--set max_steps=40`). A parameter that is set so is fixed and no longer se
 constexpr char kParameters[] = R"(## parameters
 
 The search space: a map from names to the keys below. A name is a key of `training` or `data`, or `model`; with
-`trainer: external` it is any name. What a parameter says wins over the section. `max_steps`, `eval_every`, `validation`
-and `loss_on` may be constants only, because trials would not compare otherwise. Nested `parameters` are not supported.
+`trainer: external` it is any name. What a parameter says wins over the section. `max_steps`, `eval_every`,
+`validation`, `test`, `format`, `chat_template`, `truncation` and `loss_on` may be constants only, because trials would not
+compare otherwise. Nested `parameters` are not supported.
 )";
 
 constexpr char kWandb[] = R"(## Files of W&B

@@ -28,6 +28,10 @@ const std::map<std::string, std::string>& FixedPerSweep() {
       {"max_steps", "the full length is the same for all trials, or their losses do not compare"},
       {"eval_every", "all trials are evaluated at the same points, or they do not compare"},
       {"validation", "all trials are scored on the same validation rows, or they do not compare"},
+      {"test", "all trials are tested on the same rows, or they do not compare"},
+      {"format", "all trials read the rows alike, or they do not compare"},
+      {"chat_template", "all trials are scored on the same tokens, or their losses do not compare"},
+      {"truncation", "all trials are scored on the same validation rows, or they do not compare"},
       {"loss_on", "all trials are scored on the same tokens, or their losses do not compare"}};
   return fixed;
 }
