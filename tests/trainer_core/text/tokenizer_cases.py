@@ -179,7 +179,8 @@ def main():
     for argument in sys.argv[4:]:
         name, path = argument.split("=", 1)
         all_variants = variants(pathlib.Path(path))
-        if name.endswith(":"):
+        alone = name.endswith(":")
+        if alone:
             name = name[:-1]
             all_variants = [next(all_variants)]
         for suffix, config in all_variants:
@@ -187,7 +188,7 @@ def main():
             text = json.dumps(config, ensure_ascii=False)
             tokenizer = Tokenizer.from_str(text)
             (out / f"{name}{suffix}.json").write_text(text)
-            records = [record(tokenizer, random_text(rng)) for _ in range(count if suffix == "" else count // 5)]
+            records = [record(tokenizer, random_text(rng)) for _ in range(count // 5 if suffix or alone else count)]
             (out / f"{name}{suffix}.cases").write_bytes(struct.pack("<I", len(records)) + b"".join(records))
 
 
