@@ -16,6 +16,8 @@
 
 namespace lorasweep::text {
 
+struct TokenizerJson;
+
 // A token and the bytes of the piece that it stands for.
 struct BpeToken {
   std::int32_t id = 0;
@@ -26,8 +28,9 @@ struct BpeToken {
 // with the vocabulary and merges of a tokenizer.json. Immutable.
 class Bpe {
  public:
-  // From the "model" of a tokenizer.json. Unimplemented for other models, dropout and word affixes.
-  static absl::StatusOr<Bpe> Make(const nlohmann::json& model, const std::string& where);
+  // From the "model" of a tokenizer.json, which messages call `file`. Unimplemented for other models, dropout and word
+  // affixes.
+  static absl::StatusOr<Bpe> Make(const TokenizerJson& json, const std::string& file);
 
   // Appends the tokens of one piece: its characters, or bytes of characters that are not in the vocabulary, merged
   // pair by pair, lowest rank first, of equal ones the leftmost. O(n log n) in the length of the piece.
@@ -54,10 +57,9 @@ class Bpe {
   };
 
   absl::Status ReadOptions(const nlohmann::json& model, const std::string& where);
-  absl::Status ReadVocabulary(const nlohmann::json& model, const std::string& where);
-  absl::Status ReadMerges(const nlohmann::json& model, const std::string& where);
-  absl::Status AddMerge(const std::string& left, const std::string& right, std::uint32_t rank,
-                        const std::string& where);
+  absl::Status ReadVocabulary(const TokenizerJson& json, const std::string& where);
+  absl::Status ReadMerges(const TokenizerJson& json, const std::string& where);
+  absl::Status AddMerge(std::string_view left, std::string_view right, std::uint32_t rank, const std::string& where);
 
   std::vector<Symbol> SplitCharacters(std::string_view piece) const;
   bool AppendBytes(std::string_view character, std::size_t begin, std::vector<Symbol>& symbols) const;

@@ -1,6 +1,8 @@
 // Reading a Bpe from a tokenizer.json.
 #include <array>
 #include <optional>
+#include <string>
+#include <string_view>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -8,16 +10,17 @@
 #include "absl/strings/str_format.h"
 #include "trainer_core/text/bpe.h"
 #include "trainer_core/text/json_fields.h"
+#include "trainer_core/text/tokenizer_json.h"
 
 namespace lorasweep::text {
-namespace {
 
-// Far above any real vocabulary (a quarter of a million); ids index an array.
-constexpr std::int64_t kMostId = 2'000'000;
-
-}  // namespace
-
-absl::StatusOr<Bpe> Bpe::Make(const Json& model, const std::string& where) {
+absl::StatusOr<Bpe> Bpe::Make(const TokenizerJson& json, const std::string& file) {
+  const std::string where = file + ": model";
+  const Json* field = FindField(json.root, "model");
+  if (field == nullptr || !field->is_object()) {
+    return absl::InvalidArgumentError(absl::StrCat(file, ": \"model\" is missing"));
+  }
+  const Json& model = *field;
   // Files from before there was a "type" are BPE when they have merges, which ReadMerges demands.
   absl::StatusOr<std::string> type = StringField(model, "type", "BPE", where);
   if (!type.ok()) return type.status();
@@ -25,8 +28,8 @@ absl::StatusOr<Bpe> Bpe::Make(const Json& model, const std::string& where) {
     return absl::UnimplementedError(absl::StrCat(where, ": type \"", *type, "\" is not supported; supported is BPE"));
   }
   Bpe bpe;
-  if (absl::Status status = bpe.ReadVocabulary(model, where); !status.ok()) return status;
-  if (absl::Status status = bpe.ReadMerges(model, where); !status.ok()) return status;
+  if (absl::Status status = bpe.ReadVocabulary(json, where); !status.ok()) return status;
+  if (absl::Status status = bpe.ReadMerges(json, where); !status.ok()) return status;
   if (absl::Status status = bpe.ReadOptions(model, where); !status.ok()) return status;
   return bpe;
 }
@@ -62,34 +65,29 @@ absl::Status Bpe::ReadOptions(const Json& model, const std::string& where) {
   return absl::OkStatus();
 }
 
-absl::Status Bpe::ReadVocabulary(const Json& model, const std::string& where) {
-  const Json* vocabulary = FindField(model, "vocab");
-  if (vocabulary == nullptr || !vocabulary->is_object()) {
+absl::Status Bpe::ReadVocabulary(const TokenizerJson& json, const std::string& where) {
+  if (!json.vocabulary) {
     return absl::InvalidArgumentError(absl::StrCat(where, ": \"vocab\" must be an object of tokens and ids"));
   }
-  ids_.reserve(vocabulary->size());
-  for (const auto& [content, value] : vocabulary->items()) {
-    const bool fits = value.is_number_unsigned() && value.get<std::uint64_t>() <= std::uint64_t{kMostId};
-    if (!fits) {
-      return absl::InvalidArgumentError(absl::StrCat(where, ": vocab: the id of \"", content, "\" is ", ShowJson(value),
-                                                     ", expected an integer from 0 to ", kMostId));
-    }
-    const auto id = value.get<std::int32_t>();
-    ids_.emplace(content, id);
+  ids_.reserve(json.vocabulary->size());
+  for (const auto& [content, id] : *json.vocabulary) {
+    ids_.insert_or_assign(content, id);
     if (static_cast<std::size_t>(id) >= contents_.size()) contents_.resize(static_cast<std::size_t>(id) + 1);
     contents_[static_cast<std::size_t>(id)] = content;
   }
   return absl::OkStatus();
 }
 
-absl::Status Bpe::AddMerge(const std::string& left, const std::string& right, std::uint32_t rank,
+absl::Status Bpe::AddMerge(std::string_view left, std::string_view right, std::uint32_t rank,
                            const std::string& where) {
+  const std::string joined = std::string(left).append(right);
   std::array<std::int32_t, 3> ids{};
-  const std::array<std::string, 3> contents{left, right, left + right};
+  const std::array<std::string_view, 3> contents{left, right, joined};
   for (std::size_t i = 0; i < contents.size(); ++i) {
     const std::optional<std::int32_t> id = TokenId(contents[i]);
     if (!id) {
-      return absl::InvalidArgumentError(absl::StrCat(where, ": \"", contents[i], "\" is not in the vocabulary"));
+      return absl::InvalidArgumentError(
+          absl::StrCat(where, ": merges[", rank, "]: \"", std::string(contents[i]), "\" is not in the vocabulary"));
     }
     ids[i] = *id;
   }
@@ -98,32 +96,12 @@ absl::Status Bpe::AddMerge(const std::string& left, const std::string& right, st
   return absl::OkStatus();
 }
 
-absl::Status Bpe::ReadMerges(const Json& model, const std::string& where) {
-  const Json* list = FindField(model, "merges");
-  if (list == nullptr || !list->is_array()) {
-    return absl::InvalidArgumentError(absl::StrCat(where, ": \"merges\" must be a list"));
-  }
-  merges_.reserve(list->size());
+absl::Status Bpe::ReadMerges(const TokenizerJson& json, const std::string& where) {
+  if (!json.merges) return absl::InvalidArgumentError(absl::StrCat(where, ": \"merges\" must be a list"));
+  merges_.reserve(json.merges->size());
   std::uint32_t rank = 0;
-  for (const Json& item : *list) {
-    const std::string place = absl::StrCat(where, ": merges[", rank, "]");
-    std::string left;
-    std::string right;
-    const bool is_pair = item.is_array() && item.size() == 2 && item[0].is_string() && item[1].is_string();
-    if (is_pair) {
-      left = item[0].get<std::string>();
-      right = item[1].get<std::string>();
-    } else if (item.is_string()) {
-      const auto& text = item.get_ref<const std::string&>();
-      const std::size_t space = text.find(' ');
-      left = text.substr(0, space);
-      right = space == std::string::npos ? "" : text.substr(space + 1);
-    }
-    if (left.empty() || right.empty()) {
-      return absl::InvalidArgumentError(
-          absl::StrCat(place, " is ", ShowJson(item), ", expected \"left right\" or [\"left\", \"right\"]"));
-    }
-    if (absl::Status status = AddMerge(left, right, rank, place); !status.ok()) return status;
+  for (const auto& [left, right] : *json.merges) {
+    if (absl::Status status = AddMerge(left, right, rank, where); !status.ok()) return status;
     ++rank;
   }
   return absl::OkStatus();

@@ -52,11 +52,16 @@ std::string JsonCause(const Json::exception& error) {
   return std::string(what);
 }
 
-absl::StatusOr<Json> ParseJson(std::string_view text, const std::string& where) {
+absl::Status CheckJsonText(std::string_view text, const std::string& where) {
   if (!IsUtf8(text)) return absl::InvalidArgumentError(absl::StrCat(where, ": not UTF-8"));
   if (IsTooDeep(text)) {
     return absl::InvalidArgumentError(absl::StrCat(where, ": nested more than ", kMostDepth, " deep"));
   }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Json> ParseJson(std::string_view text, const std::string& where) {
+  if (absl::Status status = CheckJsonText(text, where); !status.ok()) return status;
   try {
     return Json::parse(text);
   } catch (const Json::exception& error) {

@@ -18,6 +18,9 @@ using Json = nlohmann::json;
 // What went wrong, without the library's own labels: "line 1, column 2: syntax error while parsing …".
 std::string JsonCause(const Json::exception& error);
 
+// InvalidArgument when a text that is to be read as JSON is not UTF-8 or nests too deep.
+absl::Status CheckJsonText(std::string_view text, const std::string& where);
+
 absl::StatusOr<Json> ParseJson(std::string_view text, const std::string& where);
 
 // The value of `key`, null when `object` is no object, has no such key, or has it with null.

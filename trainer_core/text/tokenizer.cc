@@ -14,6 +14,7 @@
 #include "trainer_core/text/normalizer.h"
 #include "trainer_core/text/post_processor.h"
 #include "trainer_core/text/pre_tokenizer.h"
+#include "trainer_core/text/tokenizer_json.h"
 
 namespace lorasweep::text {
 namespace {
@@ -127,24 +128,23 @@ absl::StatusOr<Tokenizer> Tokenizer::Load(const std::filesystem::path& tokenizer
 }
 
 absl::StatusOr<Tokenizer> Tokenizer::Parse(std::string_view json, const std::string& where) {
-  absl::StatusOr<Json> root = ParseJson(json, where);
-  if (!root.ok()) return root.status();
-  const Json& model = FieldOrNull(*root, "model");
-  if (!model.is_object()) return absl::InvalidArgumentError(absl::StrCat(where, ": \"model\" is missing"));
-  absl::StatusOr<Bpe> bpe = Bpe::Make(model, where + ": model");
+  absl::StatusOr<TokenizerJson> parsed = ParseTokenizerJson(json, where);
+  if (!parsed.ok()) return parsed.status();
+  const Json& root = parsed->root;
+  absl::StatusOr<Bpe> bpe = Bpe::Make(*parsed, where);
   if (!bpe.ok()) return bpe.status();
-  absl::StatusOr<Normalizer> normalizer = MakeNormalizer(FieldOrNull(*root, "normalizer"), where + ": normalizer");
+  absl::StatusOr<Normalizer> normalizer = MakeNormalizer(FieldOrNull(root, "normalizer"), where + ": normalizer");
   if (!normalizer.ok()) return normalizer.status();
   absl::StatusOr<PreTokenizer> pre_tokenizer =
-      MakePreTokenizer(FieldOrNull(*root, "pre_tokenizer"), where + ": pre_tokenizer");
+      MakePreTokenizer(FieldOrNull(root, "pre_tokenizer"), where + ": pre_tokenizer");
   if (!pre_tokenizer.ok()) return pre_tokenizer.status();
-  absl::StatusOr<Decoder> decoder = MakeDecoder(FieldOrNull(*root, "decoder"), where + ": decoder");
+  absl::StatusOr<Decoder> decoder = MakeDecoder(FieldOrNull(root, "decoder"), where + ": decoder");
   if (!decoder.ok()) return decoder.status();
   absl::StatusOr<PostProcessor> post_processor =
-      MakePostProcessor(FieldOrNull(*root, "post_processor"), where + ": post_processor");
+      MakePostProcessor(FieldOrNull(root, "post_processor"), where + ": post_processor");
   if (!post_processor.ok()) return post_processor.status();
   std::vector<AddedToken> added;
-  if (const Json* list = FindField(*root, "added_tokens")) {
+  if (const Json* list = FindField(root, "added_tokens")) {
     absl::StatusOr<std::vector<AddedToken>> tokens = MakeAddedTokens(*list, where + ": added_tokens");
     if (!tokens.ok()) return tokens.status();
     added = *std::move(tokens);
