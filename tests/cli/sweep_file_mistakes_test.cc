@@ -50,7 +50,7 @@ TEST_CASE("Every mistake is told with file, line, key, value and what is allowed
       {"model: m\ndata: {train: [a, b], weights: [2]}\n",
        "sweep.yaml:2: data.weights: 1 for 2 files is not allowed (one for each file of data.train)"},
       {"model: m\ndata: {train: [a, b], weights: [2, 0]}\n",
-       "sweep.yaml:2: data.weights: 0 is not allowed (a list of numbers, each above 0)"},
+       "sweep.yaml:2: data.weights: 0.0 is not allowed (a list of numbers, each above 0)"},
       {"model: m\ndata: {train: a, weights: two}\n",
        "sweep.yaml:2: data.weights: two is not allowed (a list of numbers, each above 0)"},
       {"model: m\ndata: {train: a, test: 0}\n",
