@@ -13,7 +13,7 @@ void AddSweepCommands(CLI::App& app, Context& context);    // submit list pause 
 void AddTrialCommands(CLI::App& app, Context& context);    // leaderboard trials show
 void AddWorkerCommands(CLI::App& app, Context& context);   // workers
 void AddRunCommand(CLI::App& app, Context& context);       // run
-void AddTrainCommand(CLI::App& app, Context& context);    // train
+void AddTrainCommand(CLI::App& app, Context& context);     // train
 void AddPreviewCommand(CLI::App& app, Context& context);   // preview
 void AddDataCommands(CLI::App& app, Context& context);     // data show
 void AddModelCommands(CLI::App& app, Context& context);    // model import, model info, tokenize
