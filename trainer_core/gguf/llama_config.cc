@@ -48,39 +48,55 @@ absl::StatusOr<double> PositiveReal(const GgufFile& file, const std::string& key
   return AsWritten(*value);
 }
 
+// What transformers calls a model of llama.cpp's architecture.
+struct Name {
+  const char* architecture;
+  const char* class_name;
+};
+constexpr Name kNames[] = {{"llama", "LlamaForCausalLM"}, {"qwen2", "Qwen2ForCausalLM"}, {"qwen3", "Qwen3ForCausalLM"}};
+
+const char* ClassName(const std::string& architecture) {
+  for (const Name& name : kNames) {
+    if (name.architecture == architecture) return name.class_name;
+  }
+  return nullptr;
+}
+
 absl::Status ReadSizes(const GgufFile& file, LlamaConfig& config) {
   const std::pair<const char*, std::int64_t*> sizes[] = {
-      {"llama.block_count", &config.layers},
-      {"llama.embedding_length", &config.hidden},
-      {"llama.feed_forward_length", &config.intermediate},
-      {"llama.attention.head_count", &config.heads},
-      {"llama.context_length", &config.context},
+      {"block_count", &config.layers},
+      {"embedding_length", &config.hidden},
+      {"feed_forward_length", &config.intermediate},
+      {"attention.head_count", &config.heads},
+      {"context_length", &config.context},
   };
+  const auto full = [&config](const char* key) { return absl::StrCat(config.architecture, ".", key); };
   for (const auto& [key, target] : sizes) {
-    auto value = Size(file, key);
+    auto value = Size(file, full(key));
     if (!value.ok()) return value.status();
     *target = *value;
   }
-  auto kv_heads = SizeOr(file, "llama.attention.head_count_kv", config.heads);
+  auto kv_heads = SizeOr(file, full("attention.head_count_kv"), config.heads);
   if (!kv_heads.ok()) return kv_heads.status();
   config.kv_heads = *kv_heads;
   if (config.heads % config.kv_heads != 0) {
-    return absl::InvalidArgumentError(absl::StrCat(file.Path().string(), ": llama.attention.head_count ", config.heads,
-                                                   " is not a multiple of llama.attention.head_count_kv ",
-                                                   config.kv_heads));
+    return absl::InvalidArgumentError(absl::StrCat(file.Path().string(), ": ", full("attention.head_count"), " ",
+                                                   config.heads, " is not a multiple of ",
+                                                   full("attention.head_count_kv"), " ", config.kv_heads));
   }
-  if (!file.Has("llama.attention.key_length") && config.hidden % config.heads != 0) {
-    return absl::InvalidArgumentError(absl::StrCat(file.Path().string(), ": llama.embedding_length ", config.hidden,
-                                                   " is not a multiple of llama.attention.head_count ", config.heads));
+  if (!file.Has(full("attention.key_length")) && config.hidden % config.heads != 0) {
+    return absl::InvalidArgumentError(absl::StrCat(file.Path().string(), ": ", full("embedding_length"), " ",
+                                                   config.hidden, " is not a multiple of ",
+                                                   full("attention.head_count"), " ", config.heads));
   }
-  auto head_dim = SizeOr(file, "llama.attention.key_length", config.hidden / config.heads);
+  auto head_dim = SizeOr(file, full("attention.key_length"), config.hidden / config.heads);
   if (!head_dim.ok()) return head_dim.status();
   config.head_dim = *head_dim;
-  for (const char* key : {"llama.attention.value_length", "llama.rope.dimension_count"}) {
-    auto other = SizeOr(file, key, config.head_dim);
+  for (const char* key : {"attention.value_length", "rope.dimension_count"}) {
+    auto other = SizeOr(file, full(key), config.head_dim);
     if (!other.ok()) return other.status();
     if (*other != config.head_dim) {
-      return absl::UnimplementedError(absl::StrCat(file.Path().string(), ": ", key, " ", *other,
+      return absl::UnimplementedError(absl::StrCat(file.Path().string(), ": ", full(key), " ", *other,
                                                    " differs from the head's size ", config.head_dim));
     }
   }
@@ -102,21 +118,23 @@ absl::Status ReadSizes(const GgufFile& file, LlamaConfig& config) {
 
 absl::Status ReadRope(const GgufFile& file, LlamaConfig& config) {
   config.rope_theta = 10000;
-  if (file.Has("llama.rope.freq_base")) {
-    auto theta = PositiveReal(file, "llama.rope.freq_base");
+  const std::string theta_key = config.architecture + ".rope.freq_base";
+  if (file.Has(theta_key)) {
+    auto theta = PositiveReal(file, theta_key);
     if (!theta.ok()) return theta.status();
     config.rope_theta = *theta;
   }
-  if (file.Has("llama.rope.scaling.type")) {
-    auto type = file.Text("llama.rope.scaling.type");
+  const std::string scaling = config.architecture + ".rope.scaling.";
+  if (file.Has(scaling + "type")) {
+    auto type = file.Text(scaling + "type");
     if (!type.ok()) return type.status();
     if (*type == "linear") {
-      auto factor = PositiveReal(file, "llama.rope.scaling.factor");
+      auto factor = PositiveReal(file, scaling + "factor");
       if (!factor.ok()) return factor.status();
       config.linear_rope_factor = *factor;
     } else if (*type != "none") {
       return absl::UnimplementedError(
-          absl::StrCat(file.Path().string(), ": llama.rope.scaling.type ", *type, " (known: none, linear)"));
+          absl::StrCat(file.Path().string(), ": ", scaling, "type ", *type, " (known: none, linear)"));
     }
   }
   const TensorInfo* divisors = file.FindTensor("rope_freqs.weight");
@@ -142,12 +160,14 @@ absl::Status ReadRope(const GgufFile& file, LlamaConfig& config) {
 absl::StatusOr<LlamaConfig> ReadLlamaConfig(const GgufFile& file) {
   auto architecture = file.Text("general.architecture");
   if (!architecture.ok()) return architecture.status();
-  if (*architecture != "llama") {
-    return absl::UnimplementedError(absl::StrCat(file.Path().string(), ": architecture ", *architecture,
-                                                 " cannot be imported (only llama: Llama, Mistral, SmolLM, …)"));
+  if (ClassName(*architecture) == nullptr) {
+    return absl::UnimplementedError(
+        absl::StrCat(file.Path().string(), ": architecture ", *architecture,
+                     " cannot be imported (only llama: Llama, Mistral, SmolLM, …; qwen2; qwen3)"));
   }
-  if (file.Has("llama.expert_count")) {
-    auto experts = file.Integer("llama.expert_count");
+  const std::string experts_key = *architecture + ".expert_count";
+  if (file.Has(experts_key)) {
+    auto experts = file.Integer(experts_key);
     if (!experts.ok()) return experts.status();
     if (*experts != 0) {
       return absl::UnimplementedError(
@@ -155,12 +175,15 @@ absl::StatusOr<LlamaConfig> ReadLlamaConfig(const GgufFile& file) {
     }
   }
   LlamaConfig config;
+  config.architecture = *architecture;
   if (auto status = ReadSizes(file, config); !status.ok()) return status;
-  auto epsilon = PositiveReal(file, "llama.attention.layer_norm_rms_epsilon");
+  auto epsilon = PositiveReal(file, *architecture + ".attention.layer_norm_rms_epsilon");
   if (!epsilon.ok()) return epsilon.status();
   config.rms_norm_eps = *epsilon;
   if (auto status = ReadRope(file, config); !status.ok()) return status;
-  config.attention_bias = file.FindTensor("blk.0.attn_q.bias") != nullptr;
+  config.qkv_bias = file.FindTensor("blk.0.attn_q.bias") != nullptr;
+  // Llama and Qwen3 have one flag for all four, Qwen2 has three and no flag.
+  config.output_bias = config.qkv_bias && *architecture != "qwen2";
   config.mlp_bias = file.FindTensor("blk.0.ffn_up.bias") != nullptr;
   config.tied_head = file.FindTensor("output.weight") == nullptr;
   return config;
@@ -199,9 +222,9 @@ std::optional<Llama3Rope> DeriveLlama3Rope(const std::vector<float>& divisors, d
 std::string ConfigJson(const LlamaConfig& config, std::optional<std::int64_t> bos_id,
                        std::optional<std::int64_t> eos_id, std::optional<std::int64_t> pad_id) {
   nlohmann::ordered_json json = {
-      {"architectures", {"LlamaForCausalLM"}},
-      {"model_type", "llama"},
-      {"attention_bias", config.attention_bias},
+      {"architectures", {ClassName(config.architecture)}},
+      {"model_type", config.architecture},
+      {"attention_bias", config.output_bias},
       {"attention_dropout", 0.0},
       {"head_dim", config.head_dim},
       {"hidden_act", "silu"},

@@ -18,8 +18,9 @@ struct Llama3Rope {
   std::int64_t original_max_position_embeddings = 8192;
 };
 
-// What a Llama model is made of: the content of its config.json.
+// What a model of Llama's kind is made of: the content of its config.json.
 struct LlamaConfig {
+  std::string architecture;  // llama.cpp's: "llama", "qwen2", "qwen3"
   std::int64_t layers = 0;
   std::int64_t hidden = 0;
   std::int64_t intermediate = 0;
@@ -32,14 +33,19 @@ struct LlamaConfig {
   double rope_theta = 0;
   double linear_rope_factor = 1;  // 1: not stretched
   std::optional<Llama3Rope> llama3_rope;
-  bool attention_bias = false;
+  bool qkv_bias = false;
+  bool output_bias = false;  // of attention's output
   bool mlp_bias = false;
   bool tied_head = false;
+
+  bool qk_norm() const { return architecture == "qwen3"; }
+  // Whether the rows of queries and keys lie as llama.cpp turns them for Llama: pairs side by side.
+  bool paired_rows() const { return architecture == "llama"; }
 };
 
-// Reads and checks a llama-architecture file's settings. InvalidArgument: missing, of the wrong kind or contradictory,
-// naming the key. Unimplemented: another architecture, or a variant (experts, partial or YaRN rotary embeddings, …)
-// that plain Llama code would compute wrongly.
+// Reads and checks the settings of a file of one of these architectures. InvalidArgument: missing, of the wrong kind or
+// contradictory, naming the key. Unimplemented: another architecture, or a variant (experts, partial or YaRN rotary
+// embeddings, …) that their code would compute wrongly.
 absl::StatusOr<LlamaConfig> ReadLlamaConfig(const GgufFile& file);
 
 // Finds the Llama 3 settings that give these frequency divisors (one for each pair of a head, the content of

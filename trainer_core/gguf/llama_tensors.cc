@@ -29,7 +29,7 @@ class Planner {
     for (const TensorInfo& tensor : file_.Tensors()) {
       if (!used_.contains(tensor.name)) {
         return absl::UnimplementedError(
-            absl::StrCat(file_.Path().string(), ": tensor ", tensor.name, " is not part of a plain Llama model"));
+            absl::StrCat(file_.Path().string(), ": tensor ", tensor.name, " is not part of such a model"));
       }
     }
     return std::move(plan_);
@@ -44,11 +44,16 @@ class Planner {
     const std::int64_t hidden = config_.hidden;
     const std::int64_t inner = config_.intermediate;
     Add(to + "input_layernorm.weight", from + "attn_norm.weight", {hidden});
-    const bool bias = config_.attention_bias;
-    AddLinear(to + "self_attn.q_proj", from + "attn_q", {queries, hidden}, bias, config_.heads);
-    AddLinear(to + "self_attn.k_proj", from + "attn_k", {keys, hidden}, bias, config_.kv_heads);
+    const bool bias = config_.qkv_bias;
+    const bool paired = config_.paired_rows();
+    AddLinear(to + "self_attn.q_proj", from + "attn_q", {queries, hidden}, bias, paired ? config_.heads : 0);
+    AddLinear(to + "self_attn.k_proj", from + "attn_k", {keys, hidden}, bias, paired ? config_.kv_heads : 0);
     AddLinear(to + "self_attn.v_proj", from + "attn_v", {keys, hidden}, bias, 0);
-    AddLinear(to + "self_attn.o_proj", from + "attn_output", {hidden, queries}, bias, 0);
+    AddLinear(to + "self_attn.o_proj", from + "attn_output", {hidden, queries}, config_.output_bias, 0);
+    if (config_.qk_norm()) {
+      Add(to + "self_attn.q_norm.weight", from + "attn_q_norm.weight", {config_.head_dim});
+      Add(to + "self_attn.k_norm.weight", from + "attn_k_norm.weight", {config_.head_dim});
+    }
     Add(to + "post_attention_layernorm.weight", from + "ffn_norm.weight", {hidden});
     AddLinear(to + "mlp.gate_proj", from + "ffn_gate", {inner, hidden}, config_.mlp_bias, 0);
     AddLinear(to + "mlp.up_proj", from + "ffn_up", {inner, hidden}, config_.mlp_bias, 0);

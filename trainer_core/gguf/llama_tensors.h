@@ -24,7 +24,7 @@ struct TensorPlan {
 };
 
 // All tensors of the model, in the order in which it uses them. InvalidArgument: a tensor is missing or has another
-// shape than the config says. Unimplemented: the file has a tensor that a plain Llama has not.
+// shape than the config says. Unimplemented: the file has a tensor that such a model has not.
 absl::StatusOr<std::vector<TensorPlan>> PlanTensors(const GgufFile& file, const LlamaConfig& config);
 
 // Reads a whole tensor, in the model's row order and rounded to bfloat16 (nearest, ties to even; NaN stays NaN).

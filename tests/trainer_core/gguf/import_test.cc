@@ -115,6 +115,40 @@ TEST_CASE("The weights of a GGUF come out in the places and the row order of Hug
   }
 }
 
+TEST_CASE("Qwen's files keep the order of rows, with biases or norms of queries and keys", "[gguf]") {
+  SyntheticModel qwen2;
+  qwen2.architecture = "qwen2";
+  qwen2.attention_bias = true;
+  qwen2.output_bias = false;
+  SyntheticModel qwen3;
+  qwen3.architecture = "qwen3";
+  qwen3.qk_norm = true;
+  for (const SyntheticModel& model : {qwen2, qwen3}) {
+    const Imported imported(model);
+    INFO(imported.status);
+    REQUIRE(imported.status.ok());
+    const auto config = text::LoadModelConfig(imported.folder);
+    INFO(config.status());
+    REQUIRE(config.ok());
+    CHECK(config->architecture == (model.qk_norm ? "Qwen3ForCausalLM" : "Qwen2ForCausalLM"));
+    CHECK(config->qk_norm == model.qk_norm);
+    CHECK(config->qkv_bias == model.attention_bias);
+    CHECK_FALSE(config->output_bias);
+    CHECK(config->head_dim == 4);
+    const auto weights = text::Safetensors::Open(imported.folder);
+    REQUIRE(weights.ok());
+    CHECK(weights->tensors().size() == 2 + 2 * (model.qk_norm ? 11 : 12));
+    const auto query = Values(*weights, "model.layers.1.self_attn.q_proj.weight");
+    for (std::size_t i = 0; i < query.size(); ++i) {
+      REQUIRE(query[i] == SyntheticValue("blk.1.attn_q.weight", static_cast<std::int64_t>(i)));
+    }
+    if (!model.qk_norm) continue;
+    const auto norm = Values(*weights, "model.layers.1.self_attn.k_norm.weight");
+    CHECK(norm.size() == 4);
+    CHECK(norm[3] == SyntheticValue("blk.1.attn_k_norm.weight", 3));
+  }
+}
+
 TEST_CASE("Quantised weights come out close to what they were made from", "[gguf]") {
   for (const std::string type : {"q8_0", "q4_0", "q4_1", "q5_0", "q5_1", "iq4_nl"}) {
     SyntheticModel model;
@@ -248,14 +282,14 @@ TEST_CASE("What cannot be imported is refused with what it is", "[gguf]") {
     const std::size_t at = text.find(name);
     return at == std::string::npos ? text : absl::StrCat(text.substr(0, at), text.substr(at + name.size()));
   };
-  CHECK(refusal([](SyntheticModel& m) { m.architecture = "qwen2"; }) ==
-        "UNIMPLEMENTED: architecture qwen2 cannot be imported (only llama: Llama, Mistral, SmolLM, …)");
+  CHECK(refusal([](SyntheticModel& m) { m.architecture = "gemma2"; }) ==
+        "UNIMPLEMENTED: architecture gemma2 cannot be imported (only llama: Llama, Mistral, SmolLM, …; qwen2; qwen3)");
   CHECK(refusal([](SyntheticModel& m) { m.tokenizer_pre = "odd"; }) ==
         "UNIMPLEMENTED: tokenizer.ggml.pre odd is not known (known: smollm, gpt-2, llama-bpe, qwen2)");
   CHECK(refusal([](SyntheticModel& m) { m.tokenizer_model = "bert"; }) ==
         "UNIMPLEMENTED: tokenizer.ggml.model bert is not known (known: gpt2, llama)");
   CHECK(refusal([](SyntheticModel& m) { m.extra_tensor = "blk.0.attn_q_norm.weight"; }) ==
-        "UNIMPLEMENTED: tensor blk.0.attn_q_norm.weight is not part of a plain Llama model");
+        "UNIMPLEMENTED: tensor blk.0.attn_q_norm.weight is not part of such a model");
   CHECK(refusal([](SyntheticModel& m) { m.left_out = "blk.1.ffn_gate.weight"; }) ==
         "INVALID_ARGUMENT: no tensor blk.1.ffn_gate.weight");
   CHECK(refusal([](SyntheticModel& m) {

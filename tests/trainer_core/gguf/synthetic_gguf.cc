@@ -108,7 +108,11 @@ void WriteSyntheticGguf(const SyntheticModel& model, const std::filesystem::path
     linear("attn_q", model.hidden, model.heads * head, model.attention_bias);
     linear("attn_k", model.hidden, model.kv_heads * head, model.attention_bias);
     linear("attn_v", model.hidden, model.kv_heads * head, model.attention_bias);
-    linear("attn_output", model.heads * head, model.hidden, model.attention_bias);
+    linear("attn_output", model.heads * head, model.hidden, model.attention_bias && model.output_bias);
+    if (model.qk_norm) {
+      writer.Add(block + "attn_q_norm.weight", head, 1, GGML_TYPE_F32);
+      writer.Add(block + "attn_k_norm.weight", head, 1, GGML_TYPE_F32);
+    }
     writer.Add(block + "ffn_norm.weight", model.hidden, 1, GGML_TYPE_F32);
     linear("ffn_gate", model.hidden, model.intermediate, false);
     linear("ffn_up", model.hidden, model.intermediate, false);

@@ -26,6 +26,8 @@ struct SyntheticModel {
   bool untied_head = false;
   bool add_bos = false;
   bool attention_bias = false;
+  bool output_bias = true;  // of attention's output, where attention has biases
+  bool qk_norm = false;
   std::vector<float> rope_freqs;
   std::string extra_tensor;  // name of one more tensor
   std::string left_out;      // name of a tensor that is missing
