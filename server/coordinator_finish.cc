@@ -97,8 +97,7 @@ absl::StatusOr<v1::Trial> Coordinator::DoCompleteTrial(Change& change, const v1:
   }
   EndAttempt(change, sweep, trial, end, end_reason);
   const bool by_itself = record.verdict == StoredVerdict::kNone;
-  absl::Status moved =
-      MoveTrial(change, sweep, trial, state, by_itself ? request.reason() : record.verdict_reason);
+  absl::Status moved = MoveTrial(change, sweep, trial, state, by_itself ? request.reason() : record.verdict_reason);
   if (!moved.ok()) return moved;
   if (absl::Status ended = EndSweepIfDone(change, sweep, trial); !ended.ok()) return ended;
   return TrialMessage(sweep, trial);

@@ -86,15 +86,14 @@ TEST_CASE("a checkpoint comes back as it was written and is readable as an adapt
   const Fixture f;
   const auto file = f.folder.path() / "checkpoint.safetensors";
   const RunIdentity identity = {{"learning_rate", "0.0003"}, {"model", "abc"}};
-  Checkpoint checkpoint{.step = 7,
-                        .sequences = 56,
-                        .tokens = 900,
-                        .adapter_config = "{\"peft_type\": \"LORA\"}",
-                        .parameters = f.Values(),
-                        .state = {{"codes", {.dtype = text::DType::kU8,
-                                             .shape = {1, 2},
-                                             .bytes = {std::byte{3}, std::byte{250}}}}},
-                        .notes = {{"scale", "65536"}}};
+  Checkpoint checkpoint{
+      .step = 7,
+      .sequences = 56,
+      .tokens = 900,
+      .adapter_config = "{\"peft_type\": \"LORA\"}",
+      .parameters = f.Values(),
+      .state = {{"codes", {.dtype = text::DType::kU8, .shape = {1, 2}, .bytes = {std::byte{3}, std::byte{250}}}}},
+      .notes = {{"scale", "65536"}}};
   const std::vector<float> moments = {-0.125F, 3, 0};
   checkpoint.SetFloats("moments", moments);
   REQUIRE(WriteCheckpoint(file, identity, f.Layout(), checkpoint).ok());
