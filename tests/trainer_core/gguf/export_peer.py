@@ -1,8 +1,7 @@
-"""The references of export_peer_test.cc.
+"""export_peer.py FOLDER SHARED SMOLLM2 LLAMA_CPP: the references of export_peer_test.cc.
 
-  make FOLDER SHARED SMOLLM2 LLAMA_CPP   small random models of every family with adapters, what PEFT merges them to, and
-                                         the GGUF files that llama.cpp's converter makes of the models
-  compare FOLDER LLAMA_CPP               prints how ours.gguf and theirs.gguf of each model differ: nothing when they do not
+Small random models of every family with adapters, what PEFT merges them to, and the GGUF files that llama.cpp's converter
+makes of the models.
 """
 import json
 import os
@@ -120,36 +119,5 @@ def convert(folder, cases, llama_cpp):
         convert_hf_to_gguf.main()
 
 
-def compare(folder, llama_cpp):
-    sys.path[:0] = [str(llama_cpp / "gguf-py")]
-    from gguf import GGUFReader
-    for case in json.loads((folder / "cases.json").read_text()):
-        for line in differences(*(GGUFReader(folder / case["name"] / name) for name in ("ours.gguf", "theirs.gguf"))):
-            print(f"{case['name']}: {line}")
-
-
-def differences(ours, theirs):
-    import numpy
-    names = {name for file in (ours, theirs) for name in file.fields
-             if not name.startswith(("GGUF.", "general.sampling.", "general.basename", "general.finetune"))
-             and name not in ("general.name", "general.size_label")}
-    for name in sorted(names):
-        a, b = (file.fields.get(name) for file in (ours, theirs))
-        if a is None or b is None:
-            yield f"{name}: only in {'theirs' if a is None else 'ours'}"
-        elif len(a.data) != len(b.data) or not all(
-                numpy.array_equal(a.parts[i], b.parts[j]) for i, j in zip(a.data, b.data)):
-            yield f"{name}: ours {str(a.contents())[:80]}, theirs {str(b.contents())[:80]}"
-    tensors = [{tensor.name: tensor for tensor in file.tensors} for file in (ours, theirs)]
-    for name in sorted(tensors[0].keys() | tensors[1].keys()):
-        a, b = tensors[0].get(name), tensors[1].get(name)
-        if a is None or b is None:
-            yield f"tensor {name}: only in {'theirs' if a is None else 'ours'}"
-        elif a.tensor_type != b.tensor_type or list(a.shape) != list(b.shape):
-            yield f"tensor {name}: ours {a.tensor_type.name} {list(a.shape)}, theirs {b.tensor_type.name} {list(b.shape)}"
-        elif not numpy.array_equal(a.data, b.data):
-            yield f"tensor {name}: differs in {numpy.count_nonzero(a.data != b.data)} of {a.data.size} elements"
-
-
 if __name__ == "__main__":
-    {"make": make, "compare": compare}[sys.argv[1]](*map(pathlib.Path, sys.argv[2:]))
+    make(*map(pathlib.Path, sys.argv[1:]))
