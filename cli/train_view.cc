@@ -15,8 +15,11 @@ constexpr std::size_t kPaceSteps = 30;
 std::optional<std::string> TrainView::Apply(const v1::TrainEvent& event) {
   if (event.has_start()) {
     start_ = event.start();
-    return absl::StrCat(start_.checkpoint().empty() ? "training" : absl::StrCat("going on from ", start_.checkpoint()),
-                        " on ", start_.device(), ", ", Plural(start_.max_steps(), "step"));
+    return absl::StrCat(
+        start_.checkpoint().empty() ? "training" : absl::StrCat("going on from ", start_.checkpoint()), " on ",
+        start_.device(), ", ", Plural(start_.max_steps(), "step"), ", ", Plural(start_.train_rows(), "row"), ", ",
+        FormatCount(start_.validation_rows()), " for validation",
+        start_.test_rows() > 0 ? absl::StrCat(", ", FormatCount(start_.test_rows()), " for the test") : "");
   }
   if (event.has_saved()) {
     saved_ = absl::StrCat("checkpoint of step ", event.saved().step(), " in ", event.saved().path());

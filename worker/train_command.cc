@@ -114,6 +114,9 @@ absl::Status Training::Run(const std::stop_token& stop) {
   v1::TrainEvent event;
   event.mutable_start()->set_device((*trainer)->description());
   event.mutable_start()->set_max_steps(config->max_steps);
+  event.mutable_start()->set_train_rows(static_cast<std::int64_t>(trainers.data().train.size()));
+  event.mutable_start()->set_validation_rows(static_cast<std::int64_t>(trainers.data().validation.size()));
+  event.mutable_start()->set_test_rows(static_cast<std::int64_t>(trainers.data().test.size()));
   event.mutable_start()->set_checkpoint(checkpoint->string());
   Tell(event);
   start_ = std::chrono::steady_clock::now();

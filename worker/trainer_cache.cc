@@ -46,7 +46,7 @@ absl::StatusOr<trainer::Trainer*> TrainerCache::Get(const TrialSetup& setup) {
   if (!trainer.ok()) return trainer.status();
   spdlog::info("ready: {}, {} training and {} validation rows", (*trainer)->description(), (*data)->train.size(),
                (*data)->validation.size());
-  residents_.push_front({.key = std::move(key), .trainer = *std::move(trainer)});
+  residents_.push_front({.key = std::move(key), .data = *std::move(data), .trainer = *std::move(trainer)});
   return residents_.front().trainer.get();
 }
 

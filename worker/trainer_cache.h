@@ -22,10 +22,13 @@ class TrainerCache {
   // data file that changed since it was read is read again. The trainer lives at least until the next Get.
   // Errors: the factory's.
   absl::StatusOr<trainer::Trainer*> Get(const TrialSetup& setup);
+  // What the trainer that was got last trains on.
+  const text::TokenizedData& data() const { return *residents_.front().data; }
 
  private:
   struct Resident {
     std::string key;
+    std::shared_ptr<const text::TokenizedData> data;
     std::unique_ptr<trainer::Trainer> trainer;
   };
 

@@ -9,6 +9,8 @@ v1::TrainEvent Start(std::int64_t max_steps) {
   v1::TrainEvent event;
   event.mutable_start()->set_device("cpu bf16");
   event.mutable_start()->set_max_steps(max_steps);
+  event.mutable_start()->set_train_rows(500);
+  event.mutable_start()->set_validation_rows(20);
   return event;
 }
 
@@ -25,7 +27,7 @@ v1::TrainEvent Step(std::int64_t step, double seconds, std::optional<double> val
 
 TEST_CASE("A training's lines say what matters and how long it still takes", "[cli]") {
   TrainView view;
-  CHECK(view.Apply(Start(100)) == "training on cpu bf16, 100 steps");
+  CHECK(view.Apply(Start(100)) == "training on cpu bf16, 100 steps, 500 rows, 20 for validation");
   CHECK_FALSE(view.TokensPerSecond().has_value());
   CHECK(view.Apply(Step(0, 0, 1.5)) == "step 0/100  validation loss 1.5000");
   CHECK_FALSE(view.Apply(Step(1, 2)).has_value());

@@ -31,6 +31,32 @@ TEST_CASE("A trial that nothing stopped is not complete before its full length")
   CHECK(world.Complete("workers/a", lease.token(), 1.0).state() == State::COMPLETED);
 }
 
+TEST_CASE("A trial that stopped by itself is complete before its full length, and says why") {
+  World world;
+  world.Register("workers/a", "1");
+  world.Create(RandomSpec(2));
+  v1::CompleteTrialRequest request;
+  request.set_worker("workers/a");
+  request.set_token(world.LeaseOne("workers/a").token());
+  request.set_reason("no better validation loss in 3 validations");
+  *request.add_observations() = Loss(40, 1.0);
+  const v1::Trial trial = Take(world.coordinator->CompleteTrial(request));
+  CHECK(trial.state() == State::COMPLETED);
+  CHECK(trial.outcome_reason() == "no better validation loss in 3 validations");
+  CHECK(trial.step() == 40);
+}
+
+TEST_CASE("Epochs are for clients to turn into steps") {
+  World world;
+  v1::SweepSpec spec = RandomSpec(2);
+  spec.mutable_training()->set_epochs(2);
+  v1::CreateSweepRequest request;
+  *request.mutable_spec() = spec;
+  const absl::Status refused = world.coordinator->CreateSweep(request).status();
+  CHECK(absl::IsInvalidArgument(refused));
+  CHECK(std::string{refused.message()}.find("give max_steps instead") != std::string::npos);
+}
+
 TEST_CASE("The adapter of a completed trial is kept") {
   World world;
   world.Register("workers/a", "1");
