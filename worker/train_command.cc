@@ -129,6 +129,10 @@ absl::Status Training::Run(const std::stop_token& stop) {
                                                  .base_model_name = lease_.spec().model()}}};
   const absl::StatusOr<std::vector<trainer::Outcome>> outcomes = (*trainer)->Run(pack, *this, stop);
   if (!failure_.ok()) return failure_;
+  if (absl::IsFailedPrecondition(outcomes.status()) && !checkpoint->empty()) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(std::string{outcomes.status().message()}, "; --new begins at the beginning"));
+  }
   if (!outcomes.ok()) return outcomes.status();
   return Conclude(outcomes->front());
 }

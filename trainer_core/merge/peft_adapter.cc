@@ -11,7 +11,6 @@
 #include "trainer_core/text/file.h"
 #include "trainer_core/text/floats.h"
 #include "trainer_core/text/json_fields.h"
-#include "trainer_core/text/regex.h"
 
 namespace lorasweep::merge {
 namespace {
@@ -27,12 +26,9 @@ absl::Status Invalid(const std::string& where, const std::string& what) {
   return absl::InvalidArgumentError(absl::StrCat(where, ": ", what));
 }
 
-// Does PEFT's pattern name the module? It asks re.match(rf"(.*\.)?({key})$", module).
-absl::StatusOr<bool> Matches(const std::string& key, const std::string& module, const std::string& where) {
-  const auto regex = text::Regex::Compile(absl::StrCat("^(?:.*\\.)?(?:", key, ")$"));
-  if (!regex.ok()) return Invalid(where, absl::StrCat("alpha_pattern: ", std::string{regex.status().message()}));
+bool Matches(const text::Regex& pattern, const std::string& module) {
   std::vector<text::Span> found;
-  text::RegexMatcher(*regex).FindAll(module, found);
+  text::RegexMatcher(pattern).FindAll(module, found);
   return !found.empty();
 }
 
@@ -137,7 +133,10 @@ absl::Status PeftAdapter::ReadConfig(const std::string& text, const std::string&
   if (!patterns->is_object()) return Invalid(where, "alpha_pattern is not an object");
   for (const auto& [key, value] : patterns->items()) {
     if (!value.is_number()) return Invalid(where, absl::StrCat("alpha_pattern.", key, " is not a number"));
-    alpha_pattern_.emplace_back(key, value.get<double>());
+    // PEFT asks re.match(rf"(.*\\.)?({key})$", module).
+    const auto pattern = text::Regex::Compile(absl::StrCat("^(?:.*\\.)?(?:", key, ")$"));
+    if (!pattern.ok()) return Invalid(where, absl::StrCat("alpha_pattern: ", std::string{pattern.status().message()}));
+    alpha_pattern_.emplace_back(*pattern, value.get<double>());
   }
   return absl::OkStatus();
 }
@@ -183,10 +182,8 @@ absl::Status PeftAdapter::ReadTensors(const std::string& where) {
     module.embedding = parts.embedding;
     module.rank = parts.a->shape[0];
     module.alpha = alpha_;
-    for (const auto& [key, alpha] : alpha_pattern_) {
-      const auto matches = Matches(key, name, where);
-      if (!matches.ok()) return matches.status();
-      if (!*matches) continue;
+    for (const auto& [pattern, alpha] : alpha_pattern_) {
+      if (!Matches(pattern, name)) continue;
       module.alpha = alpha;
       break;
     }

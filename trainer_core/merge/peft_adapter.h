@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "trainer_core/text/regex.h"
 #include "trainer_core/text/safetensors.h"
 
 namespace lorasweep::merge {
@@ -51,7 +52,7 @@ class PeftAdapter {
   bool rank_stabilized_ = false;
   bool fan_in_fan_out_ = false;
   bool dora_ = false;
-  std::vector<std::pair<std::string, double>> alpha_pattern_;
+  std::vector<std::pair<text::Regex, double>> alpha_pattern_;  // whole names of modules
   std::optional<text::Safetensors> file_;
   std::vector<LoraModule> modules_;
   std::map<std::string, text::TensorView> replaced_;
