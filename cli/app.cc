@@ -95,6 +95,7 @@ int RunProgram(const std::vector<std::string>& arguments, std::ostream& out, std
   app.fallthrough();  // inherited by the subcommands: global options may stand behind them too
   AddRunCommand(app, context);
   AddTrainCommand(app, context);
+  AddChatCommand(app, context);
   AddPreviewCommand(app, context);
   AddSweepCommands(app, context);
   AddTrialCommands(app, context);

@@ -66,6 +66,25 @@ absl::StatusOr<pid_t> Spawn(const SpawnOptions& options) {
   return error == ENOENT ? absl::NotFoundError(what) : absl::InternalError(what);
 }
 
+absl::StatusOr<int> RunInForeground(std::vector<std::string> words) {
+  std::vector<char*> argv;
+  for (std::string& word : words) argv.push_back(word.data());
+  argv.push_back(nullptr);
+  pid_t pid = -1;
+  const int error = posix_spawn(&pid, words.front().c_str(), nullptr, nullptr, argv.data(), environ);
+  if (error != 0) {
+    const std::string what = absl::StrCat("cannot start ", words.front(), ": ", std::strerror(error));
+    return error == ENOENT ? absl::NotFoundError(what) : absl::InternalError(what);
+  }
+  // After the start: a signal that is ignored stays ignored in the child.
+  const auto before = std::signal(SIGINT, SIG_IGN);
+  int status = 0;
+  while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+  }
+  std::signal(SIGINT, before);
+  return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
 std::string HowItEnded(int status) {
   if (WIFSIGNALED(status)) {
     return absl::StrCat("was killed by signal ", WTERMSIG(status), " (", strsignal(WTERMSIG(status)), ")");

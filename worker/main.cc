@@ -6,6 +6,7 @@
 #include "spdlog/spdlog.h"
 #include "trainer_core/trainer/checkpoint.h"
 #include "worker/builtin_trainer.h"
+#include "worker/chat_command.h"
 #include "worker/flags.h"
 #include "worker/run_worker.h"
 #include "worker/train_command.h"
@@ -24,6 +25,26 @@ CLI::App* AddTrainCommand(CLI::App& app, lorasweep::worker::TrainFlags* flags) {
   return train;
 }
 
+CLI::App* AddChatCommand(CLI::App& app, lorasweep::worker::ChatFlags* flags) {
+  CLI::App* chat = app.add_subcommand("chat", "Talks with a model; `lorasweep chat` is its face for people");
+  chat->fallthrough();
+  lorasweep::trainer::GenerationOptions& generation = flags->generation;
+  chat->add_option("--model", flags->model, "Folder of the base model")->required()->check(CLI::ExistingDirectory);
+  chat->add_option("--adapter", flags->adapter, "PEFT folder")->check(CLI::ExistingDirectory);
+  chat->add_option("--system", flags->system, "System prompt");
+  chat->add_option("--temperature", generation.sampling.temperature, "0: always the most probable");
+  chat->add_option("--top-k", generation.sampling.top_k, "0: all");
+  chat->add_option("--top-p", generation.sampling.top_p, "1: all");
+  chat->add_option("--min-p", generation.sampling.min_p, "0: all");
+  chat->add_option("--repetition-penalty", generation.sampling.repetition_penalty, "1: none");
+  chat->add_option("--max-tokens", generation.max_new_tokens, "Longest answer");
+  chat->add_option("--seed", generation.seed, "Of the randomness");
+  chat->add_option("--precision", flags->precision, "auto, bf16 or fp32")
+      ->check(CLI::IsMember({"auto", "bf16", "fp32"}));
+  chat->add_flag("--raw", flags->raw, "Without a chat template");
+  return chat;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -34,6 +55,8 @@ int main(int argc, char** argv) {
   worker::AddFlags(app, &flags);
   worker::TrainFlags train;
   const CLI::App* train_command = AddTrainCommand(app, &train);
+  worker::ChatFlags chat;
+  const CLI::App* chat_command = AddChatCommand(app, &chat);
   if (const std::optional<int> code = worker::Parse(app, argc, argv)) return *code;
 
   worker::BuiltinTrainerOptions options;
@@ -44,6 +67,12 @@ int main(int argc, char** argv) {
   options.data_cache = lorasweep::chat::DataCache::FromEnvironment(environment);
   if (!flags.models.empty()) options.roots.models = flags.models;
   options.log = [](std::string_view line) { spdlog::debug("{}", std::string{line}); };
+  if (chat_command->parsed()) {
+    lorasweep::trainer::TrainerOptions trainer;
+    trainer.device = flags.device;
+    trainer.threads = flags.threads;
+    return worker::RunChat(chat, trainer);
+  }
   worker::BuiltinTrainerFactory factory(options);
   if (train_command->parsed()) {
     train.with_parent = flags.with_parent;

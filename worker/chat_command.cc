@@ -1,0 +1,191 @@
+#include "worker/chat_command.h"
+
+#include <signal.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <iostream>
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "trainer_core/chat/chat_template.h"
+#include "trainer_core/text/tokenizer.h"
+#include "worker/flags.h"
+
+namespace lorasweep::worker {
+namespace {
+
+volatile sig_atomic_t interrupted = 0;
+
+// Without SA_RESTART, so that a Ctrl-C at the prompt ends the waiting for a line.
+void CatchInterrupts() {
+  struct sigaction action {};
+  action.sa_handler = [](int) { interrupted = 1; };
+  sigaction(SIGINT, &action, nullptr);
+  signal(SIGPIPE, SIG_IGN);
+}
+
+void Print(std::string_view text) {
+  std::fwrite(text.data(), 1, text.size(), stdout);
+  std::fflush(stdout);
+}
+
+// Puts an answer's tokens out as text, character by whole character.
+class Printer {
+ public:
+  explicit Printer(const text::Tokenizer& tokenizer) : tokenizer_(tokenizer) {}
+
+  void Add(std::int32_t id) {
+    ids_.push_back(id);
+    const std::string text = Text();
+    // Half a character is shown as U+FFFD until its other half comes.
+    if (text.size() <= printed_ || text.ends_with("\uFFFD")) return;
+    Print(std::string_view(text).substr(printed_));
+    printed_ = text.size();
+  }
+
+  std::string Text() const { return tokenizer_.Decode(ids_, {.skip_special = true}); }
+
+  void End() {
+    const std::string text = Text();
+    if (text.size() > printed_) Print(std::string_view(text).substr(printed_));
+    Print("\n");
+  }
+
+ private:
+  const text::Tokenizer& tokenizer_;
+  std::vector<std::int32_t> ids_;
+  std::size_t printed_ = 0;
+};
+
+class Chat {
+ public:
+  Chat(const ChatFlags& flags, text::Tokenizer tokenizer, std::optional<chat::ChatTemplate> chat_template,
+       std::unique_ptr<trainer::Generator> generator)
+      : flags_(flags),
+        tokenizer_(std::move(tokenizer)),
+        template_(std::move(chat_template)),
+        generator_(std::move(generator)),
+        options_(flags.generation) {
+    if (template_) AddEndOfTurn();
+    Forget();
+  }
+
+  absl::Status Answer(const std::string& line) {
+    absl::StatusOr<std::vector<std::int32_t>> prompt = Prompt(line);
+    if (!prompt.ok()) return prompt.status();
+    if (prompt->empty()) return absl::OkStatus();
+    Printer printer(tokenizer_);
+    interrupted = 0;
+    const absl::StatusOr<trainer::Generation> generation =
+        generator_->Generate(*prompt, options_, [&](std::int32_t id) {
+          printer.Add(id);
+          return interrupted == 0;
+        });
+    printer.End();
+    interrupted = 0;
+    if (!generation.ok()) return generation.status();
+    ++options_.seed;  // the same question may be answered otherwise
+    if (template_) messages_.push_back({.role = "assistant", .content = printer.Text()});
+    return absl::OkStatus();
+  }
+
+  void Forget() {
+    messages_.clear();
+    if (!flags_.system.empty()) messages_.push_back({.role = "system", .content = flags_.system});
+  }
+
+ private:
+  absl::StatusOr<std::vector<std::int32_t>> Prompt(const std::string& line) {
+    if (!template_) return tokenizer_.Encode(line, {.add_special_tokens = true});
+    messages_.push_back({.role = "user", .content = line});
+    const auto rendered = template_->Render(messages_, {.add_generation_prompt = true});
+    if (!rendered.ok()) {
+      messages_.pop_back();
+      return rendered.status();
+    }
+    return tokenizer_.Encode(rendered->text);
+  }
+
+  // What the template closes an answer with ends one, whatever the model's config calls its end.
+  void AddEndOfTurn() {
+    const std::string answer = "lorasweep";
+    const std::vector<chat::Message> turns = {{.role = "user", .content = "a"},
+                                              {.role = "assistant", .content = answer}};
+    const auto rendered = template_->Render(turns);
+    if (!rendered.ok()) return;
+    const std::size_t at = rendered->text.rfind(answer);
+    if (at == std::string::npos) return;
+    for (const std::int32_t id : tokenizer_.Encode(rendered->text.substr(at + answer.size()))) {
+      if (!tokenizer_.IsSpecial(id)) continue;
+      options_.extra_stop_ids.push_back(id);
+      return;
+    }
+  }
+
+  const ChatFlags& flags_;
+  const text::Tokenizer tokenizer_;
+  const std::optional<chat::ChatTemplate> template_;
+  std::unique_ptr<trainer::Generator> generator_;
+  trainer::GenerationOptions options_;
+  std::vector<chat::Message> messages_;
+};
+
+absl::Status Run(const ChatFlags& flags, const trainer::TrainerOptions& options) {
+  auto tokenizer = text::Tokenizer::Load(flags.model / "tokenizer.json");
+  if (!tokenizer.ok()) return tokenizer.status();
+  std::optional<chat::ChatTemplate> chat_template;
+  if (!flags.raw) {
+    auto loaded = chat::ChatTemplate::Load(flags.model);
+    if (absl::IsNotFound(loaded.status())) {
+      return absl::NotFoundError(
+          absl::StrCat(std::string{loaded.status().message()}, "; --raw goes on from your text without one"));
+    }
+    if (!loaded.ok()) return loaded.status();
+    chat_template = *std::move(loaded);
+  }
+  auto generator = trainer::MakeGenerator(options, flags.model);
+  if (!generator.ok()) return generator.status();
+  if (!flags.adapter.empty()) {
+    if (absl::Status used = (*generator)->UseAdapter(flags.adapter); !used.ok()) return used;
+  }
+  const bool person = isatty(STDIN_FILENO) == 1 && isatty(STDOUT_FILENO) == 1;
+  if (person) {
+    std::cerr << (*generator)->description() << "; /new forgets what was said, /exit or Ctrl-D ends\n";
+  }
+  Chat chat(flags, *std::move(tokenizer), std::move(chat_template), *std::move(generator));
+  std::string line;
+  while (true) {
+    if (person) Print("> ");
+    if (!std::getline(std::cin, line)) break;
+    if (line == "/exit") break;
+    if (line == "/new") {
+      chat.Forget();
+      continue;
+    }
+    const absl::Status answered = chat.Answer(line);
+    // A question that is too long is no reason to end.
+    if (!answered.ok() && !(person && absl::IsInvalidArgument(answered))) return answered;
+    if (!answered.ok()) std::cerr << "error: " << std::string{answered.message()} << '\n';
+  }
+  if (person) Print("\n");
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+int RunChat(const ChatFlags& flags, trainer::TrainerOptions options) {
+  if (flags.precision == "bf16") options.precision = trainer::Precision::kBf16;
+  if (flags.precision == "fp32") options.precision = trainer::Precision::kFp32;
+  CatchInterrupts();
+  const absl::Status status = Run(flags, options);
+  if (status.ok()) return kDone;
+  std::cerr << "error: " << std::string{status.message()} << '\n';
+  return absl::IsInvalidArgument(status) || absl::IsNotFound(status) ? kWrongUsage : kFailed;
+}
+
+}  // namespace lorasweep::worker
