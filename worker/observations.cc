@@ -8,6 +8,16 @@
 
 namespace lorasweep::worker {
 
+namespace {
+
+void SetTime(std::chrono::system_clock::time_point time, v1::Observation& observation) {
+  const std::int64_t milliseconds =
+      std::chrono::duration_cast<std::chrono::milliseconds>(time.time_since_epoch()).count();
+  *observation.mutable_time() = google::protobuf::util::TimeUtil::MillisecondsToTimestamp(milliseconds);
+}
+
+}  // namespace
+
 double MeanOverTokens(const trainer::ValidationLoss& loss) {
   const double sum = std::accumulate(loss.sequence_losses.begin(), loss.sequence_losses.end(), 0.0);
   const auto tokens = std::accumulate(loss.sequence_tokens.begin(), loss.sequence_tokens.end(), std::int64_t{0});
@@ -16,8 +26,6 @@ double MeanOverTokens(const trainer::ValidationLoss& loss) {
 
 std::vector<v1::Observation> ToObservations(const trainer::Progress& progress,
                                             std::chrono::system_clock::time_point time) {
-  const std::int64_t milliseconds =
-      std::chrono::duration_cast<std::chrono::milliseconds>(time.time_since_epoch()).count();
   std::vector<v1::Observation> observations;
   const auto add = [&](const char* metric, double value) -> v1::Observation* {
     if (!std::isfinite(value)) return nullptr;
@@ -27,7 +35,7 @@ std::vector<v1::Observation> ToObservations(const trainer::Progress& progress,
     observation.set_sequences(progress.sequences);
     observation.set_tokens(progress.tokens);
     observation.set_value(value);
-    *observation.mutable_time() = google::protobuf::util::TimeUtil::MillisecondsToTimestamp(milliseconds);
+    SetTime(time, observation);
     return &observation;
   };
   if (progress.step > 0) {
@@ -44,6 +52,15 @@ std::vector<v1::Observation> ToObservations(const trainer::Progress& progress,
     }
   }
   return observations;
+}
+
+v1::Observation TestObservation(const trainer::Outcome& outcome, std::chrono::system_clock::time_point time) {
+  v1::Observation observation;
+  observation.set_metric("test/loss");
+  observation.set_step(outcome.step);
+  observation.set_value(MeanOverTokens(*outcome.test));
+  SetTime(time, observation);
+  return observation;
 }
 
 }  // namespace lorasweep::worker

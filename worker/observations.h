@@ -18,4 +18,7 @@ double MeanOverTokens(const trainer::ValidationLoss& loss);
 std::vector<v1::Observation> ToObservations(const trainer::Progress& progress,
                                             std::chrono::system_clock::time_point time);
 
+// test/loss of a trial that is complete; outcome.test is set.
+v1::Observation TestObservation(const trainer::Outcome& outcome, std::chrono::system_clock::time_point time);
+
 }  // namespace lorasweep::worker

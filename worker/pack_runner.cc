@@ -1,6 +1,7 @@
 #include "worker/pack_runner.h"
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <utility>
 
@@ -215,6 +216,9 @@ void PackRunner::Complete(const Slot& slot, const trainer::Outcome& outcome, con
   }
   stream_.Flush(token, options_.grace);
   for (v1::Observation& observation : stream_.Unsent(token)) *request.add_observations() = std::move(observation);
+  if (outcome.test && std::isfinite(MeanOverTokens(*outcome.test))) {
+    *request.add_observations() = TestObservation(outcome, clock_.WallNow());
+  }
   const absl::Status status = client_.Complete(std::move(request), patience);
   if (status.ok()) {
     spdlog::info("{}: {} at step {}", slot.lease.trial(),

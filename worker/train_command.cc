@@ -189,6 +189,7 @@ absl::Status Training::Conclude(const trainer::Outcome& outcome) {
     end_.set_best_loss(outcome.best->loss);
     end_.set_best_step(outcome.best->step);
   }
+  if (outcome.test) end_.set_test_loss(MeanOverTokens(*outcome.test));
   if (completed) end_.set_adapter((flags_.out / "adapter").string());
   for (const std::int64_t step : checkpoints_->Steps()) end_.add_checkpoints(checkpoints_->PathOf(step).string());
   if (completed) {

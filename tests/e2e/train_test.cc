@@ -117,7 +117,7 @@ TEST_CASE("One training: what it needs, what it tells, and how long it is", "[e2
   LORASWEEP_NEEDS(SharedDir() / "models/stories260K");
   const Bench bench;
   const Finished json =
-      bench.Train("json", {"--set", "training.max_steps=4", "--set", "eval_every=2", "--output", "json"});
+      bench.Train("json", {"--set", "training.max_steps=4", "--set", "eval_every=2", "--set", "data.test=5", "--output", "json"});
   INFO(json.output);
   REQUIRE(json.status == 0);
   const auto begin = json.output.find("{\n");

@@ -121,8 +121,7 @@ absl::Status PackRun::ReportStart() {
       if (!resident_.data->validation.empty()) start.validation = *resident_.base_loss;
       if (absl::Status reported = Report(slot, std::move(start)); !reported.ok()) return reported;
     } else if (slot.Done()) {
-      if (absl::Status saved = SaveAdapter(slot); !saved.ok()) return saved;
-      Leave(slot, Outcome::Kind::kCompleted);
+      if (absl::Status completed = Complete(slot); !completed.ok()) return completed;
     }
   }
   return absl::OkStatus();
@@ -283,9 +282,7 @@ absl::Status PackRun::Report(Slot& slot, Progress progress) {
   progress.best = slot.history.best();
   const Command command = observer_.OnProgress(slot.number, progress);
   if (slot.Done() || (!enough.empty() && command == Command::kContinue)) {
-    if (absl::Status saved = SaveAdapter(slot); !saved.ok()) return saved;
-    Leave(slot, Outcome::Kind::kCompleted, slot.Done() ? "" : std::move(enough));
-    return absl::OkStatus();
+    return Complete(slot, slot.Done() ? "" : std::move(enough));
   }
   const std::int64_t save_every = slot.job->config.save_every;
   const bool save_due = slot.step > 0 && save_every > 0 && slot.step % save_every == 0;
@@ -344,6 +341,20 @@ absl::Status PackRun::SaveAdapter(const Slot& slot) {
   return WriteAdapter(slot.job->output_folder / "adapter", resident_.model.config(), ConfigOf(slot),
                       bank_->solo_layout(slot.number),
                       slot.best.empty() ? bank_->Extract(bank_->parameters(), slot.number) : slot.best);
+}
+
+absl::Status PackRun::Complete(Slot& slot, std::string reason) {
+  if (absl::Status saved = SaveAdapter(slot); !saved.ok()) return saved;
+  std::optional<ValidationLoss> test;
+  if (resident_.test) {
+    // The slot does not train any more: the adapter that was written takes its place.
+    if (!slot.best.empty()) bank_->Insert(slot.best, slot.number, bank_->parameters());
+    const LoraPass pass = bank_->EvaluationPass({slot.number}, resident_.model.type());
+    test = std::move(resident_.test->Evaluate(resident_.model, &pass).front());
+  }
+  Leave(slot, Outcome::Kind::kCompleted, std::move(reason));
+  slot.outcome->test = std::move(test);
+  return absl::OkStatus();
 }
 
 void PackRun::Leave(Slot& slot, Outcome::Kind kind, std::string reason) {

@@ -24,6 +24,7 @@ struct ResidentModel {
   Transformer model;
   std::shared_ptr<const text::TokenizedData> data;
   Evaluator evaluator;
+  std::optional<Evaluator> test;  // the hold-out rows, where the data have any
   std::string digest;                       // of the model's files
   std::int64_t micro_batch_tokens = 2048;   // over all slots of a pass
   std::optional<ValidationLoss> base_loss;  // of the base alone, once it was needed
@@ -77,6 +78,8 @@ class PackRun {
   absl::Status SaveCheckpoint(const Slot& slot);
   AdapterConfig ConfigOf(const Slot& slot) const;
   absl::Status SaveAdapter(const Slot& slot);
+  // The slot is complete: its adapter is written and tested.
+  absl::Status Complete(Slot& slot, std::string reason = "");
   void Leave(Slot& slot, Outcome::Kind kind, std::string reason = "");
   std::vector<std::size_t> Numbers(const Group& group) const;
 

@@ -37,8 +37,10 @@ absl::Status CheckData(const Transformer& model, const text::TokenizedData& data
       if (absl::Status ok = check(sequence); !ok.ok()) return ok;
     }
   }
-  for (const text::Sequence& sequence : data.validation) {
-    if (absl::Status ok = check(sequence); !ok.ok()) return ok;
+  for (const auto* held_out : {&data.validation, &data.test}) {
+    for (const text::Sequence& sequence : *held_out) {
+      if (absl::Status ok = check(sequence); !ok.ok()) return ok;
+    }
   }
   return absl::OkStatus();
 }
@@ -87,10 +89,13 @@ absl::StatusOr<std::unique_ptr<Trainer>> Load(const TrainerOptions& options, con
   const std::int64_t tokens =
       options.micro_batch_tokens > 0 ? options.micro_batch_tokens : MicroBatchTokens(*model, *device);
   Evaluator evaluator(*model, data->validation, tokens);
+  std::optional<Evaluator> test;
+  if (!data->test.empty()) test.emplace(*model, data->test, tokens);
   return std::make_unique<TorchTrainer>(options, *device,
                                         ResidentModel{.model = *std::move(model),
                                                       .data = std::move(data),
                                                       .evaluator = std::move(evaluator),
+                                                      .test = std::move(test),
                                                       .digest = *std::move(digest),
                                                       .micro_batch_tokens = tokens,
                                                       .base_loss = std::nullopt});

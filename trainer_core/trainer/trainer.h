@@ -95,6 +95,8 @@ struct Outcome {
   std::string reason = {};
   std::int64_t step = 0;                    // steps done
   std::optional<BestValidation> best = {};  // none before the first validation of a trained adapter
+  // Of the adapter that was written, on the hold-out rows; for kCompleted where the data have any.
+  std::optional<ValidationLoss> test = {};
 };
 
 // A base model and its tokenised data, resident. Not thread safe: one Run at a time.

@@ -303,6 +303,27 @@ TEST_CASE("early stopping ends a trial, its adapter is the best one, also when i
   CHECK(bench.AdapterOf(resumed) == bench.AdapterOf(job));
 }
 
+TEST_CASE("a complete trial is tested on the hold-out rows, with the adapter that it keeps") {
+  const Workbench bench;
+  auto data = MakeData(8, 3);
+  data->test = data->validation;
+  const auto trainer = MakeFp32Trainer(bench.model, data);
+  TrainConfig config = kShort;
+  config.max_steps = 12;
+  config.learning_rate = 0.3;
+  config.eval_every = 1;
+  config.load_best_model_at_end = true;
+  Recorder recorder;
+  const Outcome outcome = RunOne(*trainer, bench.Job("a", config), recorder);
+  REQUIRE(outcome.best->step < 12);
+  REQUIRE(outcome.test.has_value());
+  CHECK(outcome.test->Mean() == outcome.best->loss);
+  Recorder stopped;
+  stopped.commands[{0, 2}] = Command::kStop;
+  CHECK_FALSE(RunOne(*trainer, bench.Job("b", config), stopped).test.has_value());
+  CHECK_FALSE(RunOne(*MakeFp32Trainer(bench.model, MakeData(8, 3)), bench.Job("c", config), recorder).test.has_value());
+}
+
 TEST_CASE("a trial stopped at step 0 keeps its untrained adapter, whose B is zero") {
   const Workbench bench;
   Recorder recorder;
