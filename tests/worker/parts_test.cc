@@ -117,5 +117,14 @@ TEST_CASE("A work folder is removed with its worker, and those of killed workers
   CHECK(!WorkFolder::Make("/proc/no/such/place").ok());
 }
 
+TEST_CASE("The hold-out loss of a complete trial is one observation", "[worker]") {
+  trainer::Outcome outcome{.kind = trainer::Outcome::Kind::kCompleted, .reason = "", .step = 40};
+  outcome.test = trainer::ValidationLoss{.sequence_losses = {3, 1}, .sequence_tokens = {1, 3}};
+  const v1::Observation observation = TestObservation(outcome, {});
+  CHECK(observation.metric() == "test/loss");
+  CHECK(observation.step() == 40);
+  CHECK(observation.value() == 1);
+}
+
 }  // namespace
 }  // namespace lorasweep::worker
