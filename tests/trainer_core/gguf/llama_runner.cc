@@ -51,17 +51,21 @@ std::vector<std::int32_t> LlamaRunner::Tokenize(const std::string& text, bool sp
 
 std::vector<float> LlamaRunner::Logits(const std::vector<std::int32_t>& ids) {
   llama_memory_clear(llama_get_memory(state_->context), true);
-  std::vector<std::int32_t> copy = ids;
-  REQUIRE(llama_decode(state_->context, llama_batch_get_one(copy.data(), static_cast<int>(copy.size()))) == 0);
+  return Next(ids);
+}
+
+std::vector<float> LlamaRunner::Next(std::vector<std::int32_t> ids) {
+  REQUIRE(llama_decode(state_->context, llama_batch_get_one(ids.data(), static_cast<int>(ids.size()))) == 0);
   const float* logits = llama_get_logits_ith(state_->context, -1);
   return {logits, logits + llama_vocab_n_tokens(llama_model_get_vocab(state_->model))};
 }
 
 std::vector<std::int32_t> LlamaRunner::Continue(std::vector<std::int32_t> ids, int count) {
+  std::vector<float> logits = Logits(ids);
   for (int i = 0; i < count; ++i) {
-    const std::vector<float> logits = Logits(ids);
     ids.push_back(static_cast<std::int32_t>(std::max_element(logits.begin(), logits.end()) - logits.begin()));
     if (EndsText(ids.back())) break;
+    if (i + 1 < count) logits = Next({ids.back()});
   }
   return ids;
 }

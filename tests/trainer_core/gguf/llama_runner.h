@@ -24,6 +24,9 @@ class LlamaRunner {
   bool EndsText(std::int32_t id) const;
 
  private:
+  // Logits after `ids`, which go on from the text so far.
+  std::vector<float> Next(std::vector<std::int32_t> ids);
+
   struct State;
   State* state_;
 };
