@@ -24,7 +24,7 @@ struct ResidentModel {
   Transformer model;
   std::shared_ptr<const text::TokenizedData> data;
   Evaluator evaluator;
-  std::optional<Evaluator> test;  // the hold-out rows, where the data have any
+  std::optional<Evaluator> test;            // the hold-out rows, where the data have any
   std::string digest;                       // of the model's files
   std::int64_t micro_batch_tokens = 2048;   // over all slots of a pass
   std::optional<ValidationLoss> base_loss;  // of the base alone, once it was needed
