@@ -116,8 +116,8 @@ TEST_CASE("A training that is killed or stopped goes on to the very bits of an u
 TEST_CASE("One training: what it needs, what it tells, and how long it is", "[e2e]") {
   LORASWEEP_NEEDS(SharedDir() / "models/stories260K");
   const Bench bench;
-  const Finished json =
-      bench.Train("json", {"--set", "training.max_steps=4", "--set", "eval_every=2", "--set", "data.test=5", "--output", "json"});
+  const Finished json = bench.Train(
+      "json", {"--set", "training.max_steps=4", "--set", "eval_every=2", "--set", "data.test=5", "--output", "json"});
   INFO(json.output);
   REQUIRE(json.status == 0);
   const auto begin = json.output.find("{\n");
