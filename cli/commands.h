@@ -14,7 +14,7 @@ void AddTrialCommands(CLI::App& app, Context& context);    // leaderboard trials
 void AddWorkerCommands(CLI::App& app, Context& context);   // workers
 void AddRunCommand(CLI::App& app, Context& context);       // run
 void AddTrainCommand(CLI::App& app, Context& context);     // train
-void AddChatCommand(CLI::App& app, Context& context);     // chat
+void AddChatCommand(CLI::App& app, Context& context);      // chat
 void AddPreviewCommand(CLI::App& app, Context& context);   // preview
 void AddDataCommands(CLI::App& app, Context& context);     // data show
 void AddModelCommands(CLI::App& app, Context& context);    // model import, model info, tokenize
