@@ -4,6 +4,7 @@
 #include "cli/format.h"
 #include "cli/tables.h"
 #include "trainer_core/chat/chat_template.h"
+#include "trainer_core/text/adapter_targets.h"
 #include "trainer_core/text/linear_modules.h"
 #include "trainer_core/text/safetensors.h"
 #include "trainer_core/text/tokenizer.h"
@@ -72,16 +73,15 @@ nlohmann::ordered_json ModelFactJson(const ModelFacts& facts) {
 
 absl::StatusOr<std::int64_t> AdapterParameters(const text::ModelConfig& config, std::int64_t rank,
                                                const std::vector<std::string>& target_modules) {
-  const absl::StatusOr<text::SiteSet> sites = text::SelectSites(config, target_modules);
-  if (!sites.ok()) return sites.status();
+  const auto adapters = text::ResolveTargets({.target_modules = target_modules, .rank = rank}, config);
+  if (!adapters.ok()) return adapters.status();
   const std::vector<text::LinearModule> modules = text::LinearModules(config);
-  std::int64_t inputs_and_outputs = 0;
-  for (std::int64_t layer = 0; layer < config.layers; ++layer) {
-    for (std::size_t module = 0; module < modules.size(); ++module) {
-      if (sites->Has(layer, module)) inputs_and_outputs += modules[module].in + modules[module].out;
-    }
+  std::int64_t parameters = 0;
+  for (std::size_t place = 0; place < adapters->size(); ++place) {
+    const text::LinearModule& module = modules[place % modules.size()];
+    parameters += (*adapters)[place].rank * (module.in + module.out);
   }
-  return rank * inputs_and_outputs;
+  return parameters;
 }
 
 }  // namespace lorasweep::cli

@@ -48,6 +48,9 @@ std::string Resolve(const std::filesystem::path& folder, const std::string& path
 
 void ResolvePaths(const std::filesystem::path& folder, v1::SweepSpec* spec) {
   if (spec->has_model()) spec->set_model(Resolve(folder, spec->model()));
+  if (spec->training().has_adapter()) {
+    spec->mutable_training()->set_adapter(Resolve(folder, spec->training().adapter()));
+  }
   if (spec->has_data()) {
     v1::DataSpec& data = *spec->mutable_data();
     for (std::string& path : *data.mutable_train()) path = Resolve(folder, path);
@@ -62,7 +65,9 @@ void ResolvePaths(const std::filesystem::path& folder, v1::SweepSpec* spec) {
     if (data.has_chat_template()) data.set_chat_template(Resolve(folder, data.chat_template()));
   }
   for (v1::ParameterSpec& parameter : *spec->mutable_parameters()) {
-    if (parameter.name() != "model" && parameter.name() != "train" && parameter.name() != "chat_template") continue;
+    const bool path = parameter.name() == "model" || parameter.name() == "train" || parameter.name() == "adapter" ||
+                      parameter.name() == "chat_template";
+    if (!path) continue;
     if (parameter.value().has_text()) {
       parameter.mutable_value()->set_text(Resolve(folder, parameter.value().text()));
     }

@@ -208,6 +208,16 @@ bool SweepReader::ReadList(const Setting& setting, const std::string& path, cons
     if (!status.ok()) Add(node.line, path, std::string{status.message()});
     return true;
   }
+  if (node.kind == YamlNode::Kind::kMap && setting.pairs) {
+    for (std::size_t i = 0; i < node.keys.size(); ++i) {
+      double number = 0;
+      if (node.items[i].kind != YamlNode::Kind::kScalar || !search::AsNumber(TypedValue(node.items[i]), &number)) {
+        return wrong(node.items[i]);
+      }
+      reflection->AddString(section, setting.field, absl::StrCat(node.keys[i].text, "=", node.items[i].text));
+    }
+    return true;
+  }
   const bool takes_list = texts || setting.field->is_repeated();
   if (node.kind != YamlNode::Kind::kList || !takes_list) return false;
   if (node.items.empty()) {

@@ -54,6 +54,7 @@ Json SchemaOf(const Setting& setting) {
       break;
     case Setting::Type::kTextList:
       schema = {{"anyOf", {Type("string"), Texts()}}};
+      if (setting.pairs) schema["anyOf"].push_back(Json{{"type", "object"}, {"additionalProperties", Type("number")}});
       break;
     case Setting::Type::kSplit:
       schema = {{"anyOf",

@@ -72,6 +72,7 @@ void Walk(const Descriptor& message, const std::string& section, std::vector<Set
     setting.range = ParseRange(option.range());
     setting.words.assign(option.words().begin(), option.words().end());
     setting.required = option.required();
+    setting.pairs = option.pairs();
     setting.field = field;
     settings->push_back(std::move(setting));
   }
@@ -253,7 +254,7 @@ std::string Allowed(const Setting& setting) {
     case Setting::Type::kText:
       return setting.words.empty() ? "a text" : absl::StrCat("one of ", absl::StrJoin(setting.words, ", "));
     case Setting::Type::kTextList:
-      return "a text or a list of texts";
+      return setting.pairs ? "a map of patterns and numbers" : "a text or a list of texts";
     case Setting::Type::kSplit:
       return "a share above 0 and below 1, a number of rows, a file or a list of files";
     case Setting::Type::kValue:

@@ -39,6 +39,7 @@ struct Setting {
   Range range;
   std::vector<std::string> words;
   bool required = false;
+  bool pairs = false;  // of kTextList: may be written as a map, each entry as the text key=value
   const google::protobuf::FieldDescriptor* field = nullptr;
 };
 

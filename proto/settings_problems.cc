@@ -5,6 +5,7 @@
 #include <set>
 #include <utility>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "proto/convert.h"
@@ -105,6 +106,12 @@ class Inspector {
     for (int i = 0; i < std::min(size, kMostListItems); ++i) {
       if (reflection->GetRepeatedString(section, setting.field, i).empty()) {
         Add(setting.path, "\"\" is not allowed (no text may be empty)");
+        return;
+      }
+      const std::string& text = reflection->GetRepeatedString(section, setting.field, i);
+      double number = 0;
+      if (setting.pairs && !absl::SimpleAtod(text.substr(std::min(text.rfind('='), text.size() - 1) + 1), &number)) {
+        Add(setting.path, absl::StrCat(text, " is not allowed (", Allowed(setting), ")"));
         return;
       }
     }

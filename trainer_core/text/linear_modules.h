@@ -5,7 +5,6 @@
 #include <string_view>
 #include <vector>
 
-#include "absl/status/statusor.h"
 #include "trainer_core/text/model_config.h"
 
 namespace lorasweep::text {
@@ -32,38 +31,8 @@ std::vector<LinearModule> LinearModules(const ModelConfig& model);
 // "model.layers.3": what the names of a layer's tensors begin with.
 std::string LayerPath(const ModelConfig& model, std::int64_t layer);
 
-// Places of adapters: pairs of a layer and of one of its linear modules (its place in LinearModules).
-class SiteSet {
- public:
-  SiteSet() = default;
-  SiteSet(std::int64_t layers, std::size_t modules)
-      : modules_(modules), places_(static_cast<std::size_t>(layers) * modules) {}
-
-  void Add(std::int64_t layer, std::size_t module) { places_[Place(layer, module)] = true; }
-  bool Has(std::int64_t layer, std::size_t module) const {
-    return Place(layer, module) < places_.size() && places_[Place(layer, module)];
-  }
-  std::int64_t size() const;
-  bool empty() const { return size() == 0; }
-  // Both must be of one model, or empty.
-  SiteSet& operator|=(const SiteSet& other);
-  bool operator==(const SiteSet& other) const = default;
-
- private:
-  std::size_t Place(std::int64_t layer, std::size_t module) const {
-    return static_cast<std::size_t>(layer) * modules_ + module;
-  }
-
-  std::size_t modules_ = 0;
-  std::vector<bool> places_;  // by layer, then module
-};
-
-// What PEFT's target_modules selects: a name matches every module whose path is it or ends in "." and it ("q_proj",
-// "attn.c_proj"); "all-linear" is every linear module but the output head. Errors: InvalidArgument names what matches
-// nothing and lists the model's modules; also for an empty list.
-absl::StatusOr<SiteSet> SelectSites(const ModelConfig& model, const std::vector<std::string>& target_modules);
-
-// The shortest target_modules that select the modules occurring in `sites`, wherever they do.
-std::vector<std::string> TargetModules(const ModelConfig& model, const SiteSet& sites);
+// All of a model's linear maps as transformers names them, "model.layers.0.self_attn.q_proj": by layer, then in the
+// order of LinearModules. A map's place in this list is its place in the model.
+std::vector<std::string> ModuleNames(const ModelConfig& model);
 
 }  // namespace lorasweep::text

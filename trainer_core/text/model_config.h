@@ -29,8 +29,8 @@ struct RopeConfig {
   double beta_slow = 1.0;
   bool truncate = true;
   // longrope, one for each pair of dimensions: texts within the original length, and longer ones
-  std::vector<double> short_factors;
-  std::vector<double> long_factors;
+  std::vector<double> short_factors = {};
+  std::vector<double> long_factors = {};
   double attention_factor = 1.0;  // yarn and longrope: of cosines and sines
 };
 

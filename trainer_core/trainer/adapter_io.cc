@@ -12,14 +12,15 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "trainer_core/text/linear_modules.h"
 
 namespace lorasweep::trainer {
 namespace {
 
 using Json = nlohmann::json;
 
-constexpr std::uintmax_t kMaxConfigBytes = 1 << 20;
-constexpr double kMaxRank = 65536;  // keeps products of sizes far from overflow
+constexpr std::uintmax_t kMaxConfigBytes = 4 << 20;
+constexpr std::int64_t kMaxRank = 65536;  // keeps products of sizes far from overflow
 
 // PEFT declares lora_alpha an integer: written as one where it is.
 Json Number(double value) {
@@ -51,6 +52,9 @@ absl::StatusOr<Json> ReadConfig(const std::filesystem::path& file) {
   text << stream.rdbuf();
   Json json = Json::parse(text.str(), nullptr, false);
   if (!json.is_object()) return absl::InvalidArgumentError(absl::StrCat(file.string(), " is not a JSON object"));
+  if (json.value("peft_type", Json()) != "LORA") {
+    return absl::InvalidArgumentError(absl::StrCat(file.string(), ": peft_type must be LORA"));
+  }
   return json;
 }
 
@@ -64,6 +68,21 @@ absl::StatusOr<double> RequiredNumber(const Json& json, const char* key, double 
     return absl::InvalidArgumentError(absl::StrCat(where, ": ", key, " must be a number of at least ", least));
   }
   return found->get<double>();
+}
+
+// Alphas by place: lora_alpha, or that of the first pattern that matches. Ranks are those of the tensors.
+absl::StatusOr<std::vector<double>> Alphas(const Json& json, double alpha, const std::vector<std::string>& names,
+                                           const std::string& where) {
+  std::vector<std::pair<std::string, double>> patterns;
+  if (const auto found = json.find("alpha_pattern"); found != json.end() && !found->is_null()) {
+    const bool numbers = found->is_object() &&
+                         std::all_of(found->begin(), found->end(), [](const Json& value) { return value.is_number(); });
+    if (!numbers) return absl::InvalidArgumentError(absl::StrCat(where, ": alpha_pattern must be a map of numbers"));
+    for (const auto& [pattern, value] : found->items()) patterns.emplace_back(pattern, value.get<double>());
+  }
+  absl::StatusOr<std::vector<double>> alphas = text::PatternNumbers(patterns, alpha, names);
+  if (alphas.ok()) return alphas;
+  return absl::InvalidArgumentError(absl::StrCat(where, ": alpha_pattern: ", std::string{alphas.status().message()}));
 }
 
 // Copies a tensor's elements as float; false for a type that is not read.
@@ -81,10 +100,35 @@ bool CopyAsFloat(const text::TensorView& tensor, float* to) {
   return true;
 }
 
+// What is left over in a file, for people.
+std::string Unexpected(const text::Safetensors& file, const AdapterLayout& layout) {
+  const std::vector<text::TensorView> wanted = AdapterTensors(layout, {});
+  for (const text::TensorView& tensor : file.tensors()) {
+    const auto is_it = [&](const text::TensorView& view) { return view.name == tensor.name; };
+    if (std::none_of(wanted.begin(), wanted.end(), is_it)) return tensor.name;
+  }
+  return "";
+}
+
 }  // namespace
 
+AdapterLayout AdapterConfig::Layout(const text::ModelConfig& model) const {
+  std::vector<std::int64_t> ranks;
+  for (const text::ModuleAdapter& module : modules) ranks.push_back(module.rank);
+  return AdapterLayout(model, ranks, use_dora);
+}
+
 std::string AdapterConfigText(const text::ModelConfig& model, const AdapterConfig& config) {
-  const Json json = {{"alpha_pattern", Json::object()},
+  const std::vector<std::string> names = text::ModuleNames(model);
+  Json ranks = Json::object();
+  Json alphas = Json::object();
+  for (std::size_t place = 0; place < config.modules.size(); ++place) {
+    const text::ModuleAdapter& module = config.modules[place];
+    if (module.rank == 0) continue;
+    if (module.rank != config.rank) ranks[names[place]] = module.rank;
+    if (module.alpha != config.alpha) alphas[names[place]] = Number(module.alpha);
+  }
+  const Json json = {{"alpha_pattern", alphas},
                      {"auto_mapping", nullptr},
                      {"base_model_name_or_path", config.base_model_name},
                      {"bias", "none"},
@@ -98,25 +142,30 @@ std::string AdapterConfigText(const text::ModelConfig& model, const AdapterConfi
                      {"modules_to_save", nullptr},
                      {"peft_type", "LORA"},
                      {"r", config.rank},
-                     {"rank_pattern", Json::object()},
+                     {"rank_pattern", ranks},
                      {"revision", nullptr},
-                     {"target_modules", text::TargetModules(model, config.targets)},
+                     {"target_modules", text::TargetModules(model, config.modules)},
                      {"task_type", "CAUSAL_LM"},
-                     {"use_dora", false},
-                     {"use_rslora", false}};
+                     {"use_dora", config.use_dora},
+                     {"use_rslora", config.use_rslora}};
   return json.dump(2, ' ', false, Json::error_handler_t::replace);
 }
 
 std::vector<text::TensorView> AdapterTensors(const AdapterLayout& layout, std::span<const float> values) {
   std::vector<text::TensorView> tensors;
-  const auto add = [&](const std::string& name, std::int64_t offset, std::int64_t rows, std::int64_t columns) {
-    const auto part = values.subspan(static_cast<std::size_t>(offset), static_cast<std::size_t>(rows * columns));
-    tensors.push_back(
-        {.name = name, .dtype = text::DType::kF32, .shape = {rows, columns}, .bytes = std::as_bytes(part)});
+  const auto add = [&](const std::string& name, std::int64_t offset, std::vector<std::int64_t> shape) {
+    std::int64_t count = 1;
+    for (const std::int64_t size : shape) count *= size;
+    std::span<const std::byte> bytes;
+    if (!values.empty()) {
+      bytes = std::as_bytes(values.subspan(static_cast<std::size_t>(offset), static_cast<std::size_t>(count)));
+    }
+    tensors.push_back({.name = name, .dtype = text::DType::kF32, .shape = std::move(shape), .bytes = bytes});
   };
   for (const LoraSite& site : layout.sites()) {
-    add(site.peft_name + ".lora_A.weight", site.a_offset, layout.rank(), site.shape.in);
-    add(site.peft_name + ".lora_B.weight", site.b_offset, site.shape.out, layout.rank());
+    add(site.peft_name + ".lora_A.weight", site.a_offset, {site.rank, site.shape.in});
+    add(site.peft_name + ".lora_B.weight", site.b_offset, {site.shape.out, site.rank});
+    if (layout.magnitudes()) add(site.peft_name + ".lora_magnitude_vector", site.m_offset, {site.shape.out});
   }
   return tensors;
 }
@@ -126,7 +175,7 @@ absl::StatusOr<std::vector<float>> AdapterValues(const text::Safetensors& file, 
   for (const text::TensorView& tensor : file.tensors()) bytes += tensor.bytes.size();
   // Before a rank from outside asks for memory.
   if (bytes / sizeof(std::uint16_t) < static_cast<std::size_t>(layout.size())) {
-    return absl::InvalidArgumentError(absl::StrCat("holds too little for rank ", layout.rank(), " on this model"));
+    return absl::InvalidArgumentError("holds too little for such ranks on this model");
   }
   std::vector<float> values(static_cast<std::size_t>(layout.size()));
   for (const text::TensorView& wanted : AdapterTensors(layout, values)) {
@@ -157,55 +206,54 @@ absl::Status WriteAdapterFiles(const std::filesystem::path& folder, const std::s
 }
 
 absl::Status WriteAdapter(const std::filesystem::path& folder, const text::ModelConfig& model,
-                          const AdapterConfig& config, const AdapterLayout& layout, std::span<const float> values) {
-  return WriteAdapterFiles(folder, AdapterConfigText(model, config), AdapterTensors(layout, values));
+                          const AdapterConfig& config, std::span<const float> values) {
+  return WriteAdapterFiles(folder, AdapterConfigText(model, config), AdapterTensors(config.Layout(model), values));
 }
 
 absl::StatusOr<Adapter> ReadAdapter(const std::filesystem::path& folder, const text::ModelConfig& model) {
   const std::string where = (folder / "adapter_config.json").string();
   const absl::StatusOr<Json> json = ReadConfig(where);
   if (!json.ok()) return json.status();
-  if (json->value("peft_type", Json()) != "LORA") {
-    return absl::InvalidArgumentError(absl::StrCat(where, ": peft_type must be LORA"));
-  }
-  if (Flag(*json, "use_dora")) return absl::UnimplementedError(absl::StrCat(where, ": DoRA is not supported"));
-  for (const char* pattern : {"rank_pattern", "alpha_pattern"}) {
-    if (json->contains(pattern) && !(*json)[pattern].empty()) {
-      return absl::UnimplementedError(absl::StrCat(where, ": ", pattern, " is not supported"));
-    }
-  }
   const absl::StatusOr<double> rank = RequiredNumber(*json, "r", 1, where);
   if (!rank.ok()) return rank.status();
   const absl::StatusOr<double> alpha = RequiredNumber(*json, "lora_alpha", 0, where);
   if (!alpha.ok()) return alpha.status();
-
+  const std::vector<std::string> names = text::ModuleNames(model);
+  const absl::StatusOr<std::vector<double>> alphas = Alphas(*json, *alpha, names, where);
+  if (!alphas.ok()) return alphas.status();
   const absl::StatusOr<text::Safetensors> file = text::Safetensors::Open(folder / "adapter_model.safetensors");
   if (!file.ok()) return file.status();
+
   Adapter adapter;
-  adapter.config.rank = static_cast<std::int64_t>(std::min(*rank, kMaxRank));
-  adapter.config.alpha = Flag(*json, "use_rslora") ? *alpha * std::sqrt(*rank) : *alpha;
+  AdapterConfig& config = adapter.config;
+  config.rank = static_cast<std::int64_t>(std::min(*rank, static_cast<double>(kMaxRank)));
+  config.alpha = *alpha;
+  config.use_rslora = Flag(*json, "use_rslora");
+  config.use_dora = Flag(*json, "use_dora");
   if (json->contains("lora_dropout") && (*json)["lora_dropout"].is_number()) {
-    adapter.config.dropout = (*json)["lora_dropout"].get<double>();
+    config.dropout = (*json)["lora_dropout"].get<double>();
   }
   if (json->contains("base_model_name_or_path") && (*json)["base_model_name_or_path"].is_string()) {
-    adapter.config.base_model_name = (*json)["base_model_name_or_path"].get<std::string>();
+    config.base_model_name = (*json)["base_model_name_or_path"].get<std::string>();
   }
-  // target_modules may be a list, a word or a pattern: the tensors themselves say what is adapted.
-  const std::size_t modules = text::LinearModules(model).size();
-  text::SiteSet everywhere(model.layers, modules);
-  adapter.config.targets = text::SiteSet(model.layers, modules);
-  for (std::int64_t layer = 0; layer < model.layers; ++layer) {
-    for (std::size_t module = 0; module < modules; ++module) everywhere.Add(layer, module);
+  // target_modules and rank_pattern may be many things: the tensors themselves say what is adapted, and how.
+  for (std::size_t place = 0; place < names.size(); ++place) {
+    text::ModuleAdapter& module = config.modules.emplace_back();
+    const text::TensorView* a = file->Find(absl::StrCat("base_model.model.", names[place], ".lora_A.weight"));
+    if (a == nullptr) continue;
+    if (a->shape.size() != 2 || a->shape[0] < 1 || a->shape[0] > kMaxRank) {
+      return absl::InvalidArgumentError(absl::StrCat(folder.string(), ": tensor ", a->name, " is no A matrix"));
+    }
+    module = {.rank = a->shape[0], .alpha = (*alphas)[place]};
+    module.scale = text::AdapterScale(module.rank, module.alpha, config.use_rslora);
   }
-  const AdapterLayout places(model, everywhere, 1);
-  for (const LoraSite& site : places.sites()) {
-    if (file->Find(site.peft_name + ".lora_A.weight") != nullptr) adapter.config.targets.Add(site.layer, site.module);
-  }
-  const AdapterLayout layout(model, adapter.config.targets, adapter.config.rank);
-  if (layout.sites().empty() || file->tensors().size() != 2 * layout.sites().size()) {
+  const AdapterLayout layout = config.Layout(model);
+  const std::size_t expected = AdapterTensors(layout, {}).size();
+  if (expected == 0 || file->tensors().size() != expected) {
     return absl::InvalidArgumentError(
-        absl::StrCat(folder.string(), ": holds ", file->tensors().size(), " tensors where ", 2 * layout.sites().size(),
-                     " were expected (LoRA matrices of linear modules that the model has, and nothing else)"));
+        absl::StrCat(folder.string(), ": holds ", file->tensors().size(), " tensors where ", expected,
+                     " were expected (LoRA matrices of linear modules that the model has, and nothing else): ",
+                     Unexpected(*file, layout)));
   }
   absl::StatusOr<std::vector<float>> values = AdapterValues(*file, layout);
   if (!values.ok()) {

@@ -4,26 +4,27 @@
 
 namespace lorasweep::trainer {
 
-AdapterLayout::AdapterLayout(const text::ModelConfig& model, const text::SiteSet& targets, std::int64_t rank)
-    : rank_(rank) {
+AdapterLayout::AdapterLayout(const text::ModelConfig& model, const std::vector<std::int64_t>& ranks, bool magnitudes)
+    : magnitudes_(magnitudes) {
   const std::vector<text::LinearModule> modules = text::LinearModules(model);
+  const std::vector<std::string> names = text::ModuleNames(model);
   modules_ = modules.size();
-  for (std::int64_t layer = 0; layer < model.layers; ++layer) {
-    for (std::size_t module = 0; module < modules.size(); ++module) {
-      index_.push_back(-1);
-      if (!targets.Has(layer, module)) continue;
-      index_.back() = static_cast<int>(sites_.size());
-      LoraSite site{
-          .layer = layer,
-          .module = module,
-          .shape = {.in = modules[module].in, .out = modules[module].out},
-          .key = static_cast<std::uint64_t>(layer) * modules_ + module,
-          .peft_name = absl::StrCat("base_model.model.", text::LayerPath(model, layer), ".", modules[module].path)};
-      site.a_offset = size_;
-      site.b_offset = size_ + rank * site.shape.in;
-      size_ = site.b_offset + rank * site.shape.out;
-      sites_.push_back(std::move(site));
-    }
+  for (std::size_t place = 0; place < ranks.size(); ++place) {
+    index_.push_back(-1);
+    if (ranks[place] == 0) continue;
+    index_.back() = static_cast<int>(sites_.size());
+    const std::size_t module = place % modules_;
+    LoraSite site{.layer = static_cast<std::int64_t>(place / modules_),
+                  .module = module,
+                  .shape = {.in = modules[module].in, .out = modules[module].out},
+                  .rank = ranks[place],
+                  .a_offset = size_,
+                  .key = place,
+                  .peft_name = absl::StrCat("base_model.model.", names[place])};
+    site.b_offset = site.a_offset + site.rank * site.shape.in;
+    site.m_offset = site.b_offset + site.rank * site.shape.out;
+    size_ = site.m_offset + (magnitudes ? site.shape.out : 0);
+    sites_.push_back(std::move(site));
   }
 }
 

@@ -271,9 +271,9 @@ at::Tensor ComposedAttention(const at::Tensor& qkv, std::int64_t slots, const te
   const at::Tensor k = Rotate(heads.k, rotary).transpose(1, 2);
   const at::Tensor v = heads.v.transpose(1, 2);
   std::vector<at::Tensor> outputs;
-  for (const auto& [start, length] : plan.segments) {
-    outputs.push_back(Attend(q.narrow(2, start, length), k.narrow(2, start, length), v.narrow(2, start, length),
-                             RuleOf(model, window)));
+  for (const Segment& segment : plan.segments) {
+    const auto part = [&](const at::Tensor& all) { return all.narrow(2, segment.start, segment.length); };
+    outputs.push_back(Attend(part(q), part(k), part(v), RuleOf(model, window)));
   }
   return at::cat(outputs, 2).transpose(1, 2).reshape({slots, tokens, model.heads * model.head_dim});
 }

@@ -85,6 +85,27 @@ void DropBackward(const DropMask& mask, const T* x, T* kept, const T* grad, T* s
 }
 
 template <typename T>
+void AddNoise(std::uint64_t key, std::int64_t first_row, const float* bounds, T* x, std::int64_t rows,
+              std::int64_t width) {
+  ParallelRows(rows, width, [=](std::int64_t begin, std::int64_t end) {
+    RunVectorized([=]() LORASWEEP_INLINE_BODY {
+      for (std::int64_t row = begin; row < end; ++row) {
+        const std::uint64_t row_key = SubSeed(key, static_cast<std::uint64_t>(first_row + row));
+        const auto low = static_cast<std::uint32_t>(row_key);
+        const auto high = static_cast<std::uint32_t>(row_key >> 32);
+        const float step = bounds[row] * 0x1p-23F;
+        T* __restrict values = x + row * width;
+        const auto columns = static_cast<std::int32_t>(width);
+        for (std::int32_t j = 0; j < columns; ++j) {
+          const auto random = static_cast<std::int32_t>(RandomBits(static_cast<std::uint32_t>(j), low, high) >> 8);
+          Store(Load(values[j]) + step * static_cast<float>(random - (1 << 23)), values[j]);
+        }
+      }
+    });
+  });
+}
+
+template <typename T>
 void RmsNorm(const T* x, const float* weight, T* y, float* inverse_rms, float epsilon, NormRounding rounding,
              std::int64_t rows, std::int64_t width) {
   ParallelRows(rows, width * 2, [=](std::int64_t begin, std::int64_t end) {
@@ -163,23 +184,37 @@ void SwiGluBackward(const T* gate, const T* up, const T* dy, T* dgate, T* dup, s
 }
 
 template <typename T>
-void CrossEntropy(T* logits, const std::int64_t* targets, const float* coefficients, float* losses, std::int64_t rows,
-                  std::int64_t width) {
+void CrossEntropy(T* logits, const std::int64_t* targets, const float* coefficients, const float* smoothing,
+                  float* losses, std::int64_t rows, std::int64_t width) {
   ParallelRows(rows, width * 8, [=](std::int64_t begin, std::int64_t end) {
     RunVectorized([=]() LORASWEEP_INLINE_BODY {
       for (std::int64_t row = begin; row < end; ++row) {
         T* __restrict values = logits + row * width;
+        const float share = smoothing == nullptr ? 0.0F : smoothing[row];
         const float largest = Largest<T>(values, width);
         float sum = 0;
         for (std::int64_t j = 0; j < width; ++j) sum += Exp(Load(values[j]) - largest);
         const float log_sum = std::log(sum);
-        losses[row] = largest + log_sum - Load(values[targets[row]]);
+        const float target = Load(values[targets[row]]);
+        losses[row] = largest + log_sum - target;
+        if (share != 0) {
+          float below = 0;  // the largest: sums stay small
+          for (std::int64_t j = 0; j < width; ++j) below += largest - Load(values[j]);
+          losses[row] += share * (target - largest + below / static_cast<float>(width));
+        }
         if (coefficients == nullptr) continue;
         const float coefficient = coefficients[row];
         const float factor = coefficient / sum;
-        const float target = Exp(Load(values[targets[row]]) - largest) * factor - coefficient;
-        for (std::int64_t j = 0; j < width; ++j) Store(Exp(Load(values[j]) - largest) * factor, values[j]);
-        Store(target, values[targets[row]]);
+        const float everywhere = coefficient * share / static_cast<float>(width);
+        const float at_target = Exp(target - largest) * factor - coefficient * (1 - share) - everywhere;
+        if (share == 0) {
+          for (std::int64_t j = 0; j < width; ++j) Store(Exp(Load(values[j]) - largest) * factor, values[j]);
+        } else {
+          for (std::int64_t j = 0; j < width; ++j) {
+            Store(Exp(Load(values[j]) - largest) * factor - everywhere, values[j]);
+          }
+        }
+        Store(at_target, values[targets[row]]);
       }
     });
   });
@@ -188,11 +223,12 @@ void CrossEntropy(T* logits, const std::int64_t* targets, const float* coefficie
 #define LORASWEEP_INSTANTIATE(T)                                                                                 \
   template void Drop(const DropMask&, const T*, T*, std::int64_t, std::int64_t);                                 \
   template void DropBackward(const DropMask&, const T*, T*, const T*, T*, std::int64_t, std::int64_t);           \
+  template void AddNoise(std::uint64_t, std::int64_t, const float*, T*, std::int64_t, std::int64_t);             \
   template void RmsNorm(const T*, const float*, T*, float*, float, NormRounding, std::int64_t, std::int64_t);    \
   template void RmsNormBackward(const T*, const float*, const float*, const T*, T*, std::int64_t, std::int64_t); \
   template void SwiGlu(const T*, const T*, T*, std::int64_t, std::int64_t);                                      \
   template void SwiGluBackward(const T*, const T*, const T*, T*, T*, std::int64_t, std::int64_t);                \
-  template void CrossEntropy(T*, const std::int64_t*, const float*, float*, std::int64_t, std::int64_t);
+  template void CrossEntropy(T*, const std::int64_t*, const float*, const float*, float*, std::int64_t, std::int64_t);
 LORASWEEP_INSTANTIATE(float)
 LORASWEEP_INSTANTIATE(Bf16)
 #undef LORASWEEP_INSTANTIATE

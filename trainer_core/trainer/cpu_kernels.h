@@ -29,6 +29,11 @@ template <typename T>
 void DropBackward(const DropMask& mask, const T* x, T* kept, const T* grad, T* sum, std::int64_t rows,
                   std::int64_t width);
 
+// x += uniform noise within ±bounds[row], a pure function of key, first_row + row and column.
+template <typename T>
+void AddNoise(std::uint64_t key, std::int64_t first_row, const float* bounds, T* x, std::int64_t rows,
+              std::int64_t width);
+
 // How RmsNorm rounds its result to T: Llama rounds x / rms(x) and then the product, Gemma the product alone.
 enum class NormRounding { kFactorThenProduct, kProduct };
 
@@ -91,10 +96,10 @@ void PackHeads(const HeadLayout& layout, std::int64_t heads, const T* rows, T* p
 template <typename T>
 void UnpackHeads(const HeadLayout& layout, std::int64_t heads, const T* packed, T* rows);
 
-// losses[row] = -log softmax(logits)[target]; logits become coefficients[row] · d loss / d logits. No coefficients:
-// logits are left as they are.
+// losses[row] = -(1 - e) log softmax(logits)[target] - e · mean of log softmax(logits), where e is smoothing[row], or 0
+// without smoothing; logits become coefficients[row] · d loss / d logits. No coefficients: logits are left as they are.
 template <typename T>
-void CrossEntropy(T* logits, const std::int64_t* targets, const float* coefficients, float* losses, std::int64_t rows,
-                  std::int64_t width);
+void CrossEntropy(T* logits, const std::int64_t* targets, const float* coefficients, const float* smoothing,
+                  float* losses, std::int64_t rows, std::int64_t width);
 
 }  // namespace lorasweep::trainer::kernels

@@ -39,9 +39,9 @@ class TorchGenerator : public Generator {
       if (folder.empty()) return absl::OkStatus();
       absl::StatusOr<Adapter> adapter = ReadAdapter(folder, model_.config());
       if (!adapter.ok()) return adapter.status();
-      const SlotAdapter slot{
-          .rank = adapter->config.rank, .alpha = adapter->config.alpha, .targets = adapter->config.targets};
-      bank_.emplace(model_.config(), std::vector<SlotAdapter>{slot}, model_.device());
+      const SlotAdapter slot{.modules = adapter->config.modules, .use_dora = adapter->config.use_dora};
+      bank_.emplace(model_.config(), std::vector<SlotAdapter>{slot}, model_.device(),
+                    [this](const LoraSite& site) { return model_.Weight(site.layer, site.module); });
       bank_->Insert(adapter->values, 0, bank_->parameters());
       pass_.emplace(bank_->EvaluationPass({0}, model_.type()));
       return absl::OkStatus();

@@ -1,8 +1,9 @@
 #include "trainer_core/trainer/lora_bank.h"
 
 #include <algorithm>
-#include <cmath>
 
+#include "absl/strings/str_cat.h"
+#include "trainer_core/trainer/adapter_init.h"
 #include "trainer_core/trainer/seeds.h"
 
 namespace lorasweep::trainer {
@@ -11,99 +12,186 @@ namespace {
 // Sub-streams of a trial's seed.
 constexpr std::uint64_t kInitStream = 1;
 constexpr std::uint64_t kDropoutStream = 2;
+constexpr std::uint64_t kNoiseStream = 3;
+
+std::vector<std::int64_t> RanksOf(const SlotAdapter& slot) {
+  std::vector<std::int64_t> ranks;
+  for (const text::ModuleAdapter& module : slot.modules) ranks.push_back(module.rank);
+  return ranks;
+}
 
 AdapterLayout JointLayout(const text::ModelConfig& model, const std::vector<SlotAdapter>& slots) {
-  text::SiteSet targets;
-  std::int64_t rank = 1;
+  std::vector<std::int64_t> ranks(text::ModuleNames(model).size(), 0);
+  bool magnitudes = false;
   for (const SlotAdapter& slot : slots) {
-    targets |= slot.targets;
-    rank = std::max(rank, slot.rank);
+    magnitudes = magnitudes || slot.use_dora;
+    for (std::size_t place = 0; place < ranks.size(); ++place) {
+      ranks[place] = std::max(ranks[place], slot.modules[place].rank);
+    }
   }
-  return AdapterLayout(model, targets, rank);
+  return AdapterLayout(model, ranks, magnitudes);
 }
 
 at::Tensor View(const at::Tensor& flat, std::int64_t offset, std::int64_t rows, std::int64_t columns) {
   return flat.narrow(1, offset, rows * columns).view({flat.size(0), rows, columns});
 }
 
-// Calls copy(solo, joint) with each matrix's elements in the flat solo vector and in the slot's padded row, both as
-// matrices of the solo's shape.
-template <typename Copy>
-void ForEachMatrix(const AdapterLayout& solo, const AdapterLayout& joint, const at::Tensor& solo_flat,
-                   const at::Tensor& joint_flat, const Copy& copy) {
-  const std::int64_t rank = solo.rank();
+at::Tensor ViewA(const at::Tensor& flat, const LoraSite& site) {
+  return View(flat, site.a_offset, site.rank, site.shape.in);
+}
+
+at::Tensor ViewB(const at::Tensor& flat, const LoraSite& site) {
+  return View(flat, site.b_offset, site.shape.out, site.rank);
+}
+
+std::vector<SlotMatrix> MatricesOf(const AdapterLayout& solo, const AdapterLayout& joint) {
+  std::vector<SlotMatrix> matrices;
   for (const LoraSite& site : solo.sites()) {
     const LoraSite& place = *joint.Find(site.layer, site.module);
-    const auto [in, out] = site.shape;
-    copy(solo_flat.narrow(0, site.a_offset, rank * in).view({rank, in}),
-         joint_flat.narrow(0, place.a_offset, joint.rank() * in).view({joint.rank(), in}).narrow(0, 0, rank));
-    copy(solo_flat.narrow(0, site.b_offset, rank * out).view({out, rank}),
-         joint_flat.narrow(0, place.b_offset, joint.rank() * out).view({out, joint.rank()}).narrow(1, 0, rank));
+    matrices.push_back({.kind = SlotMatrix::Kind::kA,
+                        .rows = site.rank,
+                        .columns = site.shape.in,
+                        .solo_offset = site.a_offset,
+                        .joint_offset = place.a_offset,
+                        .joint_stride = site.shape.in});
+    matrices.push_back({.kind = SlotMatrix::Kind::kB,
+                        .rows = site.shape.out,
+                        .columns = site.rank,
+                        .solo_offset = site.b_offset,
+                        .joint_offset = place.b_offset,
+                        .joint_stride = place.rank});
+    if (!solo.magnitudes()) continue;
+    matrices.push_back({.kind = SlotMatrix::Kind::kMagnitude,
+                        .rows = 1,
+                        .columns = site.shape.out,
+                        .solo_offset = site.m_offset,
+                        .joint_offset = place.m_offset,
+                        .joint_stride = site.shape.out});
   }
+  return matrices;
 }
 
 }  // namespace
 
 at::Tensor LoraPass::A(const LoraSite& site) const {
-  return View(weights, site.a_offset, layout->rank(), site.shape.in);
+  return ViewA(weights, site);
 }
 at::Tensor LoraPass::B(const LoraSite& site) const {
-  return View(weights, site.b_offset, site.shape.out, layout->rank());
+  return ViewB(weights, site);
+}
+at::Tensor LoraPass::InitialA(const LoraSite& site) const {
+  return ViewA(initial, site);
+}
+at::Tensor LoraPass::InitialB(const LoraSite& site) const {
+  return ViewB(initial, site);
 }
 at::Tensor LoraPass::GradientA(const LoraSite& site) const {
-  return View(gradients, site.a_offset, layout->rank(), site.shape.in);
+  return ViewA(gradients, site);
 }
 at::Tensor LoraPass::GradientB(const LoraSite& site) const {
-  return View(gradients, site.b_offset, site.shape.out, layout->rank());
+  return ViewB(gradients, site);
+}
+at::Tensor LoraPass::GradientMagnitude(const LoraSite& site) const {
+  return gradients.narrow(1, site.m_offset, site.shape.out);
 }
 
-double LoraPass::Scale(std::size_t slot, const LoraSite& site) const {
-  return slots[slot].targets.Has(site.layer, site.module) ? slots[slot].scale : 0.0;
+const DoraGain* LoraPass::Gain(const LoraSite& site) const {
+  return gains.empty() ? nullptr : &gains[layout->IndexOf(site)];
 }
 
-std::vector<float> InitialAdapter(const AdapterLayout& layout, std::uint64_t seed) {
-  std::vector<float> values(static_cast<std::size_t>(layout.size()), 0.0F);
-  for (const LoraSite& site : layout.sites()) {
-    const std::uint64_t stream = SubSeed(SubSeed(seed, kInitStream), site.key);
-    const float bound = 1.0F / std::sqrt(static_cast<float>(site.shape.in));
-    const std::int64_t count = layout.rank() * site.shape.in;
-    for (std::int64_t i = 0; i < count; ++i) {
-      const float unit = UnitFloat(SubSeed(stream, static_cast<std::uint64_t>(i)));
-      values[static_cast<std::size_t>(site.a_offset + i)] = (2.0F * unit - 1.0F) * bound;
-    }
-  }
-  return values;
-}
-
-LoraBank::LoraBank(const text::ModelConfig& model, std::vector<SlotAdapter> slots, at::Device device)
-    : slots_(std::move(slots)), layout_(JointLayout(model, slots_)) {
+LoraBank::LoraBank(const text::ModelConfig& model, std::vector<SlotAdapter> slots, at::Device device,
+                   BaseWeights weights)
+    : slots_(std::move(slots)), layout_(JointLayout(model, slots_)), weights_(std::move(weights)) {
   const auto options = at::TensorOptions().dtype(at::kFloat).device(device);
   parameters_ = at::zeros({static_cast<std::int64_t>(slots_.size()), layout_.size()}, options);
   first_moments_ = at::zeros_like(parameters_);
   second_moments_ = at::zeros_like(parameters_);
-  for (std::size_t slot = 0; slot < slots_.size(); ++slot) {
-    solo_layouts_.emplace_back(model, slots_[slot].targets, slots_[slot].rank);
-    Insert(InitialAdapter(solo_layouts_.back(), slots_[slot].seed), slot, parameters_);
+  in_a_ = at::zeros({layout_.size()}, options.dtype(at::kBool));
+  for (const LoraSite& site : layout_.sites()) in_a_.narrow(0, site.a_offset, site.rank * site.shape.in).fill_(true);
+  for (const SlotAdapter& slot : slots_) {
+    solo_layouts_.emplace_back(model, RanksOf(slot), slot.use_dora);
+    matrices_.push_back(MatricesOf(solo_layouts_.back(), layout_));
   }
+}
+
+void LoraBank::AllocateInitial() {
+  if (!initial_.defined()) initial_ = at::zeros_like(parameters_);
+}
+
+absl::Status LoraBank::Start(std::size_t slot, const InitSettings& init) {
+  const SlotAdapter& adapter = slots_[slot];
+  const at::Tensor row = parameters_.select(0, static_cast<std::int64_t>(slot));
+  if (init.TakesFromBase()) AllocateInitial();
+  auto matrix = matrices_[slot].begin();
+  for (const LoraSite& site : solo_layouts_[slot].sites()) {
+    if (init.TakesFromBase() && site.rank > std::min(site.shape.in, site.shape.out)) {
+      return absl::InvalidArgumentError(absl::StrCat("init_lora_weights: rank ", site.rank, " is too high for ",
+                                                     site.peft_name, " (at most ",
+                                                     std::min(site.shape.in, site.shape.out), ")"));
+    }
+    const SiteStart start =
+        StartSite(init, site.shape, adapter.modules[site.key], SubSeed(SubSeed(adapter.seed, kInitStream), site.key),
+                  [&] { return weights_(site); });
+    for (const at::Tensor& values : {start.a, start.b}) {
+      matrix->InRow(row).copy_(values);
+      if (init.TakesFromBase()) {
+        matrix->InRow(initial_.select(0, static_cast<std::int64_t>(slot))).copy_(values);
+      }
+      ++matrix;
+    }
+    if (!adapter.use_dora) continue;
+    // B is zero: the norm of W alone.
+    matrix->InRow(row).copy_(at::linalg_vector_norm(weights_(site).to(at::kFloat), 2, at::IntArrayRef{1}));
+    ++matrix;
+  }
+  return absl::OkStatus();
+}
+
+// The rows' squared norms without W + s·B·A itself: |w|² + 2s·b·(A w) + s²·b·(A Aᵀ)·b.
+DoraGain LoraBank::GainOf(const LoraSite& site, const std::vector<std::size_t>& slots, const LoraPass& exact) const {
+  const at::Tensor weight = weights_(site).to(at::kFloat);
+  const at::Tensor a = exact.A(site);
+  const at::Tensor b = exact.B(site);
+  const at::Tensor products = at::matmul(weight, a.transpose(1, 2));  // [K, out, R]
+  std::vector<double> scales;
+  std::vector<double> with_dora;
+  for (std::size_t i = 0; i < slots.size(); ++i) {
+    scales.push_back(exact.Scale(i, site));
+    with_dora.push_back(slots_[slots[i]].use_dora && scales.back() != 0 ? 1 : 0);
+  }
+  const auto column = [&](const std::vector<double>& numbers) {
+    return at::tensor(numbers, at::kFloat).to(weight.device()).unsqueeze(1);
+  };
+  const at::Tensor scale = column(scales);
+  const at::Tensor squares = weight.square().sum(1).unsqueeze(0) + 2 * scale * (b * products).sum(2) +
+                             scale.square() * (at::bmm(b, at::bmm(a, a.transpose(1, 2))) * b).sum(2);
+  const at::Tensor inverse = squares.clamp_min_(0).rsqrt_();
+  const at::Tensor own = column(with_dora) > 0;
+  const at::Tensor magnitude = exact.weights.narrow(1, site.m_offset, site.shape.out);
+  return {at::where(own, magnitude * inverse, 1.0).unsqueeze(1), at::where(own, inverse, 0.0).unsqueeze(1)};
 }
 
 LoraPass LoraBank::EvaluationPass(const std::vector<std::size_t>& slots, at::ScalarType weights_type) const {
   LoraPass pass;
   pass.layout = &layout_;
+  const std::vector<std::int64_t> numbers(slots.begin(), slots.end());
+  const at::Tensor rows = at::tensor(numbers, at::kLong).to(parameters_.device());
   const bool all = slots.size() == slots_.size();
-  if (all) {
-    pass.weights = parameters_.to(weights_type);
-  } else {
-    const std::vector<std::int64_t> rows(slots.begin(), slots.end());
-    pass.weights = parameters_.index_select(0, at::tensor(rows, at::kLong).to(parameters_.device())).to(weights_type);
-  }
+  const auto chosen = [&](const at::Tensor& tensor) { return all ? tensor : tensor.index_select(0, rows); };
+  const at::Tensor exact = chosen(parameters_);
   for (const std::size_t slot : slots) {
     const SlotAdapter& adapter = slots_[slot];
-    pass.slots.push_back({.scale = adapter.alpha / static_cast<double>(adapter.rank),
-                          .dropout = adapter.dropout,
-                          .dropout_seed = 0,
-                          .targets = adapter.targets});
+    PassSlot& made = pass.slots.emplace_back();
+    for (const text::ModuleAdapter& module : adapter.modules) made.scales.push_back(module.scale);
+    made.dropout = adapter.dropout;
   }
+  const auto has_dora = [&](std::size_t slot) { return slots_[slot].use_dora; };
+  if (std::any_of(slots.begin(), slots.end(), has_dora)) {
+    pass.weights = exact;
+    for (const LoraSite& site : layout_.sites()) pass.gains.push_back(GainOf(site, slots, pass));
+  }
+  pass.weights = exact.to(weights_type);
+  if (initial_.defined()) pass.initial = chosen(initial_).to(weights_type);
   return pass;
 }
 
@@ -113,27 +201,28 @@ LoraPass LoraBank::TrainingPass(const std::vector<std::size_t>& slots, const std
   pass.gradients = at::zeros({pass.size(), layout_.size()}, parameters_.options());
   pass.anchor = at::zeros({}, parameters_.options()).requires_grad_(true);
   for (std::size_t i = 0; i < slots.size(); ++i) {
-    const std::uint64_t stream = SubSeed(slots_[slots[i]].seed, kDropoutStream);
-    pass.slots[i].dropout_seed = SubSeed(stream, static_cast<std::uint64_t>(steps[i]));
+    const SlotAdapter& adapter = slots_[slots[i]];
+    const auto step = static_cast<std::uint64_t>(steps[i]);
+    pass.slots[i].dropout_seed = SubSeed(SubSeed(adapter.seed, kDropoutStream), step);
+    pass.slots[i].noise_alpha = adapter.noise_alpha;
+    pass.slots[i].noise_seed = SubSeed(SubSeed(adapter.seed, kNoiseStream), step);
   }
   return pass;
 }
 
 std::vector<float> LoraBank::Extract(const at::Tensor& from, std::size_t slot) const {
-  const AdapterLayout& solo = solo_layouts_[slot];
-  std::vector<float> values(static_cast<std::size_t>(solo.size()));
-  const at::Tensor flat = at::from_blob(values.data(), {solo.size()}, at::kFloat);
+  std::vector<float> values(static_cast<std::size_t>(solo_layouts_[slot].size()));
+  const at::Tensor solo = at::from_blob(values.data(), {solo_layouts_[slot].size()}, at::kFloat);
   const at::Tensor row = from.select(0, static_cast<std::int64_t>(slot)).cpu();
-  ForEachMatrix(solo, layout_, flat, row, [](at::Tensor mine, const at::Tensor& padded) { mine.copy_(padded); });
+  for (const SlotMatrix& matrix : matrices_[slot]) matrix.InSolo(solo).copy_(matrix.InRow(row));
   return values;
 }
 
 void LoraBank::Insert(const std::vector<float>& values, std::size_t slot, at::Tensor& to) const {
-  const AdapterLayout& solo = solo_layouts_[slot];
   // from_blob takes a mutable pointer; nothing is written through it.
-  const at::Tensor flat = at::from_blob(const_cast<float*>(values.data()), {solo.size()}, at::kFloat);
+  const at::Tensor solo = at::from_blob(const_cast<float*>(values.data()), {solo_layouts_[slot].size()}, at::kFloat);
   const at::Tensor row = to.select(0, static_cast<std::int64_t>(slot));
-  ForEachMatrix(solo, layout_, flat, row, [](const at::Tensor& mine, at::Tensor padded) { padded.copy_(mine); });
+  for (const SlotMatrix& matrix : matrices_[slot]) matrix.InRow(row).copy_(matrix.InSolo(solo));
 }
 
 }  // namespace lorasweep::trainer

@@ -1,37 +1,52 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 #include <ATen/ATen.h>
 
+#include "absl/status/status.h"
+#include "trainer_core/text/adapter_targets.h"
 #include "trainer_core/trainer/adapter_layout.h"
+#include "trainer_core/trainer/slot_matrix.h"
+#include "trainer_core/trainer/train_config.h"
 
 namespace lorasweep::trainer {
 
 // What distinguishes one slot's adapter.
 struct SlotAdapter {
-  std::int64_t rank = 16;
-  double alpha = 32;
+  std::vector<text::ModuleAdapter> modules = {};  // by place in the model (AdapterLayout)
+  bool use_dora = false;
   double dropout = 0;
-  text::SiteSet targets;
-  std::uint64_t seed = 0;  // of the initial A and of dropout
+  double noise_alpha = 0;  // NEFTune's
+  std::uint64_t seed = 0;  // of the initial A, of dropout and of noise
 };
 
 // One slot's part in a forward and backward pass.
 struct PassSlot {
-  double scale = 1;  // alpha / rank
+  std::vector<double> scales = {};  // by place in the model: alpha / rank or the like, 0 without an adapter
   double dropout = 0;
   std::uint64_t dropout_seed = 0;  // of the trial and the step
-  text::SiteSet targets;
+  double noise_alpha = 0;          // NEFTune's
+  std::uint64_t noise_seed = 0;    // of the trial and the step
+};
+
+// DoRA at one site, [K, 1, out] fp32: the magnitude over the norm of the rows of W + s·B·A, which has no gradient; 1
+// and 0 for slots without DoRA.
+struct DoraGain {
+  at::Tensor gain;
+  at::Tensor inverse_norm;
 };
 
 // The adapters that take part in one pass: slot k of the pass is slots[k], all tensors have it in dimension 0.
 struct LoraPass {
   const AdapterLayout* layout = nullptr;
-  at::Tensor weights;    // [K, P] in the base model's type
-  at::Tensor gradients;  // [K, P] fp32: backward adds to it. Undefined: evaluation, without dropout
-  at::Tensor anchor;     // requires a gradient, so that backward reaches every site
+  at::Tensor weights;           // [K, P] in the base model's type
+  at::Tensor initial;           // the same of what PiSSA and OLoRA took out of the base; undefined where no slot did
+  std::vector<DoraGain> gains;  // by site of the layout; empty where no slot has DoRA
+  at::Tensor gradients;         // [K, P] fp32: backward adds to it. Undefined: evaluation, without dropout
+  at::Tensor anchor;            // requires a gradient, so that backward reaches every site
   std::vector<PassSlot> slots;
   std::int64_t first_token = 0;  // of the micro-batch in its optimizer step: dropout does not depend on the split
 
@@ -39,23 +54,39 @@ struct LoraPass {
   std::int64_t size() const { return static_cast<std::int64_t>(slots.size()); }
   at::Tensor A(const LoraSite& site) const;  // [K, R, in]
   at::Tensor B(const LoraSite& site) const;  // [K, out, R]
+  at::Tensor InitialA(const LoraSite& site) const;
+  at::Tensor InitialB(const LoraSite& site) const;
   at::Tensor GradientA(const LoraSite& site) const;
   at::Tensor GradientB(const LoraSite& site) const;
-  // alpha / rank, 0 for a slot that does not adapt the site.
-  double Scale(std::size_t slot, const LoraSite& site) const;
+  at::Tensor GradientMagnitude(const LoraSite& site) const;  // [K, out]
+  // Null where no slot has DoRA.
+  const DoraGain* Gain(const LoraSite& site) const;
+  // 0 for a slot that does not adapt the site.
+  double Scale(std::size_t slot, const LoraSite& site) const { return slots[slot].scales[site.key]; }
 };
 
+// The base model's weight [out, in] at a site, in any type of floating point.
+using BaseWeights = std::function<at::Tensor(const LoraSite&)>;
+
 // The adapters of a pack and their optimizer's moments, each as [slots, parameters] in fp32. Ranks are padded to the
-// pack's largest and sites joined; padding is 0 and stays 0, because its gradient is.
+// pack's largest of each site and sites joined; padding is 0 and stays 0, because its gradient is.
 class LoraBank {
  public:
-  // A drawn as PEFT does (uniform within ±1/sqrt(in)), from the slot's seed and at its own rank; B zero.
-  LoraBank(const text::ModelConfig& model, std::vector<SlotAdapter> slots, at::Device device);
+  // All zero. `weights` is kept; it is asked for where DoRA, PiSSA or OLoRA need it.
+  LoraBank(const text::ModelConfig& model, std::vector<SlotAdapter> slots, at::Device device, BaseWeights weights);
+
+  // Draws or computes a slot's initial adapter, from its seed and at its own ranks. InvalidArgument: a rank above what
+  // PiSSA and OLoRA allow at a site.
+  absl::Status Start(std::size_t slot, const InitSettings& init);
 
   const AdapterLayout& layout() const { return layout_; }
   at::Tensor& parameters() { return parameters_; }
   at::Tensor& first_moments() { return first_moments_; }
   at::Tensor& second_moments() { return second_moments_; }
+  // What slots took out of the base model at their start (zero for others); undefined where none did.
+  at::Tensor& initial() { return initial_; }
+  // Makes room for it.
+  void AllocateInitial();
 
   // A pass over some slots. `weights_type` is the base model's. For training, gradients are zero; `steps[i]` is the
   // optimizer step of slots[i].
@@ -63,22 +94,30 @@ class LoraBank {
                         at::ScalarType weights_type) const;
   LoraPass EvaluationPass(const std::vector<std::size_t>& slots, at::ScalarType weights_type) const;
 
-  // The layout of a slot's adapter by itself, at its own rank.
+  // A slot's matrices in the order of its solo layout.
+  const std::vector<SlotMatrix>& matrices(std::size_t slot) const { return matrices_[slot]; }
+  // [P] bool: which parameters of a row belong to A matrices.
+  const at::Tensor& in_a() const { return in_a_; }
+
+  // The layout of a slot's adapter by itself, at its own ranks.
   const AdapterLayout& solo_layout(std::size_t slot) const { return solo_layouts_[slot]; }
-  // A slot's row of one of the three tensors, in its solo layout, and the way back.
+  // A slot's row of one of the tensors, in its solo layout, and the way back.
   std::vector<float> Extract(const at::Tensor& from, std::size_t slot) const;
   void Insert(const std::vector<float>& values, std::size_t slot, at::Tensor& to) const;
 
  private:
+  DoraGain GainOf(const LoraSite& site, const std::vector<std::size_t>& slots, const LoraPass& exact) const;
+
   std::vector<SlotAdapter> slots_;
   AdapterLayout layout_;
+  BaseWeights weights_;
   std::vector<AdapterLayout> solo_layouts_;
+  std::vector<std::vector<SlotMatrix>> matrices_;
+  at::Tensor in_a_;
   at::Tensor parameters_;
   at::Tensor first_moments_;
   at::Tensor second_moments_;
+  at::Tensor initial_;
 };
-
-// The initial adapter of a slot in its solo layout.
-std::vector<float> InitialAdapter(const AdapterLayout& layout, std::uint64_t seed);
 
 }  // namespace lorasweep::trainer

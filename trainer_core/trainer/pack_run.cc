@@ -5,9 +5,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "trainer_core/trainer/adam.h"
 #include "trainer_core/trainer/adapter_io.h"
+#include "trainer_core/trainer/optimizer.h"
 #include "trainer_core/trainer/run_identity.h"
+#include "trainer_core/trainer/schedule.h"
 #include "trainer_core/trainer/token_loss.h"
 
 namespace lorasweep::trainer {
@@ -62,35 +63,63 @@ absl::Status PackRun::Prepare() {
     Slot slot;
     slot.number = slots_.size();
     slot.job = &job;
-    absl::StatusOr<text::SiteSet> targets = text::SelectSites(resident_.model.config(), config.target_modules);
-    if (!targets.ok()) {
-      return absl::InvalidArgumentError(absl::StrCat(job.name, ": ", std::string{targets.status().message()}));
+    absl::StatusOr<AdapterSetup> setup = SetUpAdapter(job, resident_.model.config());
+    if (!setup.ok()) {
+      return absl::Status(setup.status().code(), absl::StrCat(job.name, ": ", std::string{setup.status().message()}));
     }
-    slot.targets = *std::move(targets);
-    slot.identity = IdentityOf(job, text::TargetModules(resident_.model.config(), slot.targets), resident_.digest,
-                               resident_.data->key);
+    slot.identity = IdentityOf(job, *setup, resident_.model.config(), resident_.digest, resident_.data->key);
     slot.order = text::DataOrder(job.data_seed, static_cast<std::int64_t>(resident_.data->train.size()));
-    adapters.push_back({.rank = config.lora_rank,
-                        .alpha = config.lora_alpha,
+    slot.setup = *std::move(setup);
+    adapters.push_back({.modules = slot.setup.config.modules,
+                        .use_dora = slot.setup.config.use_dora,
                         .dropout = config.lora_dropout,
-                        .targets = slot.targets,
+                        .noise_alpha = config.neftune_noise_alpha,
                         .seed = job.seed});
     slots_.push_back(std::move(slot));
   }
-  bank_.emplace(resident_.model.config(), std::move(adapters), resident_.model.device());
+  const Transformer& model = resident_.model;
+  bank_.emplace(model.config(), std::move(adapters), model.device(),
+                [&model](const LoraSite& site) { return model.Weight(site.layer, site.module); });
   for (Slot& slot : slots_) {
-    if (slot.job->checkpoint.empty()) continue;
-    if (absl::Status restored = Restore(slot); !restored.ok()) return restored;
+    if (absl::Status started = slot.job->checkpoint.empty() ? Start(slot) : Restore(slot); !started.ok()) {
+      return started;
+    }
   }
   return absl::OkStatus();
 }
 
+absl::Status PackRun::Start(Slot& slot) {
+  if (!slot.setup.values.empty()) {
+    bank_->Insert(slot.setup.values, slot.number, bank_->parameters());
+    return absl::OkStatus();
+  }
+  absl::Status started = bank_->Start(slot.number, slot.job->config.init_lora_weights);
+  if (started.ok()) return started;
+  return absl::Status(started.code(), absl::StrCat(slot.job->name, ": ", std::string{started.message()}));
+}
+
+Adapter PackRun::WholeAdapter(const Slot& slot, std::vector<float> values) {
+  Adapter adapter{.config = slot.setup.config, .values = std::move(values)};
+  if (!slot.setup.TakesFromBase(slot.job->config)) return adapter;
+  return OnWholeBase(resident_.model.config(), adapter, bank_->Extract(bank_->initial(), slot.number));
+}
+
 absl::Status PackRun::Restore(Slot& slot) {
+  const text::ModelConfig& model = resident_.model.config();
+  const AdapterConfig& own = slot.setup.config;
+  const bool joined = slot.setup.TakesFromBase(slot.job->config);
   const absl::StatusOr<Checkpoint> checkpoint =
-      ReadCheckpoint(slot.job->checkpoint, slot.identity, bank_->solo_layout(slot.number));
+      ReadCheckpoint(slot.job->checkpoint, slot.identity, (joined ? OnWholeBase(own) : own).Layout(model));
   if (!checkpoint.ok()) return checkpoint.status();
+  if (joined) {
+    const TakenApart parts = TakeApart(model, own, checkpoint->parameters);
+    bank_->AllocateInitial();
+    bank_->Insert(parts.values, slot.number, bank_->parameters());
+    bank_->Insert(parts.initial, slot.number, bank_->initial());
+  } else {
+    bank_->Insert(checkpoint->parameters, slot.number, bank_->parameters());
+  }
   const std::int64_t size = bank_->solo_layout(slot.number).size();
-  bank_->Insert(checkpoint->parameters, slot.number, bank_->parameters());
   for (const auto& [name, tensor] :
        {std::pair{kFirstMoments, &bank_->first_moments()}, std::pair{kSecondMoments, &bank_->second_moments()}}) {
     const absl::StatusOr<std::vector<float>> values = checkpoint->Floats(name, size);
@@ -113,18 +142,26 @@ absl::Status PackRun::ReportStart() {
   for (Slot& slot : slots_) {
     if (log_) log_(absl::StrCat(slot.job->name, ": from step ", slot.step, " of ", slot.job->config.max_steps));
     if (slot.job->checkpoint.empty()) {
-      // B is zero: whatever the trial, its untrained model is the base.
-      if (!resident_.base_loss) {
-        resident_.base_loss = resident_.evaluator.Evaluate(resident_.model, nullptr).front();
-      }
       Progress start;
-      if (!resident_.data->validation.empty()) start.validation = *resident_.base_loss;
+      if (!resident_.data->validation.empty()) start.validation = StartLoss(slot);
       if (absl::Status reported = Report(slot, std::move(start)); !reported.ok()) return reported;
     } else if (slot.Done()) {
       if (absl::Status completed = Complete(slot); !completed.ok()) return completed;
     }
   }
   return absl::OkStatus();
+}
+
+ValidationLoss PackRun::StartLoss(const Slot& slot) {
+  if (!slot.setup.values.empty()) {
+    const LoraPass pass = bank_->EvaluationPass({slot.number}, resident_.model.type());
+    return resident_.evaluator.Evaluate(resident_.model, &pass).front();
+  }
+  // A new adapter does nothing yet: whatever the trial, its untrained model is the base.
+  if (!resident_.base_loss) {
+    resident_.base_loss = resident_.evaluator.Evaluate(resident_.model, nullptr).front();
+  }
+  return *resident_.base_loss;
 }
 
 // The slots that are furthest behind go first: those that were apart meet again where they can.
@@ -201,14 +238,18 @@ absl::StatusOr<PackRun::StepResult> PackRun::Accumulate(const Group& group, Lora
   const auto slots = static_cast<std::int64_t>(group.size());
   const std::vector<TokenBatch> batches =
       SplitByTokens(sequences, std::max<std::int64_t>(1, resident_.micro_batch_tokens / slots));
+  std::vector<double> smoothing;
+  for (const Slot* slot : group) smoothing.push_back(slot->job->config.label_smoothing);
+  const bool smooth = std::any_of(smoothing.begin(), smoothing.end(), [](double share) { return share > 0; });
   double targets = 0;
   for (const TokenBatch& batch : batches) targets += static_cast<double>(batch.targets.size());
   for (const TokenBatch& batch : batches) {
     pass.first_token = batch.first_token;
     const DeviceBatch tokens = resident_.model.Upload(batch);
     const at::Tensor hidden = resident_.model.Hidden(tokens, tokens.predictors, &pass);
-    TokenLoss loss = HeadLoss(hidden, resident_.model.head(), tokens.targets,
-                              std::vector<double>(group.size(), 1 / targets), resident_.model.config().logit_softcap);
+    TokenLoss loss =
+        HeadLoss(hidden, resident_.model.head(), tokens.targets, std::vector<double>(group.size(), 1 / targets),
+                 resident_.model.config().logit_softcap, smooth ? smoothing : std::vector<double>());
     loss.total.backward();
     const at::Tensor sums = loss.losses.sum(1, false, at::kDouble).cpu();
     for (std::size_t k = 0; k < group.size(); ++k) result.losses[k] += sums.const_data_ptr<double>()[k] / targets;
@@ -218,43 +259,26 @@ absl::StatusOr<PackRun::StepResult> PackRun::Accumulate(const Group& group, Lora
 }
 
 void PackRun::Update(const Group& group, const StepResult& result, LoraPass& pass) {
-  std::vector<AdamStep> steps;
-  std::vector<double> norms;
-  std::vector<double> max_norms;
-  std::vector<std::int64_t> in_pass;
-  std::vector<std::int64_t> in_bank;
+  std::vector<SlotStep> steps;
+  std::vector<double> max_norms(group.size(), 0);
   for (std::size_t k = 0; k < group.size(); ++k) {
     if (!std::isfinite(result.losses[k]) || !std::isfinite(result.norms[k])) continue;
     const TrainConfig& config = group[k]->job->config;
-    steps.push_back({.learning_rate = LearningRate(config, group[k]->step),
-                     .weight_decay = config.weight_decay,
-                     .beta1 = config.adam_beta1,
-                     .beta2 = config.adam_beta2,
-                     .epsilon = config.adam_epsilon,
-                     .step = group[k]->step + 1});
-    norms.push_back(result.norms[k]);
-    max_norms.push_back(config.max_grad_norm);
-    in_pass.push_back(static_cast<std::int64_t>(k));
-    in_bank.push_back(static_cast<std::int64_t>(group[k]->number));
+    steps.push_back({.slot = group[k]->number,
+                     .gradient_row = static_cast<std::int64_t>(k),
+                     .optimizer = config.optimizer,
+                     .settings = {.learning_rate = LearningRate(config, group[k]->step),
+                                  .loraplus_lr_ratio = config.loraplus_lr_ratio,
+                                  .weight_decay = config.weight_decay,
+                                  .beta1 = config.adam_beta1,
+                                  .beta2 = config.adam_beta2,
+                                  .epsilon = config.adam_epsilon,
+                                  .momentum = config.momentum,
+                                  .step = group[k]->step + 1}});
+    max_norms[k] = config.max_grad_norm;
   }
-  if (steps.empty()) return;
-  if (steps.size() == slots_.size()) {
-    ClipRows(norms, max_norms, pass.gradients);
-    StepRows(steps, pass.gradients, bank_->parameters(), bank_->first_moments(), bank_->second_moments());
-    return;
-  }
-  // Rows are taken out and put back: a diverged slot, and those of other groups, are not touched at all.
-  const at::Device device = pass.gradients.device();
-  const at::Tensor rows = at::tensor(in_bank, at::kLong).to(device);
-  at::Tensor gradients = pass.gradients.index_select(0, at::tensor(in_pass, at::kLong).to(device));
-  at::Tensor parameters = bank_->parameters().index_select(0, rows);
-  at::Tensor first = bank_->first_moments().index_select(0, rows);
-  at::Tensor second = bank_->second_moments().index_select(0, rows);
-  ClipRows(norms, max_norms, gradients);
-  StepRows(steps, gradients, parameters, first, second);
-  bank_->parameters().index_copy_(0, rows, parameters);
-  bank_->first_moments().index_copy_(0, rows, first);
-  bank_->second_moments().index_copy_(0, rows, second);
+  ClipRows(result.norms, max_norms, pass.gradients);
+  StepSlots(steps, pass.gradients, *bank_);
 }
 
 void PackRun::Evaluate(const Group& group, std::vector<Progress>& progress) {
@@ -309,18 +333,20 @@ absl::Status PackRun::SaveCheckpoint(const Slot& slot) {
   const std::filesystem::path file = slot.job->output_folder / "checkpoint.safetensors";
   std::error_code error;
   std::filesystem::create_directories(slot.job->output_folder, error);
+  const text::ModelConfig& model = resident_.model.config();
+  const Adapter adapter = WholeAdapter(slot, bank_->Extract(bank_->parameters(), slot.number));
   Checkpoint checkpoint{.step = slot.step,
                         .sequences = slot.sequences,
                         .tokens = slot.tokens,
-                        .adapter_config = AdapterConfigText(resident_.model.config(), ConfigOf(slot)),
-                        .parameters = bank_->Extract(bank_->parameters(), slot.number),
+                        .adapter_config = AdapterConfigText(model, adapter.config),
+                        .parameters = adapter.values,
                         .state = {},
                         .notes = {}};
   checkpoint.SetFloats(kFirstMoments, bank_->Extract(bank_->first_moments(), slot.number));
   checkpoint.SetFloats(kSecondMoments, bank_->Extract(bank_->second_moments(), slot.number));
   if (!slot.best.empty()) checkpoint.SetFloats(kBestAdapter, slot.best);
   slot.history.Save(checkpoint.notes);
-  if (absl::Status written = WriteCheckpoint(file, slot.identity, bank_->solo_layout(slot.number), checkpoint);
+  if (absl::Status written = WriteCheckpoint(file, slot.identity, adapter.config.Layout(model), checkpoint);
       !written.ok()) {
     return written;
   }
@@ -328,19 +354,10 @@ absl::Status PackRun::SaveCheckpoint(const Slot& slot) {
   return absl::OkStatus();
 }
 
-AdapterConfig PackRun::ConfigOf(const Slot& slot) const {
-  const TrainConfig& config = slot.job->config;
-  return {.base_model_name = slot.job->base_model_name,
-          .rank = config.lora_rank,
-          .alpha = config.lora_alpha,
-          .dropout = config.lora_dropout,
-          .targets = slot.targets};
-}
-
 absl::Status PackRun::SaveAdapter(const Slot& slot) {
-  return WriteAdapter(slot.job->output_folder / "adapter", resident_.model.config(), ConfigOf(slot),
-                      bank_->solo_layout(slot.number),
-                      slot.best.empty() ? bank_->Extract(bank_->parameters(), slot.number) : slot.best);
+  const Adapter adapter =
+      WholeAdapter(slot, slot.best.empty() ? bank_->Extract(bank_->parameters(), slot.number) : slot.best);
+  return WriteAdapter(slot.job->output_folder / "adapter", resident_.model.config(), adapter.config, adapter.values);
 }
 
 absl::Status PackRun::Complete(Slot& slot, std::string reason) {

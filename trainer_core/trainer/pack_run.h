@@ -9,7 +9,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "trainer_core/trainer/adapter_io.h"
+#include "trainer_core/trainer/adapter_setup.h"
 #include "trainer_core/trainer/checkpoint.h"
 #include "trainer_core/trainer/evaluation.h"
 #include "trainer_core/trainer/lora_bank.h"
@@ -42,7 +42,7 @@ class PackRun {
   struct Slot {
     std::size_t number = 0;  // in the pack and in the bank
     const TrialJob* job = nullptr;
-    text::SiteSet targets;
+    AdapterSetup setup;
     RunIdentity identity;
     text::DataOrder order{0, 1};
     std::int64_t step = 0;  // optimizer steps done
@@ -64,7 +64,11 @@ class PackRun {
   };
 
   absl::Status Prepare();
+  absl::Status Start(Slot& slot);
   absl::Status Restore(Slot& slot);
+  ValidationLoss StartLoss(const Slot& slot);
+  // A slot's values as an adapter of the base model as it is.
+  Adapter WholeAdapter(const Slot& slot, std::vector<float> values);
   absl::Status ReportStart();
   Group NextGroup();
   absl::Status TakeStep(const Group& group);
@@ -76,7 +80,6 @@ class PackRun {
   std::string Judge(Slot& slot, const Progress& progress);
 
   absl::Status SaveCheckpoint(const Slot& slot);
-  AdapterConfig ConfigOf(const Slot& slot) const;
   absl::Status SaveAdapter(const Slot& slot);
   // The slot is complete: its adapter is written and tested.
   absl::Status Complete(Slot& slot, std::string reason = "");

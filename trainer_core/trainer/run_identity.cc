@@ -7,6 +7,7 @@
 #include "absl/strings/str_join.h"
 #include "trainer_core/text/safetensors.h"
 #include "trainer_core/text/sha256.h"
+#include "trainer_core/trainer/config_words.h"
 
 namespace lorasweep::trainer {
 namespace {
@@ -20,21 +21,20 @@ std::string Exact(double value) {
   return absl::StrFormat("%.17g", value);
 }
 
-const char* ScheduleName(Schedule schedule) {
-  switch (schedule) {
-    case Schedule::kLinear:
-      return "linear";
-    case Schedule::kCosine:
-      return "cosine";
-    case Schedule::kConstant:
-      return "constant";
+// A number of the adapted modules: once where all have the same.
+template <typename Number>
+std::string Each(const AdapterSetup& adapter, const Number& number) {
+  std::vector<std::string> numbers;
+  for (const text::ModuleAdapter& module : adapter.config.modules) {
+    if (module.rank > 0) numbers.push_back(number(module));
   }
-  return "";
+  const bool same = std::all_of(numbers.begin(), numbers.end(), [&](const auto& text) { return text == numbers[0]; });
+  return same && !numbers.empty() ? numbers[0] : absl::StrJoin(numbers, ",");
 }
 
 }  // namespace
 
-RunIdentity IdentityOf(const TrialJob& job, const std::vector<std::string>& target_modules,
+RunIdentity IdentityOf(const TrialJob& job, const AdapterSetup& adapter, const text::ModelConfig& model,
                        const std::string& model_digest, const std::string& data_key) {
   const TrainConfig& config = job.config;
   return {{"model", model_digest},
@@ -45,17 +45,34 @@ RunIdentity IdentityOf(const TrialJob& job, const std::vector<std::string>& targ
           {"batch_size", absl::StrCat(config.batch_size)},
           {"learning_rate", Exact(config.learning_rate)},
           {"warmup", Exact(config.warmup)},
-          {"schedule", ScheduleName(config.schedule)},
+          {"schedule", std::string{Word(config.schedule)}},
+          {"num_cycles", Exact(config.num_cycles)},
+          {"power", Exact(config.power)},
+          {"lr_end", Exact(config.lr_end)},
+          {"min_lr", Exact(config.min_lr)},
+          {"min_lr_rate", Exact(config.min_lr_rate)},
+          {"timescale", absl::StrCat(config.timescale)},
+          {"decay_steps", Exact(config.decay_steps)},
+          {"decay_type", std::string{Word(config.decay_type)}},
+          {"optimizer", std::string{Word(config.optimizer)}},
+          {"momentum", Exact(config.momentum)},
+          {"loraplus_lr_ratio", Exact(config.loraplus_lr_ratio)},
           {"weight_decay", Exact(config.weight_decay)},
           {"adam_beta1", Exact(config.adam_beta1)},
           {"adam_beta2", Exact(config.adam_beta2)},
           {"adam_epsilon", Exact(config.adam_epsilon)},
           {"max_grad_norm", Exact(config.max_grad_norm)},
-          {"lora_rank", absl::StrCat(config.lora_rank)},
-          {"lora_alpha", Exact(config.lora_alpha)},
+          {"label_smoothing", Exact(config.label_smoothing)},
+          {"neftune_noise_alpha", Exact(config.neftune_noise_alpha)},
+          {"lora_rank", Each(adapter, [](const text::ModuleAdapter& module) { return absl::StrCat(module.rank); })},
+          {"lora_alpha", Each(adapter, [](const text::ModuleAdapter& module) { return Exact(module.alpha); })},
           {"lora_dropout", Exact(config.lora_dropout)},
+          {"use_rslora", adapter.config.use_rslora ? "true" : "false"},
+          {"use_dora", adapter.config.use_dora ? "true" : "false"},
+          {"init_lora_weights", Word(config.init_lora_weights)},
+          {"adapter", adapter.origin.empty() ? "none" : adapter.origin},
           {"load_best_model_at_end", config.load_best_model_at_end ? "true" : "false"},
-          {"target_modules", absl::StrJoin(target_modules, ",")}};
+          {"target_modules", absl::StrJoin(text::TargetModules(model, adapter.config.modules), ",")}};
 }
 
 absl::StatusOr<std::string> ModelDigest(const std::filesystem::path& folder) {

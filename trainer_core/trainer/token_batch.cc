@@ -13,7 +13,7 @@ void AddSequence(const text::Sequence& sequence, std::int64_t owner, TokenBatch&
   const std::int64_t length = NeededTokens(sequence);
   if (length == 0) return;
   const std::int64_t start = batch.size();
-  batch.segments.push_back({start, length});
+  batch.segments.push_back({start, length, static_cast<std::int64_t>(sequence.ids.size())});
   batch.ids.insert(batch.ids.end(), sequence.ids.begin(), sequence.ids.begin() + length);
   for (std::int64_t i = 0; i < length; ++i) {
     const auto next = static_cast<std::size_t>(i + 1);

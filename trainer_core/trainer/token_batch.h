@@ -12,6 +12,7 @@ namespace lorasweep::trainer {
 struct Segment {
   std::int64_t start = 0;
   std::int64_t length = 0;
+  std::int64_t sequence_length = 0;  // with the tokens that no target needs
 };
 
 // Sequences laid end to end, without padding: what one forward pass reads. Only tokens that some target needs are here:

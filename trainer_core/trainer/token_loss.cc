@@ -11,38 +11,52 @@ namespace {
 constexpr std::int64_t kCpuChunk = std::int64_t{12} << 20;
 constexpr std::int64_t kGpuChunk = std::int64_t{256} << 20;
 
+// A slot's number for each of its `count` rows; undefined for no numbers.
+at::Tensor ByRow(const std::vector<double>& numbers, std::int64_t count, at::Device device) {
+  if (numbers.empty()) return {};
+  return at::tensor(numbers, at::kFloat).to(device).repeat_interleave(count);
+}
+
+at::Tensor Part(const at::Tensor& rows, std::int64_t first, std::int64_t count) {
+  return rows.defined() ? rows.narrow(0, first, count) : rows;
+}
+
 // Losses of the rows; logits become coefficients · d loss / d logits where there are coefficients.
 void CrossEntropyRows(at::Tensor& logits, const at::Tensor& targets, const at::Tensor& coefficients,
-                      at::Tensor losses) {
+                      const at::Tensor& smoothing, at::Tensor losses) {
   if (HasKernels(logits)) {
     WithElementType(logits, [&]<typename T>(T) {
-      kernels::CrossEntropy(Data<T>(logits), Data<std::int64_t>(targets),
-                            coefficients.defined() ? Data<float>(coefficients) : nullptr, Data<float>(losses),
-                            logits.size(0), logits.size(1));
+      kernels::CrossEntropy(
+          Data<T>(logits), Data<std::int64_t>(targets), coefficients.defined() ? Data<float>(coefficients) : nullptr,
+          smoothing.defined() ? Data<float>(smoothing) : nullptr, Data<float>(losses), logits.size(0), logits.size(1));
     });
     return;
   }
   const at::Tensor log_softmax = at::log_softmax(logits, -1, at::kFloat);
   const at::Tensor column = targets.unsqueeze(1);
-  losses.copy_(-log_softmax.gather(1, column).squeeze(1));
+  const at::Tensor of_target = -log_softmax.gather(1, column).squeeze(1);
+  losses.copy_(smoothing.defined() ? at::lerp(of_target, -log_softmax.mean(1), smoothing) : of_target);
   if (!coefficients.defined()) return;
   at::Tensor gradient = log_softmax.exp_();
-  gradient.scatter_add_(1, column, at::full_like(column, -1, at::kFloat));
+  at::Tensor share = at::full_like(of_target, -1);
+  if (smoothing.defined()) {
+    share.add_(smoothing);
+    gradient.sub_((smoothing / static_cast<double>(logits.size(1))).unsqueeze(1));
+  }
+  gradient.scatter_add_(1, column, share.unsqueeze(1));
   logits.copy_(gradient.mul_(coefficients.unsqueeze(1)));
 }
 
 }  // namespace
 
 TokenLoss HeadLoss(const at::Tensor& hidden, const at::Tensor& head, const at::Tensor& targets,
-                   const std::vector<double>& coefficients, double softcap) {
+                   const std::vector<double>& coefficients, double softcap, const std::vector<double>& smoothing) {
   const std::int64_t slots = hidden.size(0);
   const std::int64_t rows = slots * hidden.size(1);
   at::Tensor losses = at::empty({rows}, hidden.options().dtype(at::kFloat));
   const bool wants_gradient = !coefficients.empty() && at::GradMode::is_enabled() && hidden.requires_grad();
-  at::Tensor row_coefficients;
-  if (!coefficients.empty()) {
-    row_coefficients = at::tensor(coefficients, at::kFloat).to(hidden.device()).repeat_interleave(hidden.size(1));
-  }
+  const at::Tensor row_coefficients = ByRow(coefficients, hidden.size(1), hidden.device());
+  const at::Tensor row_smoothing = ByRow(smoothing, hidden.size(1), hidden.device());
   at::Tensor total = RunStep(hidden, at::Tensor(), [&] {
     const at::Tensor flat = hidden.reshape({rows, hidden.size(2)});
     const at::Tensor flat_targets = targets.repeat({slots});
@@ -57,8 +71,8 @@ TokenLoss HeadLoss(const at::Tensor& hidden, const at::Tensor& head, const at::T
         if (wants_gradient) slope = 1 - (logits / softcap).square_();
       }
       CrossEntropyRows(logits, flat_targets.narrow(0, first, count),
-                       wants_gradient ? row_coefficients.narrow(0, first, count) : at::Tensor(),
-                       losses.narrow(0, first, count));
+                       wants_gradient ? Part(row_coefficients, first, count) : at::Tensor(),
+                       Part(row_smoothing, first, count), losses.narrow(0, first, count));
       if (wants_gradient) {
         at::Tensor part = gradient.narrow(0, first, count);
         if (softcap > 0) logits.mul_(slope);

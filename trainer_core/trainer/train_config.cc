@@ -1,8 +1,6 @@
 #include "trainer_core/trainer/train_config.h"
 
-#include <algorithm>
 #include <cmath>
-#include <numbers>
 
 #include "absl/strings/str_cat.h"
 
@@ -32,11 +30,27 @@ absl::Status TrainConfig::Validate() const {
       Check(batch_size >= 1 && batch_size <= kMaxBatchSize, "batch_size", steps(batch_size), "1 to 1000000"),
       Check(Between(learning_rate, 0, 100), "learning_rate", learning_rate, "0 to 100"),
       Check(Between(warmup, 0, steps(kMaxSteps)), "warmup", warmup, "a share below 1, or a number of steps"),
+      Check(Between(num_cycles, 0, 1e6), "num_cycles", num_cycles, "0 (the schedule's own) to 1000000"),
+      Check(Between(power, 0, 100), "power", power, "0 to 100"),
+      Check(lr_end >= 0 && (schedule != Schedule::kPolynomial || lr_end < learning_rate), "lr_end", lr_end,
+            "0 to below learning_rate"),
+      Check(min_lr >= 0 && (schedule != Schedule::kCosineWithMinLr || min_lr <= learning_rate), "min_lr", min_lr,
+            "0 to learning_rate"),
+      Check(Between(min_lr_rate, 0, 1), "min_lr_rate", min_lr_rate, "0 to 1"),
+      Check(min_lr == 0 || min_lr_rate == 0, "min_lr_rate", min_lr_rate, "0 where min_lr is given"),
+      Check(timescale >= 0, "timescale", steps(timescale), "0 (the warm-up) or more"),
+      Check(Between(decay_steps, 0, steps(kMaxSteps)), "decay_steps", decay_steps,
+            "a share below 1, or a number of steps"),
+      Check(momentum >= 0 && momentum < 1, "momentum", momentum, "0 to below 1"),
+      Check(loraplus_lr_ratio > 0 && loraplus_lr_ratio <= 1e6, "loraplus_lr_ratio", loraplus_lr_ratio,
+            "above 0 to 1000000"),
       Check(Between(weight_decay, 0, 100), "weight_decay", weight_decay, "0 to 100"),
       Check(adam_beta1 >= 0 && adam_beta1 < 1, "adam_beta1", adam_beta1, "0 to below 1"),
       Check(adam_beta2 >= 0 && adam_beta2 < 1, "adam_beta2", adam_beta2, "0 to below 1"),
       Check(Between(adam_epsilon, 0, 1), "adam_epsilon", adam_epsilon, "0 to 1"),
       Check(Between(max_grad_norm, 0, 1e30), "max_grad_norm", max_grad_norm, "0 (no clipping) or more"),
+      Check(Between(label_smoothing, 0, 1), "label_smoothing", label_smoothing, "0 to 1"),
+      Check(Between(neftune_noise_alpha, 0, 1e6), "neftune_noise_alpha", neftune_noise_alpha, "0 (none) to 1000000"),
       Check(lora_rank >= 1 && lora_rank <= kMaxRank, "lora_rank", steps(lora_rank), "1 to 4096"),
       Check(lora_alpha > 0 && lora_alpha <= 1e6, "lora_alpha", lora_alpha, "above 0 to 1000000"),
       Check(lora_dropout >= 0 && lora_dropout < 1, "lora_dropout", lora_dropout, "0 to below 1"),
@@ -47,6 +61,9 @@ absl::Status TrainConfig::Validate() const {
       Check(early_stopping_threshold >= 0 && std::isfinite(early_stopping_threshold), "early_stopping_threshold",
             early_stopping_threshold, "0 or more"),
   };
+  if (use_dora && init_lora_weights.TakesFromBase()) {
+    return absl::InvalidArgumentError("use_dora goes with init_lora_weights true or gaussian only");
+  }
   for (const absl::Status& check : checks) {
     if (!check.ok()) return check;
   }
@@ -54,23 +71,6 @@ absl::Status TrainConfig::Validate() const {
     return absl::InvalidArgumentError("target_modules is empty: there would be nothing to train");
   }
   return absl::OkStatus();
-}
-
-double LearningRate(const TrainConfig& config, std::int64_t step) {
-  const auto total = static_cast<double>(config.max_steps);
-  const double warmup = config.warmup < 1 ? std::ceil(total * config.warmup) : std::floor(config.warmup);
-  const auto now = static_cast<double>(step);
-  if (now < warmup) return config.learning_rate * now / std::max(1.0, warmup);
-  const double left = std::max(1.0, total - warmup);
-  switch (config.schedule) {
-    case Schedule::kLinear:
-      return config.learning_rate * std::max(0.0, (total - now) / left);
-    case Schedule::kCosine:
-      return config.learning_rate * std::max(0.0, 0.5 * (1 + std::cos(std::numbers::pi * (now - warmup) / left)));
-    case Schedule::kConstant:
-      break;
-  }
-  return config.learning_rate;
 }
 
 }  // namespace lorasweep::trainer

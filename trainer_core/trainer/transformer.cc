@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "trainer_core/text/safetensors.h"
+#include "trainer_core/trainer/embedding_noise.h"
 #include "trainer_core/trainer/layer_ops.h"
 
 namespace lorasweep::trainer {
@@ -172,6 +173,18 @@ Transformer::Layer Transformer::LoadLayer(Loader& loader, std::int64_t layer) co
   return result;
 }
 
+at::Tensor Transformer::Weight(std::int64_t layer, std::size_t module) const {
+  const Layer& parts = layers_[static_cast<std::size_t>(layer)];
+  for (const FrozenLinear* linear : {&parts.qkv, &parts.output, &parts.up, &parts.down}) {
+    for (std::size_t i = 0; i < linear->modules.size(); ++i) {
+      if (linear->modules[i] != module) continue;
+      const std::int64_t end = i + 1 < linear->offsets.size() ? linear->offsets[i + 1] : linear->weight.size(0);
+      return linear->weight.narrow(0, linear->offsets[i], end - linear->offsets[i]);
+    }
+  }
+  return {};
+}
+
 absl::Status Transformer::CheckIds(const std::vector<std::int64_t>& ids) const {
   if (config_.learned_positions && static_cast<std::int64_t>(ids.size()) > config_.max_positions) {
     return absl::InvalidArgumentError(absl::StrCat("a sequence has ", ids.size(),
@@ -258,6 +271,7 @@ at::Tensor Transformer::Block(const Layer& layer, const at::Tensor& input, const
 
 at::Tensor Transformer::Hidden(const DeviceBatch& batch, const at::Tensor& rows, const LoraPass* pass) const {
   at::Tensor h = Embed(batch, pass == nullptr ? 1 : pass->size());
+  if (pass != nullptr) AddEmbeddingNoise(*pass, batch.attention.segments, h);
   for (const Layer& layer : layers_) h = Block(layer, h, batch, pass, nullptr, 0);
   if (rows.defined()) h = h.index_select(1, rows);
   return Normalize(h, final_norm_);

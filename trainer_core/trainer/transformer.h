@@ -42,6 +42,9 @@ class Transformer {
   at::ScalarType type() const { return type_; }
   const at::Tensor& head() const { return head_; }  // [vocabulary, hidden]
 
+  // The weight [out, in] of a linear map of a layer, by its place in text::LinearModules.
+  at::Tensor Weight(std::int64_t layer, std::size_t module) const;
+
   // InvalidArgument for ids that the vocabulary does not have, and for more of them than there are learned positions.
   absl::Status CheckIds(const std::vector<std::int64_t>& ids) const;
   DeviceBatch Upload(const TokenBatch& batch);

@@ -16,14 +16,18 @@ namespace {
 struct Fixture {
   testing::TempDir folder;
   text::ModelConfig model;
-  AdapterConfig config{.base_model_name = "org/base", .rank = 3, .alpha = 6, .dropout = 0.05, .targets = {}};
+  AdapterConfig config{.base_model_name = "org/base", .rank = 3, .alpha = 6, .dropout = 0.05};
 
   Fixture() {
     testing::WriteTinyModel(folder.path() / "model");
     model = *text::LoadModelConfig(folder.path() / "model");
-    config.targets = *text::SelectSites(model, {"q_proj", "down_proj"});
+    Adapt({.target_modules = {"q_proj", "down_proj"}, .rank = 3, .alpha = 6});
   }
-  AdapterLayout Layout() const { return AdapterLayout(model, config.targets, config.rank); }
+  void Adapt(const text::AdapterTargets& targets) {
+    config.use_rslora = targets.use_rslora;
+    config.modules = *text::ResolveTargets(targets, model);
+  }
+  AdapterLayout Layout() const { return config.Layout(model); }
   std::vector<float> Values() const {
     std::vector<float> values(static_cast<std::size_t>(Layout().size()));
     std::iota(values.begin(), values.end(), 1.0F);
@@ -39,14 +43,14 @@ struct Fixture {
 TEST_CASE("an adapter comes back as it was written, under PEFT's names") {
   const Fixture f;
   const auto folder = f.folder.path() / "adapter";
-  REQUIRE(WriteAdapter(folder, f.model, f.config, f.Layout(), f.Values()).ok());
+  REQUIRE(WriteAdapter(folder, f.model, f.config, f.Values()).ok());
   const auto read = ReadAdapter(folder, f.model);
   REQUIRE(read.ok());
   CHECK(read->values == f.Values());
   CHECK(read->config.rank == 3);
   CHECK(read->config.alpha == 6);
   CHECK(read->config.dropout == 0.05);
-  CHECK(read->config.targets == f.config.targets);
+  CHECK(read->config.modules == f.config.modules);
   const auto file = text::Safetensors::Open(folder / "adapter_model.safetensors");
   REQUIRE(file.ok());
   const text::TensorView* b = file->Find("base_model.model.model.layers.1.mlp.down_proj.lora_B.weight");
@@ -59,10 +63,61 @@ TEST_CASE("an adapter comes back as it was written, under PEFT's names") {
   CHECK(config.find("\"target_modules\": [\n    \"q_proj\",\n    \"down_proj\"\n  ]") != std::string::npos);
 }
 
+TEST_CASE("patterns, single layers, rsLoRA and DoRA come back as they were written") {
+  Fixture f;
+  f.Adapt({.exclude_modules = {"k_proj"},
+           .layers_to_transform = {1},
+           .rank = 3,
+           .alpha = 6,
+           .rank_pattern = {{"q_proj", 2}, {".*up_proj", 5}},
+           .alpha_pattern = {{"down_proj", 1.5}},
+           .use_rslora = true});
+  f.config.use_dora = true;
+  const auto folder = f.folder.path() / "adapter";
+  REQUIRE(WriteAdapter(folder, f.model, f.config, f.Values()).ok());
+  const auto read = ReadAdapter(folder, f.model);
+  INFO(std::string{read.status().message()});
+  REQUIRE(read.ok());
+  CHECK(read->values == f.Values());
+  CHECK(read->config.modules == f.config.modules);
+  CHECK(read->config.use_dora);
+  const std::string config = f.Text(folder / "adapter_config.json");
+  CHECK(config.find("\"model.layers.1.mlp.up_proj\": 5") != std::string::npos);
+  CHECK(config.find("\"model.layers.1.mlp.down_proj\": 1.5") != std::string::npos);
+  CHECK(config.find("\"use_rslora\": true") != std::string::npos);
+}
+
+TEST_CASE("what PiSSA took out of the base comes back with twice the rank, and apart again") {
+  for (const bool stabilised : {false, true}) {
+    Fixture f;
+    f.Adapt({.target_modules = {"q_proj"},
+             .rank = 2,
+             .alpha = 6,
+             .rank_pattern = {{"layers.0.*", 1}},
+             .use_rslora = stabilised});
+    const std::vector<float> values = f.Values();
+    std::vector<float> initial(values.rbegin(), values.rend());
+    const Adapter joined = OnWholeBase(f.model, {f.config, values}, initial);
+    CHECK(joined.config.rank == 2 * f.config.rank);
+    CHECK(joined.config.modules[0].rank == 2);
+    CHECK(joined.config.modules[7].rank == 4);
+    const text::ModuleAdapter& module = joined.config.modules[7];
+    CHECK(text::AdapterScale(module.rank, module.alpha, stabilised) == Approx(f.config.modules[7].scale));
+    // Element (row 1, first of the second half) of B in layer 1.
+    const LoraSite own = f.Layout().sites()[1];
+    const LoraSite place = joined.config.Layout(f.model).sites()[1];
+    CHECK(joined.values[static_cast<std::size_t>(place.b_offset + 4 + 2)] ==
+          -initial[static_cast<std::size_t>(own.b_offset + 2)]);
+    const TakenApart parts = TakeApart(f.model, f.config, joined.values);
+    CHECK(parts.values == values);
+    CHECK(parts.initial == initial);
+  }
+}
+
 TEST_CASE("adapters that this program's maths does not cover are refused by name") {
   const Fixture f;
   const auto folder = f.folder.path() / "adapter";
-  REQUIRE(WriteAdapter(folder, f.model, f.config, f.Layout(), f.Values()).ok());
+  REQUIRE(WriteAdapter(folder, f.model, f.config, f.Values()).ok());
   const std::string good = f.Text(folder / "adapter_config.json");
   const auto with = [&](const std::string& from, const std::string& to) {
     std::string text = good;
@@ -70,15 +125,14 @@ TEST_CASE("adapters that this program's maths does not cover are refused by name
     std::ofstream(folder / "adapter_config.json") << text;
     return ReadAdapter(folder, f.model);
   };
-  CHECK(absl::IsUnimplemented(with("\"use_dora\": false", "\"use_dora\": true").status()));
-  CHECK(absl::IsUnimplemented(with("\"rank_pattern\": {}", "\"rank_pattern\": {\"q_proj\": 4}").status()));
-  CHECK(absl::IsInvalidArgument(with("\"r\": 3", "\"r\": 4").status()));
-  CHECK(absl::IsInvalidArgument(with("\"r\": 3", "\"r\": 1e300").status()));
+  CHECK(absl::IsInvalidArgument(with("\"use_dora\": false", "\"use_dora\": true").status()));
+  CHECK(absl::IsInvalidArgument(with("\"alpha_pattern\": {}", "\"alpha_pattern\": {\"q_proj\": \"4\"}").status()));
+  CHECK(absl::IsInvalidArgument(with("\"alpha_pattern\": {}", "\"alpha_pattern\": {\"(q\": 4}").status()));
   CHECK(absl::IsInvalidArgument(with("\"r\": 3", "\"r\": \"3\"").status()));
   CHECK(absl::IsInvalidArgument(with("{\n", "[\n").status()));
   const auto rank_stabilised = with("\"use_rslora\": false", "\"use_rslora\": true");
   REQUIRE(rank_stabilised.ok());
-  CHECK(rank_stabilised->config.alpha / 3 == Approx(6 / std::sqrt(3.0)));
+  CHECK(rank_stabilised->config.modules[0].scale == Approx(6 / std::sqrt(3.0)));
   CHECK(absl::IsNotFound(ReadAdapter(f.folder.path() / "nowhere", f.model).status()));
 }
 

@@ -42,9 +42,8 @@ double LargestDifference(const at::Tensor& a, const at::Tensor& b) {
 }
 
 LoraBank BankOf(const Transformer& model, const Adapter& adapter) {
-  LoraBank bank(model.config(),
-                {{.rank = adapter.config.rank, .alpha = adapter.config.alpha, .targets = adapter.config.targets}},
-                at::kCPU);
+  LoraBank bank(model.config(), {{.modules = adapter.config.modules, .use_dora = adapter.config.use_dora}}, at::kCPU,
+                [&model](const LoraSite& site) { return model.Weight(site.layer, site.module); });
   bank.Insert(adapter.values, 0, bank.parameters());
   return bank;
 }

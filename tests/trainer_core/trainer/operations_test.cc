@@ -3,9 +3,9 @@
 #include <functional>
 
 #include "tests/support/torch_catch.h"
-#include "trainer_core/trainer/adam.h"
 #include "trainer_core/trainer/attention.h"
 #include "trainer_core/trainer/dropout.h"
+#include "trainer_core/trainer/embedding_noise.h"
 #include "trainer_core/trainer/layer_ops.h"
 #include "trainer_core/trainer/lora_linear.h"
 #include "trainer_core/trainer/token_loss.h"
@@ -219,14 +219,65 @@ TEST_CASE("the chunked loss equals log-softmax over the whole vocabulary, each s
         Approx(composed(hidden).item().toDouble()));
 }
 
+TEST_CASE("label smoothing takes a share of every loss over the whole vocabulary, each slot its own") {
+  const at::Tensor head = Random({50, 24}, 5);
+  const at::Tensor targets = at::tensor({3, 49, 0, 7}, at::kLong);
+  const std::vector<double> coefficients = {0.25, 2.0};
+  const at::Tensor share = at::tensor({0.3F, 0.0F}).unsqueeze(1);
+  for (const bool kernels : {true, false}) {
+    const at::ScalarType type = kernels ? at::kFloat : at::kDouble;
+    const at::Tensor own_head = head.to(type);
+    const Operation composed = [&](const at::Tensor& x) {
+      const at::Tensor each = -at::log_softmax(at::linear(x, own_head), -1);
+      const at::Tensor of_target = each.gather(2, targets.view({1, 4, 1}).expand({2, 4, 1})).squeeze(2);
+      return ((of_target * (1 - share) + each.mean(2) * share) * at::tensor({0.25F, 2.0F}).unsqueeze(1)).sum();
+    };
+    CheckSame(
+        [&](const at::Tensor& x) {
+          return HeadLoss(x, own_head, targets, coefficients, 0, {0.3, 0}).total.to(type);
+        },
+        composed, Random({2, 4, 24}, 6).to(type));
+  }
+}
+
+TEST_CASE("embedding noise stays within its bound and depends on slot, step and place alone") {
+  LoraPass pass;
+  pass.gradients = at::zeros({2, 1});
+  pass.slots = {{.noise_alpha = 5, .noise_seed = 7}, {.noise_alpha = 0}};
+  const std::vector<Segment> segments = {{0, 9, 10}, {9, 20, 40}};
+  const auto noise = [&] {
+    at::Tensor embeddings = at::zeros({2, 29, 16});
+    AddEmbeddingNoise(pass, segments, embeddings);
+    return embeddings;
+  };
+  const at::Tensor drawn = noise();
+  CHECK(at::equal(drawn, noise()));
+  CHECK(drawn[1].abs().max().item().toDouble() == 0);
+  const at::Tensor first = drawn[0].narrow(0, 0, 9);
+  const at::Tensor second = drawn[0].narrow(0, 9, 20);
+  const double bound = 5 / std::sqrt(10.0 * 16);
+  CHECK(first.abs().max().item().toDouble() <= bound);
+  CHECK(first.abs().max().item().toDouble() > 0.9 * bound);
+  CHECK(second.abs().max().item().toDouble() <= bound / 2);
+  CHECK(first.mean().item().toDouble() == Approx(0).margin(0.2 * bound));
+  pass.first_token = 9;
+  at::Tensor later = at::zeros({2, 20, 16});
+  AddEmbeddingNoise(pass, {segments[1]}, later);
+  CHECK(at::equal(later[0], second));
+  pass.slots[0].noise_seed += 1;
+  CHECK_FALSE(at::equal(drawn, noise()));
+  pass.gradients = at::Tensor();
+  CHECK(noise().abs().max().item().toDouble() == 0);
+}
+
 struct LoraFixture {
   text::ModelConfig model = SmallModel();
-  text::SiteSet all = *text::SelectSites(model, {"all-linear"});
-  AdapterLayout layout{model, all, 3};
+  AdapterLayout layout;
   FrozenLinear linear;
   LoraPass pass;
 
-  explicit LoraFixture(double dropout) {
+  explicit LoraFixture(double dropout, bool magnitudes = false)
+      : layout(model, std::vector<std::int64_t>(text::ModuleNames(model).size(), 3), magnitudes) {
     linear.modules = {kQuery, kKey, kValue};
     linear.offsets = {0, 24, 36};
     linear.weight = Random({48, 24}, 10);
@@ -235,9 +286,10 @@ struct LoraFixture {
     pass.weights = Random({2, layout.size()}, 12) * 0.3;
     pass.gradients = at::zeros_like(pass.weights);
     pass.anchor = at::zeros({}).requires_grad_(true);
-    const text::SiteSet no_key = *text::SelectSites(model, {"q_proj", "v_proj", "o_proj", "gate_proj"});
-    pass.slots = {{.scale = 2, .dropout = dropout, .dropout_seed = 5, .targets = all},
-                  {.scale = 0.5, .dropout = 0, .dropout_seed = 6, .targets = no_key}};
+    std::vector<double> no_key(text::ModuleNames(model).size(), 0.5);
+    for (std::size_t key = kKey; key < no_key.size(); key += text::LinearModules(model).size()) no_key[key] = 0;
+    pass.slots = {{.scales = std::vector<double>(no_key.size(), 2), .dropout = dropout, .dropout_seed = 5},
+                  {.scales = no_key, .dropout = 0, .dropout_seed = 6}};
   }
 };
 
@@ -275,6 +327,75 @@ TEST_CASE("LoRA's gradients equal finite differences, with and without dropout")
     const LoraSite& key = *f.layout.Find(0, kKey);
     CHECK(gradients[1].narrow(0, key.a_offset, 3 * 24 + 3 * 12).abs().max().item().toDouble() == 0);
   }
+}
+
+// PEFT's DoRA at one site, composed of torch's operations, which differentiate it.
+TEST_CASE("DoRA's output and gradients are PEFT's, with and without dropout, beside a slot without it") {
+  for (const double dropout : {0.0, 0.4}) {
+    LoraFixture f(dropout, true);
+    f.linear.modules = {kQuery};
+    f.linear.offsets = {0};
+    f.linear.weight = Random({24, 24}, 10);
+    f.linear.bias = Random({24}, 11);
+    const LoraSite& site = *f.layout.Find(0, kQuery);
+    for (std::size_t i = 0; i < f.layout.sites().size(); ++i) {
+      f.pass.gains.push_back({at::ones({2, 1, 24}), at::zeros({2, 1, 24})});
+    }
+    const at::Tensor norm = at::linalg_vector_norm(f.linear.weight + 2 * at::mm(f.pass.B(site)[0], f.pass.A(site)[0]),
+                                                   2, at::IntArrayRef{1});
+    const at::Tensor magnitude = (Random({24}, 15).abs() + 1).requires_grad_(true);
+    DoraGain& gain = f.pass.gains[f.layout.IndexOf(site)];
+    gain.gain[0][0].copy_(magnitude.detach() / norm);
+    gain.inverse_norm[0][0].copy_(1 / norm);
+
+    const at::Tensor x = Random({2, 5, 24}, 13);
+    const at::Tensor direction = Random({2 * 5 * 24}, 14);
+    const at::Tensor leaf = x.clone().requires_grad_(true);
+    const at::Tensor mine = LoraLinear(leaf, f.linear, &f.pass);
+    (mine * direction).sum().backward();
+
+    const at::Tensor input = x.clone().requires_grad_(true);
+    const at::Tensor a = f.pass.A(site).clone().requires_grad_(true);
+    const at::Tensor b = f.pass.B(site).clone().requires_grad_(true);
+    const at::Tensor mask = DropInput(f.pass, site, at::ones_like(x));
+    const auto slot = [&](std::int64_t k, double scale, double keep, const at::Tensor& factor) {
+      const at::Tensor dropped = input[k] * mask[k] * keep;
+      const at::Tensor update = at::mm(at::mm(dropped, a[k].t()), b[k].t()) * scale;
+      const at::Tensor result = at::linear(input[k], f.linear.weight, f.linear.bias);
+      return result + (factor - 1) * at::linear(dropped, f.linear.weight) + factor * update;
+    };
+    const at::Tensor wanted =
+        at::stack({slot(0, 2, 1 / (1 - dropout), magnitude / norm), slot(1, 0.5, 1, at::ones({24}))});
+    (wanted.view({-1}) * direction).sum().backward();
+    CHECK(at::allclose(mine.view({-1}), wanted.view({-1}), 1e-4, 1e-5));
+    CHECK(at::allclose(leaf.grad(), input.grad(), 1e-4, 1e-4));
+    CHECK(at::allclose(f.pass.GradientA(site), a.grad(), 1e-4, 1e-4));
+    CHECK(at::allclose(f.pass.GradientB(site), b.grad(), 1e-4, 1e-4));
+    CHECK(at::allclose(f.pass.GradientMagnitude(site)[0], magnitude.grad(), 1e-4, 1e-4));
+    CHECK(f.pass.GradientMagnitude(site)[1].abs().max().item().toDouble() == 0);
+  }
+}
+
+TEST_CASE("what a slot took out of the base is missing from its output and from its input's gradient") {
+  LoraFixture f(0.4);
+  f.pass.initial = Random({2, f.layout.size()}, 16) * 0.3;
+  f.pass.initial[1].zero_();
+  const at::Tensor x = Random({2, 5, 24}, 13);
+  const at::Tensor direction = Random({2 * 5 * 48}, 14);
+  const at::Tensor leaf = x.clone().requires_grad_(true);
+  const at::Tensor with = LoraLinear(leaf, f.linear, &f.pass);
+  (with * direction).sum().backward();
+  const LoraSite& key = *f.layout.Find(0, kKey);
+  const at::Tensor removed = 2 * at::mm(f.pass.InitialB(key)[0], f.pass.InitialA(key)[0]);
+  f.pass.initial = at::Tensor();
+  const at::Tensor plain = x.clone().requires_grad_(true);
+  const at::Tensor without = LoraLinear(plain, f.linear, &f.pass);
+  (without * direction).sum().backward();
+  const auto of_key = [](const at::Tensor& flat) { return flat.narrow(0, 2 * 5 * 24, 2 * 5 * 12).view({2, 5, 12}); };
+  CHECK(at::allclose(of_key(with)[0], of_key(without)[0] - at::mm(x[0], removed.t()), 1e-4, 1e-5));
+  CHECK(at::equal(of_key(with)[1], of_key(without)[1]));
+  CHECK_FALSE(at::allclose(leaf.grad()[0], plain.grad()[0]));
+  CHECK(at::equal(leaf.grad()[1], plain.grad()[1]));
 }
 
 TEST_CASE("dropout keeps its share, is different in every place and the same again") {
@@ -335,25 +456,6 @@ TEST_CASE("bfloat16 kernels round as torch does") {
     CHECK(at::allclose(Normalize(x, norm).to(at::kFloat), ComposedNormalize(x, norm).to(at::kFloat), 1e-2, 1e-3));
     CHECK(Normalize(broken, norm).isnan().all().item().toBool());
   }
-}
-
-TEST_CASE("AdamW's first step moves by the learning rate against the gradient's sign, after decay") {
-  at::Tensor parameters = at::tensor({1.0F, -2.0F, 3.0F}).unsqueeze(0).repeat({2, 1});
-  at::Tensor first = at::zeros({2, 3});
-  at::Tensor second = at::zeros({2, 3});
-  const at::Tensor gradients = at::tensor({0.5F, -4.0F, 0.0F}).unsqueeze(0).repeat({2, 1});
-  StepRows({{.learning_rate = 0.1, .weight_decay = 0.5}, {.learning_rate = 0}}, gradients, parameters, first, second);
-  CHECK(at::allclose(parameters[0], at::tensor({0.95F - 0.1F, -1.9F + 0.1F, 2.85F})));
-  CHECK(at::equal(parameters[1], at::tensor({1.0F, -2.0F, 3.0F})));
-  CHECK(at::allclose(first[0], at::tensor({0.05F, -0.4F, 0.0F})));
-}
-
-TEST_CASE("clipping scales rows that are too long, each by itself") {
-  at::Tensor gradients = at::tensor({3.0F, 4.0F, 0.3F, 0.4F, 30.0F, 40.0F}).view({3, 2});
-  const std::vector<double> norms = RowNorms(gradients);
-  CHECK(norms[0] == Approx(5));
-  ClipRows(norms, {1, 1, 0}, gradients);
-  CHECK(at::allclose(gradients, at::tensor({0.6F, 0.8F, 0.3F, 0.4F, 30.0F, 40.0F}).view({3, 2})));
 }
 
 }  // namespace

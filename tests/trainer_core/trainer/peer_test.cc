@@ -1,4 +1,5 @@
-// Exactness on real models against transformers, PEFT and torch's AdamW, run live (peers.py).
+// Exactness on real models against transformers, PEFT and the optimizers of torch and bitsandbytes, run live
+// (peers.py).
 #include <cmath>
 #include <cstdlib>
 #include <fstream>
@@ -10,6 +11,7 @@
 #include "tests/trainer_core/trainer/tiny_model.h"
 #include "trainer_core/text/safetensors.h"
 #include "trainer_core/trainer/adapter_io.h"
+#include "trainer_core/trainer/config_words.h"
 #include "trainer_core/trainer/evaluation.h"
 
 namespace lorasweep::trainer {
@@ -35,17 +37,22 @@ void RunPeer(const std::string& what, const std::filesystem::path& folder, const
   REQUIRE(std::system(command.c_str()) == 0);
 }
 
-// The peer's logits for ids, with the adapter merged where there is one.
-at::Tensor PeerLogits(const std::filesystem::path& folder, const std::filesystem::path& model,
-                      const std::string& adapter, const std::vector<std::int32_t>& ids) {
-  const auto output = folder / "logits.safetensors";
-  RunPeer("logits", folder,
-          {{"model", model.string()}, {"adapter", adapter}, {"ids", ids}, {"output", output.string()}});
-  const auto file = text::Safetensors::Open(output);
+// Logits of one adapter from a file of the peer's.
+at::Tensor LogitsOf(const std::filesystem::path& path, std::size_t adapter) {
+  const auto file = text::Safetensors::Open(path);
   REQUIRE(file.ok());
-  const text::TensorView* view = file->Find("logits");
+  const text::TensorView* view = file->Find("logits." + std::to_string(adapter));
   REQUIRE(view != nullptr);
   return at::from_blob(const_cast<std::byte*>(view->bytes.data()), view->shape, at::kFloat).clone();
+}
+
+// The peer's logits for ids.
+at::Tensor PeerLogits(const std::filesystem::path& folder, const std::filesystem::path& model,
+                      const std::vector<std::int32_t>& ids) {
+  const auto output = folder / "logits.safetensors";
+  RunPeer("logits", folder,
+          {{"model", model.string()}, {"adapters", Json::array({""})}, {"ids", ids}, {"output", output.string()}});
+  return LogitsOf(output, 0);
 }
 
 // Logits of this program with an adapter from its folder.
@@ -54,9 +61,8 @@ at::Tensor AdaptedLogits(Transformer& model, const std::filesystem::path& folder
   const auto adapter = ReadAdapter(folder, model.config());
   INFO(std::string{adapter.status().message()});
   REQUIRE(adapter.ok());
-  LoraBank bank(model.config(),
-                {{.rank = adapter->config.rank, .alpha = adapter->config.alpha, .targets = adapter->config.targets}},
-                at::kCPU);
+  LoraBank bank(model.config(), {{.modules = adapter->config.modules, .use_dora = adapter->config.use_dora}}, at::kCPU,
+                [&](const LoraSite& site) { return model.Weight(site.layer, site.module); });
   bank.Insert(adapter->values, 0, bank.parameters());
   const LoraPass pass = bank.EvaluationPass({0}, at::kFloat);
   return Logits(model, ids, &pass);
@@ -67,7 +73,7 @@ void CompareLogits(const std::filesystem::path& folder, std::uint64_t vocabulary
   auto model = Transformer::Load(folder, at::kCPU, at::kFloat);
   REQUIRE(model.ok());
   const std::vector<std::int32_t> ids = testing::MakeSequence(1, 300, 1, vocabulary).ids;
-  const at::Tensor wanted = PeerLogits(temp.path(), folder, "", ids);
+  const at::Tensor wanted = PeerLogits(temp.path(), folder, ids);
   CHECK((Logits(*model, ids, nullptr) - wanted).abs().max().item().toDouble() < 1e-4);
 }
 
@@ -83,100 +89,240 @@ TEST_CASE("logits equal transformers' on SmolLM2-135M") {
   CompareLogits(SmolLm(), 49152);
 }
 
-// Twenty steps here and there from the same adapter over the same rows, in two micro-batches a step.
-void CompareTraining(const std::filesystem::path& model_folder, std::uint64_t vocabulary, std::size_t length) {
-  const testing::TempDir temp;
-  auto data = std::make_shared<text::TokenizedData>();
-  data->key = "peer";
-  for (std::size_t i = 0; i < 12; ++i) {
-    data->train.push_back({{testing::MakeSequence(i, length + i % 5, length / 2, vocabulary)}});
-  }
-  TrainConfig config{.max_steps = 20,
-                     .batch_size = 4,
-                     .learning_rate = 2e-3,
-                     .warmup = 0.15,
-                     .schedule = Schedule::kCosine,
-                     .weight_decay = 0.01,
-                     .max_grad_norm = 0.5,
-                     .lora_rank = 8,
-                     .lora_alpha = 16,
-                     .eval_every = 0,
-                     .save_every = 0};
-  const auto trainer = testing::MakeFp32Trainer(model_folder, data, static_cast<std::int64_t>(2 * (length + 4)));
-  TrialJob job{.config = config, .data_seed = 5, .seed = 6, .base_model_name = model_folder.string()};
+// One trial that is trained here and there, from the same adapter.
+struct PeerCase {
+  std::string name;
+  TrainConfig config;
+  // PEFT's LoraConfig where the peer begins by itself: from the base's singular values or the like, which are told by
+  // the weights up to signs.
+  Json lora = {};
+  bool merged = true;  // whether the peer merges the adapter too, to compare logits
+};
 
-  job.output_folder = temp.path() / "initial";
-  Recorder start;
-  start.commands[{0, 0}] = Command::kStop;
-  testing::RunOne(*trainer, job, start);
-  job.output_folder = temp.path() / "trained";
-  Recorder recorder;
-  REQUIRE(testing::RunOne(*trainer, job, recorder).kind == Outcome::Kind::kCompleted);
+constexpr std::size_t kRows = 12;
 
+TrainConfig PeerConfig() {
+  return {.max_steps = 20,
+          .batch_size = 4,
+          .learning_rate = 2e-3,
+          .warmup = 0.15,
+          .schedule = Schedule::kCosine,
+          .weight_decay = 0.01,
+          .max_grad_norm = 0.5,
+          .lora_rank = 8,
+          .lora_alpha = 16,
+          .eval_every = 0,
+          .save_every = 0};
+}
+
+// What the peer is told of a case.
+Json PeerSettings(const PeerCase& peer_case, const std::filesystem::path& folder) {
+  const TrainConfig& config = peer_case.config;
+  Json schedule = Json::object();
+  if (config.schedule == Schedule::kPolynomial) schedule = {{"power", config.power}, {"lr_end", config.lr_end}};
+  if (config.schedule == Schedule::kCosineWithMinLr) schedule = {{"min_lr_rate", config.min_lr_rate}};
+  if (config.schedule == Schedule::kWarmupStableDecay) schedule = {{"num_decay_steps", config.decay_steps}};
+  return {{"name", peer_case.name},
+          {"adapter", (folder / "initial" / peer_case.name / "adapter").string()},
+          {"lora", peer_case.lora},
+          {"output", (folder / "peer" / peer_case.name).string()},
+          {"optimizer", Word(config.optimizer)},
+          {"learning_rate", config.learning_rate},
+          {"warmup", config.warmup},
+          {"schedule", Word(config.schedule)},
+          {"schedule_settings", schedule},
+          {"max_steps", config.max_steps},
+          {"weight_decay", config.weight_decay},
+          {"momentum", config.momentum},
+          {"loraplus_lr_ratio", config.loraplus_lr_ratio},
+          {"label_smoothing", config.label_smoothing},
+          {"max_grad_norm", config.max_grad_norm}};
+}
+
+// The rows of each step, in two micro-batches.
+Json PeerSteps(const text::TokenizedData& data, std::uint64_t data_seed, const TrainConfig& config) {
   Json steps = Json::array();
-  const text::DataOrder order(job.data_seed, 12);
+  const text::DataOrder order(data_seed, static_cast<std::int64_t>(kRows));
   for (std::int64_t step = 0; step < config.max_steps; ++step) {
     Json batches = Json::array({Json::array(), Json::array()});
-    for (std::int64_t i = 0; i < 4; ++i) {
-      const text::Sequence& sequence = data->train[static_cast<std::size_t>(order.At(step * 4 + i))].sequences.front();
-      batches[static_cast<std::size_t>(i / 2)].push_back({{"ids", sequence.ids}, {"learned", sequence.learned}});
+    for (std::int64_t i = 0; i < config.batch_size; ++i) {
+      const text::Sequence& sequence =
+          data.train[static_cast<std::size_t>(order.At(step * config.batch_size + i))].sequences.front();
+      batches[static_cast<std::size_t>(2 * i / config.batch_size)].push_back(
+          {{"ids", sequence.ids}, {"learned", sequence.learned}});
     }
     steps.push_back(batches);
   }
-  const auto output = temp.path() / "peer";
-  RunPeer("train", temp.path(),
-          {{"model", model_folder.string()},
-           {"adapter", (temp.path() / "initial" / "adapter").string()},
-           {"output", output.string()},
-           {"learning_rate", config.learning_rate},
-           {"warmup", config.warmup},
-           {"schedule", "cosine"},
-           {"max_steps", config.max_steps},
-           {"weight_decay", config.weight_decay},
-           {"max_grad_norm", config.max_grad_norm},
-           {"steps", steps}});
+  return steps;
+}
 
-  const Json peer = Json::parse(std::ifstream(output / "losses.json"));
-  const std::vector<double> losses = recorder.Losses();
-  double least_norm = 1e9;
-  for (std::size_t step = 0; step < losses.size(); ++step) {
-    INFO("step " << step + 1);
-    CHECK(losses[step] == Approx(peer["losses"][step].get<double>()).epsilon(1e-4));
-    CHECK(recorder.reports[0][step + 1].grad_norm == Approx(peer["norms"][step].get<double>()).epsilon(2e-3));
-    least_norm = std::min(least_norm, peer["norms"][step].get<double>());
+// Trains every case here, all in one pack, and there, one after the other; losses, norms and adapters must agree.
+void CompareTraining(const std::filesystem::path& model_folder, std::uint64_t vocabulary, std::size_t length,
+                     const std::vector<PeerCase>& cases) {
+  const testing::TempDir temp;
+  auto data = std::make_shared<text::TokenizedData>();
+  data->key = "peer";
+  for (std::size_t i = 0; i < kRows; ++i) {
+    data->train.push_back({{testing::MakeSequence(i, length + i % 5, length / 2, vocabulary)}});
   }
-  CHECK(least_norm > config.max_grad_norm);  // so that clipping was at work
-  CHECK(losses.back() < losses.front());
+  const auto trainer =
+      testing::MakeFp32Trainer(model_folder, data, static_cast<std::int64_t>(2 * (length + 4) * cases.size()));
+  JobPack initial;
+  JobPack trained;
+  Json request = {{"model", model_folder.string()}, {"cases", Json::array()}};
+  Recorder start;
+  for (const PeerCase& peer_case : cases) {
+    TrialJob job{.name = peer_case.name,
+                 .config = peer_case.config,
+                 .data_seed = 5,
+                 .seed = 6,
+                 .base_model_name = model_folder.string()};
+    job.output_folder = temp.path() / "initial" / peer_case.name;
+    start.commands[{initial.jobs.size(), 0}] = Command::kStop;
+    initial.jobs.push_back(job);
+    job.output_folder = temp.path() / "trained" / peer_case.name;
+    trained.jobs.push_back(job);
+    request["cases"].push_back(PeerSettings(peer_case, temp.path()));
+  }
+  request["steps"] = PeerSteps(*data, trained.jobs.front().data_seed, cases.front().config);
+  REQUIRE(trainer->Run(initial, start, {}).ok());
+  Recorder recorder;
+  const auto outcomes = trainer->Run(trained, recorder, {});
+  REQUIRE(outcomes.ok());
+  RunPeer("train", temp.path(), request);
 
   const auto shape = text::LoadModelConfig(model_folder);
   REQUIRE(shape.ok());
-  const auto mine = ReadAdapter(temp.path() / "trained" / "adapter", *shape);
-  const auto theirs = ReadAdapter(output, *shape);
-  INFO(std::string{theirs.status().message()});
-  REQUIRE(mine.ok());
-  REQUIRE(theirs.ok());
-  const auto tensor = [](const std::vector<float>& values) { return at::tensor(values, at::kFloat); };
-  const double distance = (tensor(mine->values) - tensor(theirs->values)).norm().item().toDouble();
-  CHECK(distance / tensor(theirs->values).norm().item().toDouble() < 1e-3);
+  for (std::size_t slot = 0; slot < cases.size(); ++slot) {
+    const std::string& name = cases[slot].name;
+    INFO(name);
+    CHECK((*outcomes)[slot].kind == Outcome::Kind::kCompleted);
+    const Json peer = Json::parse(std::ifstream(temp.path() / "peer" / name / "losses.json"));
+    const std::vector<double> losses = recorder.Losses(slot);
+    REQUIRE(losses.size() == peer["losses"].size());
+    double least_norm = 1e9;
+    for (std::size_t step = 0; step < losses.size(); ++step) {
+      INFO("step " << step + 1);
+      CHECK(losses[step] == Approx(peer["losses"][step].get<double>()).epsilon(1e-4));
+      CHECK(recorder.reports[slot][step + 1].grad_norm == Approx(peer["norms"][step].get<double>()).epsilon(2e-3));
+      least_norm = std::min(least_norm, peer["norms"][step].get<double>());
+    }
+    CHECK(least_norm > cases[slot].config.max_grad_norm);  // so that clipping was at work
+    CHECK(losses.back() < losses.front());
+    const auto mine = ReadAdapter(temp.path() / "trained" / name / "adapter", *shape);
+    INFO(std::string{mine.status().message()});
+    REQUIRE(mine.ok());
+    if (!cases[slot].lora.is_null()) continue;  // the peer's file is of another base model
+    const auto theirs = ReadAdapter(temp.path() / "peer" / name, *shape);
+    INFO(std::string{theirs.status().message()});
+    REQUIRE(theirs.ok());
+    CHECK((mine->config.modules == theirs->config.modules));
+    const auto tensor = [](const std::vector<float>& values) { return at::tensor(values, at::kFloat); };
+    const double distance = (tensor(mine->values) - tensor(theirs->values)).norm().item().toDouble();
+    CHECK(distance / tensor(theirs->values).norm().item().toDouble() < 1e-3);
+  }
 
   auto model = Transformer::Load(model_folder, at::kCPU, at::kFloat);
   REQUIRE(model.ok());
-  const auto trained = temp.path() / "trained" / "adapter";
   const std::vector<std::int32_t> ids = testing::MakeSequence(3, 40, 1, vocabulary).ids;
-  const at::Tensor merged = PeerLogits(temp.path(), model_folder, trained.string(), ids);
-  CHECK((AdaptedLogits(*model, trained, ids) - merged).abs().max().item().toDouble() < 1e-4);
+  Json merging = {{"model", model_folder.string()}, {"ids", ids}, {"adapters", Json::array()}};
+  std::vector<std::filesystem::path> adapters;
+  for (const PeerCase& peer_case : cases) {
+    if (peer_case.merged) adapters.push_back(temp.path() / "trained" / peer_case.name / "adapter");
+  }
+  for (const auto& adapter : adapters) merging["adapters"].push_back(adapter.string());
+  merging["output"] = (temp.path() / "logits.safetensors").string();
+  RunPeer("logits", temp.path(), merging);
+  for (std::size_t i = 0; i < adapters.size(); ++i) {
+    INFO(adapters[i]);
+    const at::Tensor merged = LogitsOf(temp.path() / "logits.safetensors", i);
+    CHECK((AdaptedLogits(*model, adapters[i], ids) - merged).abs().max().item().toDouble() < 1e-4);
+  }
 }
 
-TEST_CASE("twenty steps on stories260K equal PEFT's with torch's AdamW, and PEFT loads the adapter") {
+// A case that differs from the common one in what `change` changes.
+template <typename Change>
+PeerCase Case(std::string name, const Change& change) {
+  PeerCase made{.name = std::move(name), .config = PeerConfig()};
+  change(made.config);
+  return made;
+}
+
+// What PEFT is told where it begins by itself.
+Json OwnStart(const TrainConfig& config) {
+  return {{"r", config.lora_rank},
+          {"lora_alpha", config.lora_alpha},
+          {"target_modules", "all-linear"},
+          {"init_lora_weights", Word(config.init_lora_weights)}};
+}
+
+std::vector<PeerCase> LoraCases() {
+  std::vector<PeerCase> cases = {
+      Case("adamw", [](TrainConfig&) {}),
+      Case("rslora", [](TrainConfig& c) { c.use_rslora = true; }),
+      Case("dora", [](TrainConfig& c) { c.use_dora = true; }),
+      Case("patterns",
+           [](TrainConfig& c) {
+             c.target_modules = {".*(q|v|down)_proj"};
+             c.layers_to_transform = {0, 2, 4};
+             c.rank_pattern = {{R"(layers\.2\..*q_proj)", 2}, {"down_proj", 3}};
+             c.alpha_pattern = {{"v_proj", 4}};
+             c.use_rslora = true;
+           }),
+      Case("gaussian", [](TrainConfig& c) { c.init_lora_weights.kind = InitKind::kGaussian; }),
+      Case("pissa", [](TrainConfig& c) { c.init_lora_weights.kind = InitKind::kPissa; }),
+      Case("olora", [](TrainConfig& c) { c.init_lora_weights.kind = InitKind::kOlora; })};
+  for (PeerCase& peer_case : cases) {
+    if (peer_case.config.init_lora_weights.TakesFromBase()) peer_case.lora = OwnStart(peer_case.config);
+  }
+  return cases;
+}
+
+std::vector<PeerCase> LoopCases() {
+  std::vector<PeerCase> cases = {Case("loraplus", [](TrainConfig& c) { c.loraplus_lr_ratio = 8; }),
+                                 Case("smoothed", [](TrainConfig& c) { c.label_smoothing = 0.1; }),
+                                 Case("sgd",
+                                      [](TrainConfig& c) {
+                                        c.optimizer = Optimizer::kSgd;
+                                        c.learning_rate = 0.2;
+                                        c.momentum = 0.9;
+                                      }),
+                                 Case("lion",
+                                      [](TrainConfig& c) {
+                                        c.optimizer = Optimizer::kLion;
+                                        c.learning_rate = 3e-4;
+                                      }),
+                                 Case("adafactor", [](TrainConfig& c) {
+                                   c.optimizer = Optimizer::kAdafactor;
+                                   c.use_dora = true;
+                                 })};
+  for (const Schedule schedule :
+       {Schedule::kLinear, Schedule::kCosineWithRestarts, Schedule::kCosineWithMinLr, Schedule::kConstant,
+        Schedule::kConstantWithWarmup, Schedule::kPolynomial, Schedule::kInverseSqrt, Schedule::kWarmupStableDecay}) {
+    cases.push_back(Case(std::string{Word(schedule)}, [&](TrainConfig& c) {
+      c.schedule = schedule;
+      c.min_lr_rate = schedule == Schedule::kCosineWithMinLr ? 0.1 : 0;
+      c.decay_steps = 8;
+    }));
+  }
+  return cases;
+}
+
+TEST_CASE("twenty steps on stories260K equal PEFT's for each kind of adapter, optimizer, schedule and loss") {
   LORASWEEP_NEEDS(Stories());
   LORASWEEP_NEEDS(testing::PeerPython());
-  CompareTraining(Stories(), 512, 40);
+  std::vector<PeerCase> cases = LoraCases();
+  for (PeerCase peer_case : LoopCases()) {
+    peer_case.merged = false;
+    cases.push_back(std::move(peer_case));
+  }
+  CompareTraining(Stories(), 512, 40, cases);
 }
 
 TEST_CASE("twenty steps on SmolLM2-135M equal PEFT's with torch's AdamW, and PEFT loads the adapter") {
   LORASWEEP_NEEDS(SmolLm() / "config.json");
   LORASWEEP_NEEDS(testing::PeerPython());
-  CompareTraining(SmolLm(), 49152, 24);
+  CompareTraining(SmolLm(), 49152, 24, {Case("adamw", [](TrainConfig&) {})});
 }
 
 }  // namespace

@@ -1,10 +1,13 @@
-"""The references that the trainer is compared with: transformers and PEFT, on the CPU in fp32.
+"""The references that the trainer is compared with: transformers, PEFT, torch and bitsandbytes, on the CPU in fp32.
 
-    peers.py logits REQUEST.json   {model, adapter (or ""), ids: [...], output}
-        writes "logits" [T, vocabulary], with the adapter merged, and checks that no adapter tensor is missing
-    peers.py train REQUEST.json    {model, adapter, output, learning_rate, warmup, schedule, max_steps, weight_decay,
-                                    max_grad_norm, steps: [[micro-batch: [{ids, learned}, ...], ...], ...]}
-        trains from `adapter`; writes output/losses.json {losses, norms} and the adapter with save_pretrained
+    peers.py logits REQUEST.json   {model, adapters: [folder or "", ...], ids: [...], output}
+        writes "logits.N" [T, vocabulary] with adapter N merged, and checks that no adapter tensor is missing
+    peers.py train REQUEST.json    {model, cases: [{name, adapter (a folder), lora (PEFT's LoraConfig, in
+                                    place of the adapter, or null), output, optimizer,
+                                    learning_rate, warmup, schedule, schedule_settings, max_steps, weight_decay, momentum,
+                                    loraplus_lr_ratio, label_smoothing, max_grad_norm}, ...],
+                                    steps: [[micro-batch: [{ids, learned}, ...], ...], ...]}
+        trains each case; writes output/losses.json {losses, norms} and the adapter with save_pretrained
 """
 import json
 import math
@@ -14,13 +17,27 @@ import sys
 os.environ["HF_HUB_OFFLINE"] = "1"
 
 import torch
-from peft import PeftModel
+import bitsandbytes
+from peft import LoraConfig, PeftModel, get_peft_model
+from peft.optimizers import create_loraplus_optimizer
 from safetensors import safe_open
 from safetensors.torch import save_file
-from transformers import AutoModelForCausalLM, get_scheduler
+from transformers import Adafactor, AutoModelForCausalLM, get_scheduler
+from transformers.trainer_pt_utils import LabelSmoother
+
+BETAS = {"betas": (0.9, 0.999)}
+OPTIMIZERS = {
+    "adamw": (torch.optim.AdamW, {**BETAS, "eps": 1e-8}),
+    "sgd": (torch.optim.SGD, {}),
+    "lion": (bitsandbytes.optim.Lion, BETAS),
+    "adamw_8bit": (bitsandbytes.optim.AdamW8bit, {**BETAS, "eps": 1e-8}),
+    "adafactor": (Adafactor, {"scale_parameter": False, "relative_step": False}),
+}
 
 
 def load_base(path):
+    if sum(os.path.getsize(os.path.join(path, name)) for name in os.listdir(path)) < 1 << 26:
+        torch.set_num_threads(1)  # on models this small, others only wait
     return AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32, attn_implementation="sdpa")
 
 
@@ -28,63 +45,93 @@ def check_keys(model, adapter):
     """Every tensor of the file must have found its place."""
     with safe_open(os.path.join(adapter, "adapter_model.safetensors"), "pt") as file:
         stored = {name: file.get_tensor(name) for name in file.keys()}
-    loaded = {n.replace(".default", ""): p for n, p in model.named_parameters() if "lora_" in n}
+    loaded = {n.replace(".default", "").replace("magnitude_vector.weight", "magnitude_vector"): p
+              for n, p in model.named_parameters() if "lora_" in n}
     assert set(stored) == set(loaded), set(stored) ^ set(loaded)
     for name, tensor in stored.items():
         assert torch.equal(tensor, loaded[name].detach()), name
 
 
 def logits(request):
-    model = load_base(request["model"])
-    if request["adapter"]:
-        model = PeftModel.from_pretrained(model, request["adapter"])
-        check_keys(model, request["adapter"])
-        model = model.merge_and_unload()
-    model.eval()
-    with torch.no_grad():
-        result = model(torch.tensor([request["ids"]])).logits[0].float().contiguous()
-    save_file({"logits": result}, request["output"])
+    result = {}
+    for number, adapter in enumerate(request["adapters"]):
+        model = load_base(request["model"])
+        if adapter:
+            model = PeftModel.from_pretrained(model, adapter)
+            check_keys(model, adapter)
+            model = model.merge_and_unload()
+        model.eval()
+        with torch.no_grad():
+            result[f"logits.{number}"] = model(torch.tensor([request["ids"]])).logits[0].float().contiguous()
+    save_file(result, request["output"])
 
 
-def train(request):
-    model = PeftModel.from_pretrained(load_base(request["model"]), request["adapter"], is_trainable=True)
-    check_keys(model, request["adapter"])
+def make_optimizer(case, model):
+    kind, arguments = OPTIMIZERS[case["optimizer"]]
+    if case["optimizer"] == "sgd":
+        arguments = {"momentum": case["momentum"]}
+    if case["loraplus_lr_ratio"] != 1:
+        return create_loraplus_optimizer(model, kind, lr=case["learning_rate"],
+                                         loraplus_lr_ratio=case["loraplus_lr_ratio"],
+                                         loraplus_weight_decay=case["weight_decay"], **arguments)
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    return kind(parameters, lr=case["learning_rate"], weight_decay=case["weight_decay"], **arguments)
+
+
+def tensors(batch):
+    width = max(len(row["ids"]) for row in batch)
+    ids = torch.zeros(len(batch), width, dtype=torch.long)
+    mask = torch.zeros(len(batch), width, dtype=torch.long)
+    labels = torch.full((len(batch), width), -100)
+    for i, row in enumerate(batch):
+        n = len(row["ids"])
+        ids[i, :n] = torch.tensor(row["ids"])
+        mask[i, :n] = 1
+        learned = torch.tensor(row["learned"], dtype=torch.bool)
+        labels[i, :n] = torch.where(learned, ids[i, :n], -100)
+    return ids, mask, labels
+
+
+def train_case(model_path, case, steps):
+    torch.manual_seed(1)
+    base = load_base(model_path)
+    if case["lora"]:
+        model = get_peft_model(base, LoraConfig(task_type="CAUSAL_LM", **case["lora"]))
+    else:
+        model = PeftModel.from_pretrained(base, case["adapter"], is_trainable=True)
+        check_keys(model, case["adapter"])
     model.train()
     parameters = [p for p in model.parameters() if p.requires_grad]
-    optimizer = torch.optim.AdamW(parameters, lr=request["learning_rate"], betas=(0.9, 0.999), eps=1e-8,
-                                  weight_decay=request["weight_decay"])
-    scheduler = get_scheduler(request["schedule"], optimizer,
-                              num_warmup_steps=math.ceil(request["max_steps"] * request["warmup"]),
-                              num_training_steps=request["max_steps"])
+    optimizer = make_optimizer(case, model)
+    scheduler = get_scheduler(case["schedule"], optimizer,
+                              num_warmup_steps=math.ceil(case["max_steps"] * case["warmup"]),
+                              num_training_steps=case["max_steps"],
+                              scheduler_specific_kwargs=case["schedule_settings"])
+    smooth = LabelSmoother(epsilon=case["label_smoothing"])
     losses, norms = [], []
-    for step in request["steps"]:
+    for step in steps:
         targets = sum(sum(row["learned"][1:]) for batch in step for row in batch)
         total = 0.0
         for batch in step:
-            width = max(len(row["ids"]) for row in batch)
-            ids = torch.zeros(len(batch), width, dtype=torch.long)
-            mask = torch.zeros(len(batch), width, dtype=torch.long)
-            labels = torch.full((len(batch), width), -100)
-            for i, row in enumerate(batch):
-                n = len(row["ids"])
-                ids[i, :n] = torch.tensor(row["ids"])
-                mask[i, :n] = 1
-                learned = torch.tensor(row["learned"], dtype=torch.bool)
-                labels[i, :n] = torch.where(learned, ids[i, :n], -100)
-            scores = model(input_ids=ids, attention_mask=mask).logits[:, :-1].float()
-            loss = torch.nn.functional.cross_entropy(scores.flatten(0, 1), labels[:, 1:].flatten(), ignore_index=-100,
-                                                     reduction="sum") / targets
+            ids, mask, labels = tensors(batch)
+            scores = model(input_ids=ids, attention_mask=mask).logits.float()
+            loss = smooth({"logits": scores}, labels, shift_labels=True, num_items_in_batch=targets)
             loss.backward()
             total += loss.item()
-        norms.append(torch.nn.utils.clip_grad_norm_(parameters, request["max_grad_norm"]).item())
+        norms.append(torch.nn.utils.clip_grad_norm_(parameters, case["max_grad_norm"]).item())
         optimizer.step()
         scheduler.step()
         optimizer.zero_grad()
         losses.append(total)
-    os.makedirs(request["output"], exist_ok=True)
-    with open(os.path.join(request["output"], "losses.json"), "w") as file:
+    os.makedirs(case["output"], exist_ok=True)
+    with open(os.path.join(case["output"], "losses.json"), "w") as file:
         json.dump({"losses": losses, "norms": norms}, file)
-    model.save_pretrained(request["output"])
+    model.save_pretrained(case["output"])
+
+
+def train(request):
+    for case in request["cases"]:
+        train_case(request["model"], case, request["steps"])
 
 
 if __name__ == "__main__":

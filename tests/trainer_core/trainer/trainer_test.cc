@@ -6,62 +6,19 @@
 
 #include <catch2/catch.hpp>
 
-#include "tests/trainer_core/trainer/tiny_model.h"
-#include "trainer_core/trainer/adapter_io.h"
+#include "tests/trainer_core/trainer/workbench.h"
 
 namespace lorasweep::trainer {
 namespace {
 
+using testing::CheckClose;
+using testing::kShort;
+using testing::LargestDifference;
 using testing::MakeData;
 using testing::MakeFp32Trainer;
 using testing::Recorder;
 using testing::RunOne;
-
-// A model, a folder for outputs, and jobs that differ in what a test is about.
-struct Workbench {
-  testing::TempDir folder;
-  std::filesystem::path model = folder.path() / "model";
-
-  Workbench() { testing::WriteTinyModel(model); }
-
-  TrialJob Job(const std::string& name, TrainConfig config) const {
-    return {.name = name,
-            .config = std::move(config),
-            .data_seed = 3,
-            .seed = 4,
-            .output_folder = folder.path() / name,
-            .base_model_name = "tiny"};
-  }
-
-  std::vector<float> AdapterOf(const TrialJob& job) const {
-    const auto config = text::LoadModelConfig(model);
-    REQUIRE(config.ok());
-    const auto adapter = ReadAdapter(job.output_folder / "adapter", *config);
-    INFO(std::string{adapter.status().message()});
-    REQUIRE(adapter.ok());
-    return adapter->values;
-  }
-};
-
-double LargestDifference(const std::vector<float>& a, const std::vector<float>& b) {
-  REQUIRE(a.size() == b.size());
-  double largest = 0;
-  for (std::size_t i = 0; i < a.size(); ++i) largest = std::max(largest, std::abs(static_cast<double>(a[i]) - b[i]));
-  return largest;
-}
-
-void CheckClose(const std::vector<double>& a, const std::vector<double>& b, double tolerance) {
-  REQUIRE(a.size() == b.size());
-  for (std::size_t i = 0; i < a.size(); ++i) CHECK(a[i] == Approx(b[i]).epsilon(tolerance));
-}
-
-const TrainConfig kShort{.max_steps = 6,
-                         .batch_size = 8,
-                         .learning_rate = 5e-3,
-                         .lora_rank = 4,
-                         .lora_alpha = 8,
-                         .eval_every = 2,
-                         .save_every = 0};
+using testing::Workbench;
 
 TEST_CASE("training lowers the loss, and reports step 0, each step and the evaluations that are due") {
   const Workbench bench;
@@ -337,15 +294,16 @@ TEST_CASE("a trial stopped at step 0 keeps its untrained adapter, whose B is zer
   CHECK(recorder.checkpoints.empty());
   const std::vector<float> values = bench.AdapterOf(job);
   const auto model = text::LoadModelConfig(bench.model);
-  const AdapterLayout layout(*model, *text::SelectSites(*model, {"all-linear"}), kShort.lora_rank);
+  const AdapterLayout layout(*model, std::vector<std::int64_t>(text::ModuleNames(*model).size(), kShort.lora_rank),
+                             false);
   const LoraSite& site = layout.sites().front();
   float largest = 0;
-  for (std::int64_t i = 0; i < layout.rank() * site.shape.in; ++i) {
+  for (std::int64_t i = 0; i < site.rank * site.shape.in; ++i) {
     largest = std::max(largest, std::abs(values[static_cast<std::size_t>(site.a_offset + i)]));
   }
   CHECK(largest > 0.9F / std::sqrt(32.0F));
   CHECK(largest <= 1 / std::sqrt(32.0F));
-  for (std::int64_t i = 0; i < layout.rank() * site.shape.out; ++i) {
+  for (std::int64_t i = 0; i < site.rank * site.shape.out; ++i) {
     REQUIRE(values[static_cast<std::size_t>(site.b_offset + i)] == 0);
   }
 }

@@ -1,0 +1,88 @@
+#include "trainer_core/trainer/optimizer.h"
+
+#include <map>
+
+namespace lorasweep::trainer {
+namespace {
+
+void StepRows(Optimizer optimizer, OptimizerRows& rows) {
+  switch (optimizer) {
+    case Optimizer::kAdamW:
+      return StepAdamW(rows);
+    case Optimizer::kSgd:
+      return StepSgd(rows);
+    case Optimizer::kLion:
+      return StepLion(rows);
+    case Optimizer::kAdafactor:
+      break;  // not a rule of rows
+  }
+}
+
+void StepMatrices(const SlotStep& step, const at::Tensor& gradients, LoraBank& bank) {
+  const auto slot = static_cast<std::int64_t>(step.slot);
+  StepAdafactor(step.settings, bank.matrices(step.slot), gradients.select(0, step.gradient_row),
+                bank.parameters().select(0, slot), bank.first_moments().select(0, slot),
+                bank.second_moments().select(0, slot));
+}
+
+// Slots that share a rule take the step together. Where they are not the whole bank, their rows are taken out and put
+// back.
+void StepTogether(Optimizer optimizer, const std::vector<const SlotStep*>& steps, const at::Tensor& gradients,
+                  LoraBank& bank) {
+  OptimizerRows rows{.steps = {},
+                     .gradients = gradients,
+                     .parameters = bank.parameters(),
+                     .first_moments = bank.first_moments(),
+                     .second_moments = bank.second_moments(),
+                     .in_a = bank.in_a()};
+  std::vector<std::int64_t> in_pass;
+  std::vector<std::int64_t> in_bank;
+  bool whole = static_cast<std::int64_t>(steps.size()) == bank.parameters().size(0) &&
+               gradients.size(0) == bank.parameters().size(0);
+  for (const SlotStep* step : steps) {
+    rows.steps.push_back(step->settings);
+    whole = whole && step->gradient_row == static_cast<std::int64_t>(step->slot) && step->slot == in_bank.size();
+    in_pass.push_back(step->gradient_row);
+    in_bank.push_back(static_cast<std::int64_t>(step->slot));
+  }
+  if (whole) return StepRows(optimizer, rows);
+  const at::Tensor places = at::tensor(in_bank, at::kLong).to(gradients.device());
+  rows.gradients = gradients.index_select(0, at::tensor(in_pass, at::kLong).to(gradients.device()));
+  for (at::Tensor* tensor : {&rows.parameters, &rows.first_moments, &rows.second_moments}) {
+    *tensor = tensor->index_select(0, places);
+  }
+  StepRows(optimizer, rows);
+  bank.parameters().index_copy_(0, places, rows.parameters);
+  bank.first_moments().index_copy_(0, places, rows.first_moments);
+  bank.second_moments().index_copy_(0, places, rows.second_moments);
+}
+
+}  // namespace
+
+std::vector<double> RowNorms(const at::Tensor& gradients) {
+  const at::Tensor norms = at::linalg_vector_norm(gradients, 2, at::IntArrayRef{1}).to(at::kDouble).cpu();
+  const auto* values = norms.const_data_ptr<double>();
+  return {values, values + norms.numel()};
+}
+
+void ClipRows(const std::vector<double>& norms, const std::vector<double>& max_norms, at::Tensor& gradients) {
+  for (std::size_t k = 0; k < norms.size(); ++k) {
+    if (max_norms[k] == 0) continue;
+    const double factor = max_norms[k] / (norms[k] + 1e-6);
+    if (factor < 1) gradients.select(0, static_cast<std::int64_t>(k)).mul_(factor);
+  }
+}
+
+void StepSlots(const std::vector<SlotStep>& steps, const at::Tensor& gradients, LoraBank& bank) {
+  std::map<Optimizer, std::vector<const SlotStep*>> by_rule;
+  for (const SlotStep& step : steps) {
+    if (step.optimizer == Optimizer::kAdafactor) {
+      StepMatrices(step, gradients, bank);
+    } else {
+      by_rule[step.optimizer].push_back(&step);
+    }
+  }
+  for (const auto& [optimizer, sharing] : by_rule) StepTogether(optimizer, sharing, gradients, bank);
+}
+
+}  // namespace lorasweep::trainer
