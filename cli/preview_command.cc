@@ -5,6 +5,7 @@
 #include "cli/commands.h"
 #include "cli/format.h"
 #include "cli/inputs_check.h"
+#include "cli/memory_need.h"
 #include "cli/plan.h"
 #include "cli/sweep_input.h"
 #include "cli/tables.h"
@@ -43,16 +44,12 @@ absl::Status Preview(Context& context, const std::string& file, const std::vecto
     facts.emplace_back("model", folder->string());
     const auto more = PlanFacts(*plan);
     facts.insert(facts.end(), more.begin(), more.end());
-    // The base model computes in bf16 or fp32, whatever its file holds.
-    const double parameters = static_cast<double>(model->parameters);
-    facts.emplace_back("memory", absl::StrCat("base model ", FormatBytes(2 * parameters), " in bf16 or ",
-                                              FormatBytes(4 * parameters), " in fp32, and for each trial at once ",
-                                              FormatBytes(plan->adapter_bytes), "; activations come on top"));
+    const std::vector<MemoryNeed> memory = MemoryNeeds(*spec, *plan, model->config);
+    for (const MemoryNeed& need : memory) facts.emplace_back(absl::StrCat("memory in ", need.precision), need.Text());
     json["models"].push_back({{"model", name},
                               {"path", folder->string()},
                               {"parameters", model->parameters},
-                              {"bytes_in_bf16", 2 * model->parameters},
-                              {"bytes_in_fp32", 4 * model->parameters},
+                              {"memory", MemoryJson(memory)},
                               {"plan", PlanJson(*plan)}});
   }
   if (context.output != OutputFormat::kTable) {

@@ -39,15 +39,13 @@ absl::StatusOr<std::shared_ptr<const text::TokenizedData>> BuiltinTrainerFactory
 }
 
 absl::StatusOr<std::unique_ptr<trainer::Trainer>> BuiltinTrainerFactory::MakeTrainer(
-    const std::filesystem::path& model_folder, trainer::Precision precision, std::int64_t micro_batch_tokens,
+    const std::filesystem::path& model_folder, const trainer::TrainerOptions& options,
     std::shared_ptr<const text::TokenizedData> data) {
-  trainer::TrainerOptions options;
-  options.device = options_.device;
-  options.precision = precision;
-  options.threads = options_.threads;
-  options.micro_batch_tokens = micro_batch_tokens;
-  options.log = options_.log;
-  return trainer::MakeTrainer(options, model_folder, std::move(data));
+  trainer::TrainerOptions mine = options;
+  mine.device = options_.device;
+  mine.threads = options_.threads;
+  mine.log = options_.log;
+  return trainer::MakeTrainer(mine, model_folder, std::move(data));
 }
 
 }  // namespace lorasweep::worker

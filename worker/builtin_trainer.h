@@ -28,7 +28,7 @@ class BuiltinTrainerFactory final : public TrainerFactory {
   absl::StatusOr<std::shared_ptr<const text::TokenizedData>> PrepareData(
       const v1::DataSpec& data, std::uint64_t seed, const std::filesystem::path& model_folder) override;
   absl::StatusOr<std::unique_ptr<trainer::Trainer>> MakeTrainer(
-      const std::filesystem::path& model_folder, trainer::Precision precision, std::int64_t micro_batch_tokens,
+      const std::filesystem::path& model_folder, const trainer::TrainerOptions& options,
       std::shared_ptr<const text::TokenizedData> data) override;
 
  private:

@@ -37,11 +37,10 @@ absl::StatusOr<trainer::Trainer*> TrainerCache::Get(const TrialSetup& setup) {
   absl::StatusOr<std::shared_ptr<const text::TokenizedData>> data =
       factory_.PrepareData(setup.data, setup.seed, *folder);
   if (!data.ok()) return data.status();
-  absl::StatusOr<std::unique_ptr<trainer::Trainer>> trainer =
-      factory_.MakeTrainer(*folder, setup.precision, setup.micro_batch_tokens, *data);
+  absl::StatusOr<std::unique_ptr<trainer::Trainer>> trainer = factory_.MakeTrainer(*folder, setup.options, *data);
   if (absl::IsResourceExhausted(trainer.status()) && !residents_.empty()) {
     residents_.clear();
-    trainer = factory_.MakeTrainer(*folder, setup.precision, setup.micro_batch_tokens, *data);
+    trainer = factory_.MakeTrainer(*folder, setup.options, *data);
   }
   if (!trainer.ok()) return trainer.status();
   spdlog::info("ready: {}, {} training and {} validation rows", (*trainer)->description(), (*data)->train.size(),

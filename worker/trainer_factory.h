@@ -24,9 +24,9 @@ class TrainerFactory {
   // Reads, renders and tokenises; `seed` is the sweep's. InvalidArgument and NotFound name the file and line.
   virtual absl::StatusOr<std::shared_ptr<const text::TokenizedData>> PrepareData(
       const v1::DataSpec& data, std::uint64_t seed, const std::filesystem::path& model_folder) = 0;
-  // Loads the model. Errors as trainer::MakeTrainer.
+  // Loads the model. Of the options, device, threads and log are its own. Errors as trainer::MakeTrainer.
   virtual absl::StatusOr<std::unique_ptr<trainer::Trainer>> MakeTrainer(
-      const std::filesystem::path& model_folder, trainer::Precision precision, std::int64_t micro_batch_tokens,
+      const std::filesystem::path& model_folder, const trainer::TrainerOptions& options,
       std::shared_ptr<const text::TokenizedData> data) = 0;
 };
 

@@ -81,9 +81,19 @@ absl::Status ReadTargets(const v1::TrainingSpec& training, trainer::TrainConfig*
 absl::StatusOr<trainer::Precision> ToPrecision(const std::string& word) {
   if (word == "auto") return trainer::Precision::kAuto;
   if (word == "bf16") return trainer::Precision::kBf16;
+  if (word == "fp16") return trainer::Precision::kFp16;
   if (word == "fp32") return trainer::Precision::kFp32;
   return absl::InvalidArgumentError(
-      absl::StrCat("training.precision: \"", word, "\" is not allowed (one of auto, bf16, fp32)"));
+      absl::StrCat("training.precision: \"", word, "\" is not allowed (one of auto, bf16, fp16, fp32)"));
+}
+
+absl::StatusOr<trainer::Quantization> ToQuantization(const std::string& word) {
+  if (word == "none") return trainer::Quantization::kNone;
+  if (word == "nf4") return trainer::Quantization::kNf4;
+  if (word == "fp4") return trainer::Quantization::kFp4;
+  if (word == "int8") return trainer::Quantization::kInt8;
+  return absl::InvalidArgumentError(
+      absl::StrCat("training.quantization: \"", word, "\" is not allowed (one of none, nf4, fp4, int8)"));
 }
 
 }  // namespace
@@ -142,19 +152,30 @@ absl::StatusOr<TrialSetup> SetupFromLease(const v1::Lease& lease) {
   setup.model = spec.model();
   setup.data = spec.data();
   setup.seed = static_cast<std::uint64_t>(spec.seed());
-  if (spec.training().has_precision()) {
-    const absl::StatusOr<trainer::Precision> precision = ToPrecision(spec.training().precision());
+  const v1::TrainingSpec& training = spec.training();
+  trainer::TrainerOptions& options = setup.options;
+  if (training.has_precision()) {
+    const absl::StatusOr<trainer::Precision> precision = ToPrecision(training.precision());
     if (!precision.ok()) return precision.status();
-    setup.precision = *precision;
+    options.precision = *precision;
   }
-  setup.micro_batch_tokens = spec.training().micro_batch_size() * spec.data().max_length();
+  if (training.has_quantization()) {
+    const absl::StatusOr<trainer::Quantization> quantization = ToQuantization(training.quantization());
+    if (!quantization.ok()) return quantization.status();
+    options.quantization = *quantization;
+  }
+  if (training.has_double_quantization()) options.double_quantization = training.double_quantization();
+  options.gradient_checkpointing = training.gradient_checkpointing();
+  options.micro_batch_tokens = training.micro_batch_size() * spec.data().max_length();
   setup.data_files.assign(spec.data().train().begin(), spec.data().train().end());
   for (const v1::Split* split : {&spec.data().validation(), &spec.data().test()}) {
     setup.data_files.insert(setup.data_files.end(), split->files().paths().begin(), split->files().paths().end());
   }
   if (spec.data().has_chat_template()) setup.data_files.push_back(spec.data().chat_template());
-  setup.key = absl::StrCat(setup.model, "\n", setup.seed, "\n", static_cast<int>(setup.precision), "\n",
-                           setup.micro_batch_tokens, "\n", setup.data.SerializeAsString());
+  setup.key = absl::StrCat(setup.model, "\n", setup.seed, "\n", static_cast<int>(options.precision), "\n",
+                           static_cast<int>(options.quantization), options.double_quantization ? "+" : "-",
+                           options.gradient_checkpointing ? "+" : "-", options.micro_batch_tokens, "\n",
+                           setup.data.SerializeAsString());
   return setup;
 }
 

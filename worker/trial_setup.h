@@ -15,9 +15,8 @@ namespace lorasweep::worker {
 struct TrialSetup {
   std::string model;  // as the sweep file names it
   v1::DataSpec data;
-  std::uint64_t seed = 0;  // of the sweep: which rows validate
-  trainer::Precision precision = trainer::Precision::kAuto;
-  std::int64_t micro_batch_tokens = 0;
+  std::uint64_t seed = 0;               // of the sweep: which rows validate
+  trainer::TrainerOptions options;      // all but the device, its threads and the log, which are the worker's
   std::vector<std::string> data_files;  // all that `data` names
   std::string key;                      // equal keys, equal setups
 };

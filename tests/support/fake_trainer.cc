@@ -169,7 +169,7 @@ absl::StatusOr<std::shared_ptr<const text::TokenizedData>> FakeTrainerFactory::P
 }
 
 absl::StatusOr<std::unique_ptr<trainer::Trainer>> FakeTrainerFactory::MakeTrainer(
-    const std::filesystem::path&, trainer::Precision, std::int64_t, std::shared_ptr<const text::TokenizedData>) {
+    const std::filesystem::path&, const trainer::TrainerOptions&, std::shared_ptr<const text::TokenizedData>) {
   std::this_thread::sleep_for(options_.load_time);
   ++loads_;
   return std::make_unique<FakeTrainer>(options_);

@@ -145,12 +145,35 @@ TEST_CASE("Trials share a trainer when model, data and precision are equal, what
   other = first;
   other.mutable_spec()->mutable_training()->set_precision("fp32");
   CHECK(key(first) != key(other));
+  other = first;
+  other.mutable_spec()->mutable_training()->set_quantization("nf4");
+  CHECK(key(first) != key(other));
+  other = first;
+  other.mutable_spec()->mutable_training()->set_gradient_checkpointing(true);
+  CHECK(key(first) != key(other));
+}
+
+TEST_CASE("How the base model is kept reaches the trainer", "[worker]") {
+  v1::Lease lease = MakeLease(1);
+  CHECK(SetupFromLease(lease)->options.quantization == trainer::Quantization::kNone);
+  v1::TrainingSpec& training = *lease.mutable_spec()->mutable_training();
+  training.set_precision("fp16");
+  training.set_quantization("nf4");
+  training.set_double_quantization(false);
+  training.set_gradient_checkpointing(true);
+  const trainer::TrainerOptions options = SetupFromLease(lease)->options;
+  CHECK(options.precision == trainer::Precision::kFp16);
+  CHECK(options.quantization == trainer::Quantization::kNf4);
+  CHECK_FALSE(options.double_quantization);
+  CHECK(options.gradient_checkpointing);
+  training.set_quantization("int3");
+  CHECK_THAT(std::string{SetupFromLease(lease).status().message()}, Catch::Contains("int3") && Catch::Contains("nf4"));
 }
 
 TEST_CASE("Rows in one forward pass become tokens in one", "[worker]") {
   v1::Lease lease = MakeLease(1);
   lease.mutable_spec()->mutable_training()->set_micro_batch_size(3);
-  CHECK(SetupFromLease(lease)->micro_batch_tokens == 3 * 64);
+  CHECK(SetupFromLease(lease)->options.micro_batch_tokens == 3 * 64);
 }
 
 }  // namespace

@@ -13,16 +13,35 @@ double ValidationLoss::Mean() const {
   return tokens == 0 ? 0 : loss / tokens;
 }
 
-Evaluator::Evaluator(Transformer& model, const std::vector<text::Sequence>& sequences, std::int64_t budget) {
-  std::vector<const text::Sequence*> pointers;
+Evaluator::Evaluator(Transformer& model, const std::vector<text::Sequence>& sequences, std::int64_t budget)
+    : budget_(budget) {
   for (const text::Sequence& sequence : sequences) {
-    pointers.push_back(&sequence);
     const std::int64_t learned = NeededTokens(sequence) == 0 ? 0 : sequence.LearnedTokens();
     sequence_tokens_.push_back(static_cast<std::int32_t>(learned));
   }
-  for (const TokenBatch& batch : SplitByTokens(pointers, budget)) {
+  Split(model, sequences);
+}
+
+void Evaluator::Split(Transformer& model, const std::vector<text::Sequence>& sequences) {
+  std::vector<const text::Sequence*> pointers;
+  for (const text::Sequence& sequence : sequences) pointers.push_back(&sequence);
+  batches_.clear();
+  for (const TokenBatch& batch : SplitByTokens(pointers, budget_)) {
     batches_.push_back({model.Upload(batch), batch.owners});
   }
+}
+
+bool Evaluator::Shrink(Transformer& model, const std::vector<text::Sequence>& sequences) {
+  std::int64_t largest = 0;
+  bool divisible = false;
+  for (const Batch& batch : batches_) {
+    largest = std::max(largest, batch.on_device.ids.numel());
+    divisible = divisible || batch.on_device.attention.segments.size() > 1;
+  }
+  if (!divisible) return false;
+  budget_ = std::max<std::int64_t>(1, largest / 2);
+  Split(model, sequences);
+  return true;
 }
 
 std::vector<ValidationLoss> Evaluator::Evaluate(const Transformer& model, const LoraPass* pass) const {

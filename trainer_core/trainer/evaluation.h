@@ -13,6 +13,9 @@ class Evaluator {
  public:
   Evaluator(Transformer& model, const std::vector<text::Sequence>& sequences, std::int64_t budget);
 
+  // After memory ran out: the same batches cut in half. False: each is a single sequence already.
+  bool Shrink(Transformer& model, const std::vector<text::Sequence>& sequences);
+
   // The loss of every adapter of the pass on every sequence; `pass` null: of the base alone, one result.
   std::vector<ValidationLoss> Evaluate(const Transformer& model, const LoraPass* pass) const;
 
@@ -22,6 +25,9 @@ class Evaluator {
     std::vector<std::int64_t> owners;
   };
 
+  void Split(Transformer& model, const std::vector<text::Sequence>& sequences);
+
+  std::int64_t budget_;
   std::vector<Batch> batches_;
   std::vector<std::int32_t> sequence_tokens_;
 };

@@ -104,13 +104,19 @@ LoraBank::LoraBank(const text::ModelConfig& model, std::vector<SlotAdapter> slot
     : slots_(std::move(slots)), layout_(JointLayout(model, slots_)), weights_(std::move(weights)) {
   const auto options = at::TensorOptions().dtype(at::kFloat).device(device);
   parameters_ = at::zeros({static_cast<std::int64_t>(slots_.size()), layout_.size()}, options);
-  first_moments_ = at::zeros_like(parameters_);
-  second_moments_ = at::zeros_like(parameters_);
+  const bool whole = !std::all_of(slots_.begin(), slots_.end(), [](const auto& slot) { return slot.moments_in_8bit; });
+  first_moments_ = at::zeros({parameters_.size(0), whole ? layout_.size() : 0}, options);
+  second_moments_ = at::zeros_like(first_moments_);
   in_a_ = at::zeros({layout_.size()}, options.dtype(at::kBool));
   for (const LoraSite& site : layout_.sites()) in_a_.narrow(0, site.a_offset, site.rank * site.shape.in).fill_(true);
   for (const SlotAdapter& slot : slots_) {
     solo_layouts_.emplace_back(model, RanksOf(slot), slot.use_dora);
     matrices_.push_back(MatricesOf(solo_layouts_.back(), layout_));
+    adam_8bit_.emplace_back();
+    if (!slot.moments_in_8bit) continue;
+    std::vector<std::int64_t> sizes;
+    for (const SlotMatrix& matrix : matrices_.back()) sizes.push_back(matrix.rows * matrix.columns);
+    adam_8bit_.back().emplace(std::move(sizes), device);
   }
 }
 

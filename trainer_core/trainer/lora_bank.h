@@ -2,12 +2,14 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <vector>
 
 #include <ATen/ATen.h>
 
 #include "absl/status/status.h"
 #include "trainer_core/text/adapter_targets.h"
+#include "trainer_core/trainer/adam_8bit.h"
 #include "trainer_core/trainer/adapter_layout.h"
 #include "trainer_core/trainer/slot_matrix.h"
 #include "trainer_core/trainer/train_config.h"
@@ -20,6 +22,7 @@ struct SlotAdapter {
   bool use_dora = false;
   double dropout = 0;
   double noise_alpha = 0;  // NEFTune's
+  bool moments_in_8bit = false;
   std::uint64_t seed = 0;  // of the initial A, of dropout and of noise
 };
 
@@ -65,7 +68,7 @@ struct LoraPass {
   double Scale(std::size_t slot, const LoraSite& site) const { return slots[slot].scales[site.key]; }
 };
 
-// The base model's weight [out, in] at a site, in any type of floating point.
+// The base model's weight [out, in] at a site, in any type of floating point; to be used before the next is asked for.
 using BaseWeights = std::function<at::Tensor(const LoraSite&)>;
 
 // The adapters of a pack and their optimizer's moments, each as [slots, parameters] in fp32. Ranks are padded to the
@@ -83,6 +86,9 @@ class LoraBank {
   at::Tensor& parameters() { return parameters_; }
   at::Tensor& first_moments() { return first_moments_; }
   at::Tensor& second_moments() { return second_moments_; }
+  // The moments of a slot that keeps them in 8 bits, one tensor for each of its matrices; else null. Where all slots
+  // do, first_moments and second_moments are empty.
+  Adam8bit* adam_8bit(std::size_t slot) { return adam_8bit_[slot] ? &*adam_8bit_[slot] : nullptr; }
   // What slots took out of the base model at their start (zero for others); undefined where none did.
   at::Tensor& initial() { return initial_; }
   // Makes room for it.
@@ -117,6 +123,7 @@ class LoraBank {
   at::Tensor parameters_;
   at::Tensor first_moments_;
   at::Tensor second_moments_;
+  std::vector<std::optional<Adam8bit>> adam_8bit_;
   at::Tensor initial_;
 };
 

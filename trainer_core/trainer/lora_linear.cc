@@ -8,11 +8,11 @@
 namespace lorasweep::trainer {
 namespace {
 
-// One of the linear maps: its rows of the weight, its place in the flat output and, where it is adapted, its site and
-// what the way back needs.
+// One of the linear maps: its weight, its place in the flat output and, where it is adapted, its site and what the way
+// back needs.
 struct Part {
-  at::Tensor weight;  // [out, in]
-  at::Tensor bias;    // or undefined
+  FrozenWeight weight;
+  at::Tensor bias;  // or undefined
   std::int64_t begin = 0;
   const LoraSite* site = nullptr;
   at::Tensor reduced = {};  // dropout(x) A^T, scaled: [K, T, R]
@@ -22,17 +22,16 @@ struct Part {
 
   // [K · T, out], in one piece.
   at::Tensor Of(const at::Tensor& flat, std::int64_t rows) const {
-    return flat.narrow(0, begin, rows * weight.size(0)).view({rows, weight.size(0)});
+    return flat.narrow(0, begin, rows * weight.rows()).view({rows, weight.rows()});
   }
 };
 
 std::vector<Part> PartsOf(const FrozenLinear& linear, const LoraPass* pass, std::int64_t rows) {
   std::vector<Part> parts;
+  std::int64_t begin = 0;
   for (std::size_t i = 0; i < linear.modules.size(); ++i) {
-    const std::int64_t begin = linear.offsets[i];
-    const std::int64_t end = i + 1 < linear.offsets.size() ? linear.offsets[i + 1] : linear.weight.size(0);
-    Part part{.weight = linear.weight.narrow(0, begin, end - begin), .bias = {}, .begin = begin * rows};
-    if (linear.bias.defined()) part.bias = linear.bias.narrow(0, begin, end - begin);
+    Part part{.weight = linear.weights[i], .bias = linear.biases[i], .begin = begin};
+    begin += rows * part.weight.rows();
     if (pass != nullptr) part.site = pass->layout->Find(linear.layer, linear.modules[i]);
     parts.push_back(std::move(part));
   }
@@ -67,7 +66,7 @@ void PartForward(Part& part, const LoraPass& pass, bool dropout, const at::Tenso
   }
   at::Tensor base;
   if (dropout) {
-    base = at::matmul(kept, part.weight.t());
+    base = at::matmul(kept, part.weight.Values().t());
     ScaleSlots(base, [&](std::size_t slot) { return KeepScale(pass, slot); });
   } else {
     base = part.bias.defined() ? y - part.bias : y.clone();
@@ -103,7 +102,7 @@ void PartBackward(const Part& part, const LoraPass& pass, bool dropout, const at
     const at::Tensor sums = (dy * part.adapted).sum(1, false, at::kFloat);
     pass.GradientMagnitude(site).addcmul_(sums, pass.Gain(site)->inverse_norm.squeeze(1));
     if (dropout) {
-      dkept = at::matmul(dy * part.excess, part.weight);
+      dkept = at::matmul(dy * part.excess, part.weight.Values());
       ScaleSlots(dkept, [&](std::size_t slot) { return KeepScale(pass, slot); });
     }
     dy = dy * part.gain;
@@ -128,17 +127,18 @@ at::Tensor LoraLinear(const at::Tensor& x, const FrozenLinear& linear, const Lor
   const std::int64_t rows = x.size(0) * x.size(1);
   std::vector<Part> parts = PartsOf(linear, pass, rows);
   const bool adapted = std::any_of(parts.begin(), parts.end(), [](const Part& part) { return part.site != nullptr; });
-  const std::int64_t size = rows * linear.weight.size(0);
+  const std::int64_t size = parts.back().begin + rows * parts.back().weight.rows();
   return RunStep(x, adapted ? pass->anchor : at::Tensor(), [x, pass, parts, rows, size]() mutable {
     const at::Tensor x_flat = x.view({rows, -1});
     at::Tensor flat = at::empty({size}, x.options());
     const bool dropout = pass != nullptr && HasDropout(*pass);
     for (Part& part : parts) {
       at::Tensor y = part.Of(flat, rows);
+      const at::Tensor weight = part.weight.Values();
       if (part.bias.defined()) {
-        at::addmm_out(y, part.bias, x_flat, part.weight.t());
+        at::addmm_out(y, part.bias, x_flat, weight.t());
       } else {
-        at::mm_out(y, x_flat, part.weight.t());
+        at::mm_out(y, x_flat, weight.t());
       }
       if (part.site == nullptr) continue;
       at::Tensor by_slot = y.view({x.size(0), x.size(1), -1});
@@ -150,10 +150,11 @@ at::Tensor LoraLinear(const at::Tensor& x, const FrozenLinear& linear, const Lor
       for (const Part& part : parts) {
         const at::Tensor part_dy = part.Of(dy, rows);
         const at::Tensor through = ThroughBase(part, dropout, x, part_dy);
+        const at::Tensor weight = part.weight.Values();
         if (dx.defined()) {
-          dx.addmm_(through, part.weight);
+          dx.addmm_(through, weight);
         } else {
-          dx = at::mm(through, part.weight);
+          dx = at::mm(through, weight);
         }
         if (part.site != nullptr) PartBackward(part, *pass, dropout, x, part_dy, dx);
       }

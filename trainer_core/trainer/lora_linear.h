@@ -5,6 +5,7 @@
 
 #include <ATen/ATen.h>
 
+#include "trainer_core/trainer/frozen_weight.h"
 #include "trainer_core/trainer/lora_bank.h"
 
 namespace lorasweep::trainer {
@@ -13,9 +14,8 @@ namespace lorasweep::trainer {
 struct FrozenLinear {
   std::int64_t layer = 0;
   std::vector<std::size_t> modules;   // places in text::LinearModules
-  std::vector<std::int64_t> offsets;  // where each one's rows of the weight begin
-  at::Tensor weight;                  // [out, in]
-  at::Tensor bias;                    // [out], or undefined
+  std::vector<FrozenWeight> weights;  // of each module
+  std::vector<at::Tensor> biases;     // of each module [out], or undefined
 };
 
 // x W^T + bias + scale · dropout(x) A^T B^T at every adapted site. x is [K, T, in]; the result is flat: all of the

@@ -13,6 +13,7 @@ void StepRows(Optimizer optimizer, OptimizerRows& rows) {
       return StepSgd(rows);
     case Optimizer::kLion:
       return StepLion(rows);
+    case Optimizer::kAdamW8bit:
     case Optimizer::kAdafactor:
       break;  // not a rule of rows
   }
@@ -23,6 +24,27 @@ void StepMatrices(const SlotStep& step, const at::Tensor& gradients, LoraBank& b
   StepAdafactor(step.settings, bank.matrices(step.slot), gradients.select(0, step.gradient_row),
                 bank.parameters().select(0, slot), bank.first_moments().select(0, slot),
                 bank.second_moments().select(0, slot));
+}
+
+void StepIn8bit(const SlotStep& step, const at::Tensor& gradients, LoraBank& bank) {
+  const OptimizerStep& settings = step.settings;
+  const at::Tensor row = bank.parameters().select(0, static_cast<std::int64_t>(step.slot));
+  const at::Tensor gradient_row = gradients.select(0, step.gradient_row);
+  std::size_t tensor = 0;
+  for (const SlotMatrix& matrix : bank.matrices(step.slot)) {
+    const double ratio = matrix.kind == SlotMatrix::Kind::kA ? 1 : settings.loraplus_lr_ratio;
+    at::Tensor place = matrix.InRow(row);
+    at::Tensor values = place.contiguous();
+    bank.adam_8bit(step.slot)->Step(tensor++,
+                                    {.learning_rate = settings.learning_rate * ratio,
+                                     .weight_decay = settings.weight_decay,
+                                     .beta1 = settings.beta1,
+                                     .beta2 = settings.beta2,
+                                     .epsilon = settings.epsilon,
+                                     .step = settings.step},
+                                    matrix.InRow(gradient_row).contiguous(), values);
+    if (!place.is_contiguous()) place.copy_(values);
+  }
 }
 
 // Slots that share a rule take the step together. Where they are not the whole bank, their rows are taken out and put
@@ -78,6 +100,8 @@ void StepSlots(const std::vector<SlotStep>& steps, const at::Tensor& gradients, 
   for (const SlotStep& step : steps) {
     if (step.optimizer == Optimizer::kAdafactor) {
       StepMatrices(step, gradients, bank);
+    } else if (step.optimizer == Optimizer::kAdamW8bit) {
+      StepIn8bit(step, gradients, bank);
     } else {
       by_rule[step.optimizer].push_back(&step);
     }

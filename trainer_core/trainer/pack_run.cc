@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -10,6 +11,7 @@
 #include "trainer_core/trainer/run_identity.h"
 #include "trainer_core/trainer/schedule.h"
 #include "trainer_core/trainer/token_loss.h"
+#include "trainer_core/trainer/torch_guard.h"
 
 namespace lorasweep::trainer {
 namespace {
@@ -17,6 +19,7 @@ namespace {
 // Tensors of a checkpoint.
 constexpr char kFirstMoments[] = "adamw.first_moments";
 constexpr char kSecondMoments[] = "adamw.second_moments";
+constexpr char kMomentsIn8bit[] = "adamw_8bit.moments";
 constexpr char kBestAdapter[] = "best_adapter";
 
 bool AllFinite(const std::vector<float>& values) {
@@ -68,12 +71,14 @@ absl::Status PackRun::Prepare() {
       return absl::Status(setup.status().code(), absl::StrCat(job.name, ": ", std::string{setup.status().message()}));
     }
     slot.identity = IdentityOf(job, *setup, resident_.model.config(), resident_.digest, resident_.data->key);
+    if (!Scaled()) slot.guard.scale.scale = 1;
     slot.order = text::DataOrder(job.data_seed, static_cast<std::int64_t>(resident_.data->train.size()));
     slot.setup = *std::move(setup);
     adapters.push_back({.modules = slot.setup.config.modules,
                         .use_dora = slot.setup.config.use_dora,
                         .dropout = config.lora_dropout,
                         .noise_alpha = config.neftune_noise_alpha,
+                        .moments_in_8bit = config.optimizer == Optimizer::kAdamW8bit,
                         .seed = job.seed});
     slots_.push_back(std::move(slot));
   }
@@ -120,13 +125,9 @@ absl::Status PackRun::Restore(Slot& slot) {
     bank_->Insert(checkpoint->parameters, slot.number, bank_->parameters());
   }
   const std::int64_t size = bank_->solo_layout(slot.number).size();
-  for (const auto& [name, tensor] :
-       {std::pair{kFirstMoments, &bank_->first_moments()}, std::pair{kSecondMoments, &bank_->second_moments()}}) {
-    const absl::StatusOr<std::vector<float>> values = checkpoint->Floats(name, size);
-    if (!values.ok()) return values.status();
-    bank_->Insert(*values, slot.number, *tensor);
-  }
+  if (absl::Status restored = RestoreMoments(slot, *checkpoint); !restored.ok()) return restored;
   if (absl::Status restored = slot.history.Restore(checkpoint->notes); !restored.ok()) return restored;
+  if (absl::Status restored = slot.guard.Restore(checkpoint->notes); !restored.ok()) return restored;
   if (slot.job->config.load_best_model_at_end && slot.history.best()) {
     absl::StatusOr<std::vector<float>> best = checkpoint->Floats(kBestAdapter, size);
     if (!best.ok()) return best.status();
@@ -138,12 +139,51 @@ absl::Status PackRun::Restore(Slot& slot) {
   return absl::OkStatus();
 }
 
+absl::Status PackRun::RestoreMoments(const Slot& slot, const Checkpoint& checkpoint) {
+  if (Adam8bit* const moments = bank_->adam_8bit(slot.number); moments != nullptr) {
+    const auto found = checkpoint.state.find(kMomentsIn8bit);
+    const auto bytes = static_cast<std::size_t>(moments->state().numel());
+    if (found == checkpoint.state.end() || found->second.bytes.size() != bytes) {
+      return absl::InvalidArgumentError(absl::StrCat("checkpoint ", slot.job->checkpoint.string(), ": tensor ",
+                                                     kMomentsIn8bit, " is missing or of the wrong size"));
+    }
+    at::Tensor state = at::empty({moments->state().numel()}, at::kByte);
+    std::memcpy(state.data_ptr(), found->second.bytes.data(), bytes);
+    moments->state().copy_(state);
+    return absl::OkStatus();
+  }
+  const std::int64_t size = bank_->solo_layout(slot.number).size();
+  for (const auto& [name, tensor] :
+       {std::pair{kFirstMoments, &bank_->first_moments()}, std::pair{kSecondMoments, &bank_->second_moments()}}) {
+    const absl::StatusOr<std::vector<float>> values = checkpoint.Floats(name, size);
+    if (!values.ok()) return values.status();
+    bank_->Insert(*values, slot.number, *tensor);
+  }
+  return absl::OkStatus();
+}
+
+void PackRun::SaveMoments(const Slot& slot, Checkpoint& checkpoint) {
+  if (Adam8bit* const moments = bank_->adam_8bit(slot.number); moments != nullptr) {
+    const at::Tensor state = moments->state().cpu();
+    const auto* bytes = static_cast<const std::byte*>(state.const_data_ptr());
+    checkpoint.state[kMomentsIn8bit] = {
+        .dtype = text::DType::kU8, .shape = {state.numel()}, .bytes = {bytes, bytes + state.numel()}};
+    return;
+  }
+  checkpoint.SetFloats(kFirstMoments, bank_->Extract(bank_->first_moments(), slot.number));
+  checkpoint.SetFloats(kSecondMoments, bank_->Extract(bank_->second_moments(), slot.number));
+}
+
 absl::Status PackRun::ReportStart() {
   for (Slot& slot : slots_) {
     if (log_) log_(absl::StrCat(slot.job->name, ": from step ", slot.step, " of ", slot.job->config.max_steps));
     if (slot.job->checkpoint.empty()) {
       Progress start;
-      if (!resident_.data->validation.empty()) start.validation = StartLoss(slot);
+      if (!resident_.data->validation.empty()) {
+        absl::StatusOr<ValidationLoss> loss = StartLoss(slot);
+        if (!loss.ok()) return loss.status();
+        start.validation = *std::move(loss);
+      }
       if (absl::Status reported = Report(slot, std::move(start)); !reported.ok()) return reported;
     } else if (slot.Done()) {
       if (absl::Status completed = Complete(slot); !completed.ok()) return completed;
@@ -152,16 +192,15 @@ absl::Status PackRun::ReportStart() {
   return absl::OkStatus();
 }
 
-ValidationLoss PackRun::StartLoss(const Slot& slot) {
-  if (!slot.setup.values.empty()) {
-    const LoraPass pass = bank_->EvaluationPass({slot.number}, resident_.model.type());
-    return resident_.evaluator.Evaluate(resident_.model, &pass).front();
-  }
+absl::StatusOr<ValidationLoss> PackRun::StartLoss(const Slot& slot) {
   // A new adapter does nothing yet: whatever the trial, its untrained model is the base.
-  if (!resident_.base_loss) {
-    resident_.base_loss = resident_.evaluator.Evaluate(resident_.model, nullptr).front();
-  }
-  return *resident_.base_loss;
+  const bool is_base = slot.setup.values.empty();
+  if (is_base && resident_.base_loss) return *resident_.base_loss;
+  const LoraPass pass = bank_->EvaluationPass({slot.number}, resident_.model.type());
+  absl::StatusOr<std::vector<ValidationLoss>> losses = LossesOf(is_base ? nullptr : &pass);
+  if (!losses.ok()) return losses.status();
+  if (is_base) resident_.base_loss = losses->front();
+  return std::move(losses->front());
 }
 
 // The slots that are furthest behind go first: those that were apart meet again where they can.
@@ -188,71 +227,115 @@ absl::Status PackRun::TakeStep(const Group& group) {
   std::vector<std::int64_t> steps;
   for (const Slot* slot : group) steps.push_back(slot->step);
   LoraPass pass = bank_->TrainingPass(Numbers(group), steps, resident_.model.type());
-  absl::StatusOr<StepResult> result = Accumulate(group, pass);
-  if (!result.ok()) return result.status();
+  const absl::StatusOr<StepResult> accumulated = Accumulate(group, pass);
+  if (!accumulated.ok()) return accumulated.status();
+  const StepResult& result = *accumulated;
 
   Group stepped;
   std::vector<Progress> progress;
-  Update(group, *result, pass);
+  Update(group, result, pass);
   for (std::size_t k = 0; k < group.size(); ++k) {
     Slot& slot = *group[k];
-    if (!std::isfinite(result->losses[k]) || !std::isfinite(result->norms[k])) {
-      const bool loss = !std::isfinite(result->losses[k]);
-      Leave(slot, Outcome::Kind::kDiverged,
-            NotFinite(loss ? "loss" : "gradient norm", loss ? result->losses[k] : result->norms[k], slot.step + 1));
+    const bool overflow = Scaled() && !std::isfinite(result.norms[k]);
+    if (Scaled()) slot.guard.scale.Update(overflow);
+    if (const std::string why = Divergence(slot, result.losses[k], result.norms[k]); !why.empty()) {
+      Leave(slot, Outcome::Kind::kDiverged, why);
       continue;
     }
-    const double rate = LearningRate(slot.job->config, slot.step);
+    const double rate = LearningRate(slot.job->config, slot.guard.updates);
     slot.step += 1;
+    slot.guard.updates += overflow ? 0 : 1;
     slot.sequences += slot.job->config.batch_size;
-    slot.tokens += result->tokens;
+    slot.tokens += result.tokens;
     stepped.push_back(&slot);
     progress.push_back({.step = slot.step,
                         .sequences = slot.sequences,
                         .tokens = slot.tokens,
-                        .train_loss = result->losses[k],
-                        .grad_norm = result->norms[k],
+                        .train_loss = result.losses[k],
+                        .grad_norm = result.norms[k],
                         .learning_rate = rate,
                         .validation = std::nullopt,
                         .best = std::nullopt});
   }
-  Evaluate(stepped, progress);
+  if (absl::Status evaluated = Evaluate(stepped, progress); !evaluated.ok()) return evaluated;
   for (std::size_t k = 0; k < stepped.size(); ++k) {
     if (absl::Status reported = Report(*stepped[k], std::move(progress[k])); !reported.ok()) return reported;
   }
   return absl::OkStatus();
 }
 
+std::string PackRun::Divergence(Slot& slot, double loss, double norm) const {
+  const std::int64_t step = slot.step + 1;
+  const std::int64_t vocabulary = resident_.model.config().vocab_size;
+  if (!std::isfinite(loss)) return NotFinite("loss", loss, step);
+  if (!std::isfinite(norm) && !Scaled()) return NotFinite("gradient norm", norm, step);
+  if (Scaled() && slot.guard.scale.scale < LossScale::kLeast) {
+    return absl::StrFormat("gradients overflow fp16 at every loss scale down to 2^-16 (step %d)", step);
+  }
+  if (!slot.guard.explosion.Exploded(loss, vocabulary)) return {};
+  return absl::StrFormat(
+      "loss exploded: %d steps above %.4g (%g times that of the first step or of guessing), %.4g at step %d",
+      ExplosionWatch::kSteps, slot.guard.explosion.Limit(vocabulary), ExplosionWatch::kFactor, loss, step);
+}
+
 absl::StatusOr<PackRun::StepResult> PackRun::Accumulate(const Group& group, LoraPass& pass) {
-  StepResult result;
-  result.losses.assign(group.size(), 0);
   const Slot& leader = *group.front();
   std::vector<const text::Sequence*> sequences;
+  std::int64_t tokens = 0;
   for (std::int64_t i = 0; i < leader.job->config.batch_size; ++i) {
     const std::int64_t row = leader.order.At(leader.sequences + i);
     for (const text::Sequence& sequence : resident_.data->train[static_cast<std::size_t>(row)].sequences) {
       sequences.push_back(&sequence);
-      result.tokens += static_cast<std::int64_t>(sequence.ids.size());
+      tokens += static_cast<std::int64_t>(sequence.ids.size());
     }
   }
   const auto slots = static_cast<std::int64_t>(group.size());
-  const std::vector<TokenBatch> batches =
-      SplitByTokens(sequences, std::max<std::int64_t>(1, resident_.micro_batch_tokens / slots));
-  std::vector<double> smoothing;
-  for (const Slot* slot : group) smoothing.push_back(slot->job->config.label_smoothing);
-  const bool smooth = std::any_of(smoothing.begin(), smoothing.end(), [](double share) { return share > 0; });
+  while (true) {
+    const std::vector<TokenBatch> batches =
+        SplitByTokens(sequences, std::max<std::int64_t>(1, resident_.micro_batch_tokens / slots));
+    absl::StatusOr<StepResult> result =
+        TorchGuard([&]() -> absl::StatusOr<StepResult> { return RunBatches(group, batches, pass); });
+    if (result.ok()) result->tokens = tokens;
+    if (!absl::IsResourceExhausted(result.status())) return result;
+    std::int64_t largest = 0;
+    bool divisible = false;
+    for (const TokenBatch& batch : batches) {
+      largest = std::max(largest, batch.size());
+      divisible = divisible || batch.segments.size() > 1;
+    }
+    if (!divisible) return result;
+    resident_.micro_batch_tokens = std::max<std::int64_t>(1, largest * slots / 2);
+    pass.gradients.zero_();
+    if (log_) log_(absl::StrCat("out of memory: micro-batches shrink to ", resident_.micro_batch_tokens, " tokens"));
+  }
+}
+
+PackRun::StepResult PackRun::RunBatches(const Group& group, const std::vector<TokenBatch>& batches, LoraPass& pass) {
+  StepResult result;
+  result.losses.assign(group.size(), 0);
   double targets = 0;
   for (const TokenBatch& batch : batches) targets += static_cast<double>(batch.targets.size());
+  std::vector<double> coefficients;
+  std::vector<double> smoothing;
+  for (const Slot* slot : group) {
+    coefficients.push_back(slot->guard.scale.scale / targets);
+    smoothing.push_back(slot->job->config.label_smoothing);
+  }
+  const bool smooth = std::any_of(smoothing.begin(), smoothing.end(), [](double share) { return share > 0; });
   for (const TokenBatch& batch : batches) {
     pass.first_token = batch.first_token;
     const DeviceBatch tokens = resident_.model.Upload(batch);
     const at::Tensor hidden = resident_.model.Hidden(tokens, tokens.predictors, &pass);
-    TokenLoss loss =
-        HeadLoss(hidden, resident_.model.head(), tokens.targets, std::vector<double>(group.size(), 1 / targets),
-                 resident_.model.config().logit_softcap, smooth ? smoothing : std::vector<double>());
+    TokenLoss loss = HeadLoss(hidden, resident_.model.head(), tokens.targets, coefficients,
+                              resident_.model.config().logit_softcap, smooth ? smoothing : std::vector<double>());
     loss.total.backward();
     const at::Tensor sums = loss.losses.sum(1, false, at::kDouble).cpu();
     for (std::size_t k = 0; k < group.size(); ++k) result.losses[k] += sums.const_data_ptr<double>()[k] / targets;
+  }
+  if (Scaled()) {
+    for (std::size_t k = 0; k < group.size(); ++k) {
+      pass.gradients.select(0, static_cast<std::int64_t>(k)).div_(group[k]->guard.scale.scale);
+    }
   }
   result.norms = RowNorms(pass.gradients);
   return result;
@@ -267,22 +350,22 @@ void PackRun::Update(const Group& group, const StepResult& result, LoraPass& pas
     steps.push_back({.slot = group[k]->number,
                      .gradient_row = static_cast<std::int64_t>(k),
                      .optimizer = config.optimizer,
-                     .settings = {.learning_rate = LearningRate(config, group[k]->step),
+                     .settings = {.learning_rate = LearningRate(config, group[k]->guard.updates),
                                   .loraplus_lr_ratio = config.loraplus_lr_ratio,
                                   .weight_decay = config.weight_decay,
                                   .beta1 = config.adam_beta1,
                                   .beta2 = config.adam_beta2,
                                   .epsilon = config.adam_epsilon,
                                   .momentum = config.momentum,
-                                  .step = group[k]->step + 1}});
+                                  .step = group[k]->guard.updates + 1}});
     max_norms[k] = config.max_grad_norm;
   }
   ClipRows(result.norms, max_norms, pass.gradients);
   StepSlots(steps, pass.gradients, *bank_);
 }
 
-void PackRun::Evaluate(const Group& group, std::vector<Progress>& progress) {
-  if (resident_.data->validation.empty()) return;
+absl::Status PackRun::Evaluate(const Group& group, std::vector<Progress>& progress) {
+  if (resident_.data->validation.empty()) return absl::OkStatus();
   Group due;
   std::vector<Progress*> places;
   for (std::size_t k = 0; k < group.size(); ++k) {
@@ -291,10 +374,24 @@ void PackRun::Evaluate(const Group& group, std::vector<Progress>& progress) {
     due.push_back(group[k]);
     places.push_back(&progress[k]);
   }
-  if (due.empty()) return;
+  if (due.empty()) return absl::OkStatus();
   const LoraPass pass = bank_->EvaluationPass(Numbers(due), resident_.model.type());
-  std::vector<ValidationLoss> losses = resident_.evaluator.Evaluate(resident_.model, &pass);
-  for (std::size_t k = 0; k < due.size(); ++k) places[k]->validation = std::move(losses[k]);
+  absl::StatusOr<std::vector<ValidationLoss>> losses = LossesOf(&pass);
+  if (!losses.ok()) return losses.status();
+  for (std::size_t k = 0; k < due.size(); ++k) places[k]->validation = std::move((*losses)[k]);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<ValidationLoss>> PackRun::LossesOf(const LoraPass* pass) {
+  while (true) {
+    absl::StatusOr<std::vector<ValidationLoss>> losses =
+        TorchGuard([&]() -> absl::StatusOr<std::vector<ValidationLoss>> {
+          return resident_.evaluator.Evaluate(resident_.model, pass);
+        });
+    if (!absl::IsResourceExhausted(losses.status())) return losses;
+    if (!resident_.evaluator.Shrink(resident_.model, resident_.data->validation)) return losses;
+    if (log_) log_("out of memory: evaluation goes on with half the tokens at a time");
+  }
 }
 
 absl::Status PackRun::Report(Slot& slot, Progress progress) {
@@ -342,10 +439,10 @@ absl::Status PackRun::SaveCheckpoint(const Slot& slot) {
                         .parameters = adapter.values,
                         .state = {},
                         .notes = {}};
-  checkpoint.SetFloats(kFirstMoments, bank_->Extract(bank_->first_moments(), slot.number));
-  checkpoint.SetFloats(kSecondMoments, bank_->Extract(bank_->second_moments(), slot.number));
+  SaveMoments(slot, checkpoint);
   if (!slot.best.empty()) checkpoint.SetFloats(kBestAdapter, slot.best);
   slot.history.Save(checkpoint.notes);
+  slot.guard.Save(checkpoint.notes);
   if (absl::Status written = WriteCheckpoint(file, slot.identity, adapter.config.Layout(model), checkpoint);
       !written.ok()) {
     return written;

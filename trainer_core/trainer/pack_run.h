@@ -13,6 +13,7 @@
 #include "trainer_core/trainer/checkpoint.h"
 #include "trainer_core/trainer/evaluation.h"
 #include "trainer_core/trainer/lora_bank.h"
+#include "trainer_core/trainer/loss_guard.h"
 #include "trainer_core/trainer/trainer.h"
 #include "trainer_core/trainer/transformer.h"
 #include "trainer_core/trainer/validation_history.h"
@@ -48,6 +49,7 @@ class PackRun {
     std::int64_t step = 0;  // optimizer steps done
     std::int64_t sequences = 0;
     std::int64_t tokens = 0;
+    LossGuard guard;
     ValidationHistory history;
     std::vector<float> best;         // the adapter at history.best(), with load_best_model_at_end
     std::optional<Outcome> outcome;  // set when the slot has left
@@ -66,15 +68,23 @@ class PackRun {
   absl::Status Prepare();
   absl::Status Start(Slot& slot);
   absl::Status Restore(Slot& slot);
-  ValidationLoss StartLoss(const Slot& slot);
+  absl::StatusOr<ValidationLoss> StartLoss(const Slot& slot);
   // A slot's values as an adapter of the base model as it is.
   Adapter WholeAdapter(const Slot& slot, std::vector<float> values);
+  absl::Status RestoreMoments(const Slot& slot, const Checkpoint& checkpoint);
+  void SaveMoments(const Slot& slot, Checkpoint& checkpoint);
   absl::Status ReportStart();
   Group NextGroup();
   absl::Status TakeStep(const Group& group);
+  // One optimizer step's gradients, in micro-batches that shrink when memory runs out.
   absl::StatusOr<StepResult> Accumulate(const Group& group, LoraPass& pass);
+  StepResult RunBatches(const Group& group, const std::vector<TokenBatch>& batches, LoraPass& pass);
+  // Why a slot cannot go on after such a step; empty: it can.
+  std::string Divergence(Slot& slot, double loss, double norm) const;
+  bool Scaled() const { return resident_.model.type() == at::kHalf; }
   void Update(const Group& group, const StepResult& result, LoraPass& pass);
-  void Evaluate(const Group& group, std::vector<Progress>& progress);
+  absl::Status Evaluate(const Group& group, std::vector<Progress>& progress);
+  absl::StatusOr<std::vector<ValidationLoss>> LossesOf(const LoraPass* pass);
   absl::Status Report(Slot& slot, Progress progress);
   // Takes note of a validation; why the slot has trained enough, or nothing.
   std::string Judge(Slot& slot, const Progress& progress);

@@ -1,15 +1,12 @@
 #include "trainer_core/trainer/token_loss.h"
 
+#include "trainer_core/text/memory_model.h"
 #include "trainer_core/trainer/autograd_step.h"
 #include "trainer_core/trainer/cpu_tensors.h"
 #include "trainer_core/trainer/layer_ops.h"
 
 namespace lorasweep::trainer {
 namespace {
-
-// Elements of a chunk of logits: on a CPU about what its caches hold, on a GPU enough to fill it.
-constexpr std::int64_t kCpuChunk = std::int64_t{12} << 20;
-constexpr std::int64_t kGpuChunk = std::int64_t{256} << 20;
 
 // A slot's number for each of its `count` rows; undefined for no numbers.
 at::Tensor ByRow(const std::vector<double>& numbers, std::int64_t count, at::Device device) {
@@ -61,7 +58,7 @@ TokenLoss HeadLoss(const at::Tensor& hidden, const at::Tensor& head, const at::T
     const at::Tensor flat = hidden.reshape({rows, hidden.size(2)});
     const at::Tensor flat_targets = targets.repeat({slots});
     at::Tensor gradient = wants_gradient ? at::empty_like(flat) : at::Tensor();
-    const std::int64_t chunk = std::max<std::int64_t>(1, (hidden.is_cpu() ? kCpuChunk : kGpuChunk) / head.size(0));
+    const std::int64_t chunk = std::max<std::int64_t>(1, text::LogitElements(!hidden.is_cpu()) / head.size(0));
     for (std::int64_t first = 0; first < rows; first += chunk) {
       const std::int64_t count = std::min(chunk, rows - first);
       at::Tensor logits = at::linear(flat.narrow(0, first, count), head);

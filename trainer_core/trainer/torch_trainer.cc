@@ -6,6 +6,8 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "trainer_core/text/linear_modules.h"
+#include "trainer_core/text/memory_model.h"
 #include "trainer_core/trainer/compute_type.h"
 #include "trainer_core/trainer/devices.h"
 #include "trainer_core/trainer/pack_run.h"
@@ -16,12 +18,42 @@
 namespace lorasweep::trainer {
 namespace {
 
-// A quarter of the memory for what a pass keeps, within what still speeds a device up. It depends on the machine, not
-// on its load: a trial's numbers must not.
-std::int64_t MicroBatchTokens(const Transformer& model, const DeviceInfo& device) {
-  const std::int64_t most = device.name == "cpu" ? 2048 : 16384;
-  const std::int64_t fits = device.memory_bytes / 4 / std::max<std::int64_t>(1, model.ActivationBytesPerToken());
-  return std::clamp<std::int64_t>(fits, 128, most);
+// What a model's numbers depend on beside its files; empty where it is used as it is.
+std::string QuantizationMark(const TrainerOptions& options) {
+  const std::string scales = options.double_quantization ? ", double" : "";
+  switch (options.quantization) {
+    case Quantization::kNone:
+      return "";
+    case Quantization::kNf4:
+      return absl::StrCat(" nf4", scales);
+    case Quantization::kFp4:
+      return absl::StrCat(" fp4", scales);
+    case Quantization::kInt8:
+      return " int8";
+  }
+  return "";
+}
+
+// As many tokens in a forward pass as fit, within what still speeds a device up. Of a CPU's memory others use half; the
+// rest of a GPU's is for what its allocator leaves unused. An adapter of common size stands for those to come.
+std::int64_t MicroBatchTokens(const Transformer& model, const DeviceInfo& device, const TrainerOptions& options) {
+  constexpr std::int64_t kRank = 32;
+  const bool gpu = device.name != "cpu";
+  text::MemorySettings settings{.element_bytes = static_cast<std::int64_t>(at::elementSize(model.type())),
+                                .gradient_checkpointing = options.gradient_checkpointing,
+                                .gpu = gpu};
+  for (const text::LinearModule& module : text::LinearModules(model.config())) {
+    settings.adapter_parameters += kRank * (module.in + module.out) * model.config().layers;
+    settings.adapter_outputs += kRank;
+  }
+  if (options.quantization == Quantization::kInt8) {
+    settings.weights = text::MemorySettings::Weights::kInt8;
+  } else if (options.quantization != Quantization::kNone) {
+    settings.weights = options.double_quantization ? text::MemorySettings::Weights::kFourBitDouble
+                                                   : text::MemorySettings::Weights::kFourBit;
+  }
+  const std::int64_t bytes = gpu ? device.memory_bytes / 10 * 8 : device.memory_bytes / 2;
+  return text::FittingMicroBatch(model.config(), settings, bytes, 128, gpu ? 16384 : 2048);
 }
 
 // Ids from outside index the embedding: all are checked once.
@@ -66,7 +98,7 @@ class TorchTrainer : public Trainer {
   }
 
   std::string description() const override {
-    return absl::StrCat(device_.name, resident_.model.type() == at::kBFloat16 ? " bf16" : " fp32");
+    return absl::StrCat(device_.name, " ", NameOf(resident_.model.type()), QuantizationMark(options_));
   }
 
  private:
@@ -81,13 +113,16 @@ absl::StatusOr<std::unique_ptr<Trainer>> Load(const TrainerOptions& options, con
   if (!device.ok()) return device.status();
   if (options.threads > 0) at::set_num_threads(options.threads);
   absl::StatusOr<Transformer> model =
-      Transformer::Load(folder, at::Device(device->name), ChooseType(options.precision, *device));
+      Transformer::Load(folder, at::Device(device->name), ChooseType(options.precision, *device),
+                        {.quantization = options.quantization,
+                         .double_quantization = options.double_quantization,
+                         .gradient_checkpointing = options.gradient_checkpointing});
   if (!model.ok()) return model.status();
   absl::StatusOr<std::string> digest = ModelDigest(folder);
   if (!digest.ok()) return digest.status();
   if (absl::Status fits = CheckData(*model, *data); !fits.ok()) return fits;
   const std::int64_t tokens =
-      options.micro_batch_tokens > 0 ? options.micro_batch_tokens : MicroBatchTokens(*model, *device);
+      options.micro_batch_tokens > 0 ? options.micro_batch_tokens : MicroBatchTokens(*model, *device, options);
   Evaluator evaluator(*model, data->validation, tokens);
   std::optional<Evaluator> test;
   if (!data->test.empty()) test.emplace(*model, data->test, tokens);
@@ -96,7 +131,7 @@ absl::StatusOr<std::unique_ptr<Trainer>> Load(const TrainerOptions& options, con
                                                       .data = std::move(data),
                                                       .evaluator = std::move(evaluator),
                                                       .test = std::move(test),
-                                                      .digest = *std::move(digest),
+                                                      .digest = *std::move(digest) + QuantizationMark(options),
                                                       .micro_batch_tokens = tokens,
                                                       .base_loss = std::nullopt});
 }

@@ -30,7 +30,7 @@ struct InitSettings {
   // Whether the base model loses what the adapter begins with.
   bool TakesFromBase() const { return kind == InitKind::kPissa || kind == InitKind::kOlora; }
 };
-enum class Optimizer { kAdamW, kSgd, kLion, kAdafactor };
+enum class Optimizer { kAdamW, kAdamW8bit, kSgd, kLion, kAdafactor };
 
 // One trial's training settings, with the meaning they have in TRL and PEFT. Everything that may differ between the
 // slots of a pack.

@@ -22,11 +22,18 @@
 //   absl::StatusOr<std::vector<Outcome>> outcomes = (*trainer)->Run(pack, observer, stop);
 namespace lorasweep::trainer {
 
-enum class Precision { kAuto, kBf16, kFp32 };
+// kFp16 scales the loss of every slot (loss_guard.h).
+enum class Precision { kAuto, kBf16, kFp16, kFp32 };
+// How the base model's linear weights are kept; its embeddings, norms and head stay as they are. kNf4 and kFp4 are
+// bitsandbytes' 4-bit types, kInt8 is LLM.int8()'s for weights; products are computed in the precision.
+enum class Quantization { kNone, kNf4, kFp4, kInt8 };
 
 struct TrainerOptions {
-  std::string device = "auto";                     // "auto" (first GPU, else CPU), "cpu", "cuda:N"
-  Precision precision = Precision::kAuto;          // of the frozen base; adapters and optimizer are always fp32
+  std::string device = "auto";             // "auto" (first GPU, else CPU), "cpu", "cuda:N"
+  Precision precision = Precision::kAuto;  // of the frozen base; adapters and optimizer are always fp32
+  Quantization quantization = Quantization::kNone;
+  bool double_quantization = true;                 // 4-bit types: their scales in 8 bits
+  bool gradient_checkpointing = false;             // keep one activation a layer and compute the others again
   int threads = 0;                                 // CPU threads; 0: all cores
   std::int64_t micro_batch_tokens = 0;             // tokens in one forward pass; 0: chosen by memory
   std::function<void(std::string_view)> log = {};  // one line at a time; may be empty
@@ -108,7 +115,7 @@ class Trainer {
   // slots), FailedPrecondition (a checkpoint of another model or config), Internal.
   virtual absl::StatusOr<std::vector<Outcome>> Run(const JobPack& pack, TrialObserver& observer,
                                                    std::stop_token stop) = 0;
-  // "cpu bf16", "cuda:0 bf16": what it computes on and in.
+  // "cpu bf16", "cuda:0 bf16 nf4, double": what it computes on and in.
   virtual std::string description() const = 0;
 };
 

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "trainer_core/text/safetensors.h"
+#include "trainer_core/trainer/activation_checkpoint.h"
 #include "trainer_core/trainer/embedding_noise.h"
 #include "trainer_core/trainer/layer_ops.h"
 
@@ -59,30 +60,27 @@ class Transformer::Loader {
     return norm;
   }
 
+  // A linear map's weight as it is kept: quantised from the file's own values.
+  FrozenWeight ReadWeight(const std::string& name, const text::LinearModule& module) {
+    const auto shape = module.transposed ? std::vector{module.in, module.out} : std::vector{module.out, module.in};
+    const bool quantized = model_.weights_->quantization != Quantization::kNone;
+    at::Tensor values = quantized ? View(name, shape) : Read(name, shape);
+    if (!values.defined()) return {};
+    if (module.transposed) values = values.t().contiguous();
+    return quantized ? FrozenWeight(values, model_.weights_) : FrozenWeight(values);
+  }
+
   // The layer's linear maps of one role.
   FrozenLinear ReadLinear(std::int64_t layer, text::LinearModule::Role role) {
-    FrozenLinear linear{.layer = layer, .modules = {}, .offsets = {}, .weight = {}, .bias = {}};
-    std::vector<at::Tensor> weights;
-    std::vector<at::Tensor> biases;
-    std::int64_t offset = 0;
+    FrozenLinear linear{.layer = layer, .modules = {}, .weights = {}, .biases = {}};
     for (std::size_t place = 0; place < modules_.size(); ++place) {
       const text::LinearModule& module = modules_[place];
       if (module.role != role) continue;
       const std::string path = absl::StrCat(text::LayerPath(model_.config_, layer), ".", module.path);
-      if (module.transposed) {
-        at::Tensor stored = Read(path + ".weight", {module.in, module.out});
-        weights.push_back(stored.defined() ? stored.t().contiguous() : stored);
-      } else {
-        weights.push_back(Read(path + ".weight", {module.out, module.in}));
-      }
-      if (module.bias) biases.push_back(Read(path + ".bias", {module.out}));
       linear.modules.push_back(place);
-      linear.offsets.push_back(offset);
-      offset += module.out;
+      linear.weights.push_back(ReadWeight(path + ".weight", module));
+      linear.biases.push_back(module.bias ? Read(path + ".bias", {module.out}) : at::Tensor());
     }
-    if (!status_.ok()) return linear;
-    linear.weight = weights.size() == 1 ? weights.front() : at::cat(weights);
-    if (!biases.empty()) linear.bias = at::cat(biases);
     return linear;
   }
 
@@ -103,7 +101,7 @@ class Transformer::Loader {
       return Fail(absl::StrCat("tensor ", name, " has shape [", absl::StrJoin(view->shape, ", "),
                                "], config.json asks for [", absl::StrJoin(shape, ", "), "]"));
     }
-    // from_blob takes a mutable pointer; the copy is all that is done with it.
+    // from_blob takes a mutable pointer; nothing is written through it.
     return at::from_blob(const_cast<std::byte*>(view->bytes.data()), shape, *type);
   }
 
@@ -119,7 +117,7 @@ class Transformer::Loader {
 };
 
 absl::StatusOr<Transformer> Transformer::Load(const std::filesystem::path& folder, at::Device device,
-                                              at::ScalarType type) {
+                                              at::ScalarType type, const TransformerOptions& options) {
   absl::StatusOr<text::ModelConfig> config = text::LoadModelConfig(folder);
   if (!config.ok()) return config.status();
   absl::StatusOr<text::Safetensors> files = text::Safetensors::Open(folder);
@@ -129,6 +127,11 @@ absl::StatusOr<Transformer> Transformer::Load(const std::filesystem::path& folde
   model.config_ = *std::move(config);
   model.device_ = device;
   model.type_ = type;
+  model.gradient_checkpointing_ = options.gradient_checkpointing;
+  model.weights_ = std::make_shared<WeightStore>(WeightStore{.quantization = options.quantization,
+                                                             .double_quantization = options.double_quantization,
+                                                             .device = device,
+                                                             .type = type});
   const text::ModelConfig& c = model.config_;
   Loader loader(*files, model);
   const bool gpt2 = c.modules == text::ModuleStyle::kConv1d;
@@ -178,8 +181,7 @@ at::Tensor Transformer::Weight(std::int64_t layer, std::size_t module) const {
   for (const FrozenLinear* linear : {&parts.qkv, &parts.output, &parts.up, &parts.down}) {
     for (std::size_t i = 0; i < linear->modules.size(); ++i) {
       if (linear->modules[i] != module) continue;
-      const std::int64_t end = i + 1 < linear->offsets.size() ? linear->offsets[i + 1] : linear->weight.size(0);
-      return linear->weight.narrow(0, linear->offsets[i], end - linear->offsets[i]);
+      return linear->weights[i].Values();
     }
   }
   return {};
@@ -272,7 +274,13 @@ at::Tensor Transformer::Block(const Layer& layer, const at::Tensor& input, const
 at::Tensor Transformer::Hidden(const DeviceBatch& batch, const at::Tensor& rows, const LoraPass* pass) const {
   at::Tensor h = Embed(batch, pass == nullptr ? 1 : pass->size());
   if (pass != nullptr) AddEmbeddingNoise(*pass, batch.attention.segments, h);
-  for (const Layer& layer : layers_) h = Block(layer, h, batch, pass, nullptr, 0);
+  const at::Tensor anchor = pass == nullptr ? at::Tensor() : pass->anchor;
+  for (const Layer& layer : layers_) {
+    const auto block = [this, &layer, &batch, pass](const at::Tensor& input) {
+      return Block(layer, input, batch, pass, nullptr, 0);
+    };
+    h = gradient_checkpointing_ ? Recomputed(h, anchor, block) : block(h);
+  }
   if (rows.defined()) h = h.index_select(1, rows);
   return Normalize(h, final_norm_);
 }
@@ -298,13 +306,6 @@ at::Tensor Transformer::Continue(const std::vector<std::int32_t>& ids, const Lor
 at::Tensor Transformer::Logits(const at::Tensor& hidden) const {
   const at::Tensor logits = at::linear(hidden, head_);
   return config_.logit_softcap > 0 ? Softcap(logits, config_.logit_softcap) : logits;
-}
-
-std::int64_t Transformer::ActivationBytesPerToken() const {
-  const std::int64_t heads = (config_.heads + config_.kv_heads) * config_.head_dim;
-  // Two residual streams and two norms, qkv and attention's output twice (packed and not), gate, up and their product.
-  const std::int64_t elements = 4 * config_.hidden_size + 4 * heads + 3 * config_.intermediate_size;
-  return config_.layers * elements * static_cast<std::int64_t>(at::elementSize(type_));
 }
 
 }  // namespace lorasweep::trainer

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -30,12 +31,19 @@ struct TokenCache {
   std::vector<LayerCache> layers;
 };
 
+struct TransformerOptions {
+  Quantization quantization = Quantization::kNone;
+  bool double_quantization = true;
+  bool gradient_checkpointing = false;
+};
+
 // The frozen base model, any architecture that text::ModelConfig describes: nothing in it has a gradient.
 class Transformer {
  public:
   // Reads config.json and the safetensors files of a folder. Errors: NotFound, InvalidArgument (names file and
   // tensor), Unimplemented (an architecture).
-  static absl::StatusOr<Transformer> Load(const std::filesystem::path& folder, at::Device device, at::ScalarType type);
+  static absl::StatusOr<Transformer> Load(const std::filesystem::path& folder, at::Device device, at::ScalarType type,
+                                          const TransformerOptions& options = {});
 
   const text::ModelConfig& config() const { return config_; }
   at::Device device() const { return device_; }
@@ -56,8 +64,6 @@ class Transformer {
   at::Tensor Continue(const std::vector<std::int32_t>& ids, const LoraPass* pass, TokenCache& cache);
   // What the head makes of hidden states [..., hidden], in the model's type: [..., vocabulary].
   at::Tensor Logits(const at::Tensor& hidden) const;
-  // Bytes that a training pass keeps for each token.
-  std::int64_t ActivationBytesPerToken() const;
 
  private:
   struct Layer {
@@ -90,6 +96,8 @@ class Transformer {
   text::ModelConfig config_;
   at::Device device_ = at::kCPU;
   at::ScalarType type_ = at::kFloat;
+  bool gradient_checkpointing_ = false;
+  std::shared_ptr<WeightStore> weights_;
   at::Tensor embedding_;
   at::Tensor positions_;  // learned, or undefined
   Norm final_norm_;

@@ -279,9 +279,12 @@ struct LoraFixture {
   explicit LoraFixture(double dropout, bool magnitudes = false)
       : layout(model, std::vector<std::int64_t>(text::ModuleNames(model).size(), 3), magnitudes) {
     linear.modules = {kQuery, kKey, kValue};
-    linear.offsets = {0, 24, 36};
-    linear.weight = Random({48, 24}, 10);
-    linear.bias = Random({48}, 11);
+    const at::Tensor weight = Random({48, 24}, 10);
+    const at::Tensor bias = Random({48}, 11);
+    for (const auto& [begin, rows] : {std::pair{0, 24}, std::pair{24, 12}, std::pair{36, 12}}) {
+      linear.weights.emplace_back(weight.narrow(0, begin, rows));
+      linear.biases.push_back(bias.narrow(0, begin, rows));
+    }
     pass.layout = &layout;
     pass.weights = Random({2, layout.size()}, 12) * 0.3;
     pass.gradients = at::zeros_like(pass.weights);
@@ -334,15 +337,16 @@ TEST_CASE("DoRA's output and gradients are PEFT's, with and without dropout, bes
   for (const double dropout : {0.0, 0.4}) {
     LoraFixture f(dropout, true);
     f.linear.modules = {kQuery};
-    f.linear.offsets = {0};
-    f.linear.weight = Random({24, 24}, 10);
-    f.linear.bias = Random({24}, 11);
+    const at::Tensor weight = Random({24, 24}, 10);
+    const at::Tensor bias = Random({24}, 11);
+    f.linear.weights = {FrozenWeight(weight)};
+    f.linear.biases = {bias};
     const LoraSite& site = *f.layout.Find(0, kQuery);
     for (std::size_t i = 0; i < f.layout.sites().size(); ++i) {
       f.pass.gains.push_back({at::ones({2, 1, 24}), at::zeros({2, 1, 24})});
     }
-    const at::Tensor norm = at::linalg_vector_norm(f.linear.weight + 2 * at::mm(f.pass.B(site)[0], f.pass.A(site)[0]),
-                                                   2, at::IntArrayRef{1});
+    const at::Tensor norm =
+        at::linalg_vector_norm(weight + 2 * at::mm(f.pass.B(site)[0], f.pass.A(site)[0]), 2, at::IntArrayRef{1});
     const at::Tensor magnitude = (Random({24}, 15).abs() + 1).requires_grad_(true);
     DoraGain& gain = f.pass.gains[f.layout.IndexOf(site)];
     gain.gain[0][0].copy_(magnitude.detach() / norm);
@@ -361,8 +365,8 @@ TEST_CASE("DoRA's output and gradients are PEFT's, with and without dropout, bes
     const auto slot = [&](std::int64_t k, double scale, double keep, const at::Tensor& factor) {
       const at::Tensor dropped = input[k] * mask[k] * keep;
       const at::Tensor update = at::mm(at::mm(dropped, a[k].t()), b[k].t()) * scale;
-      const at::Tensor result = at::linear(input[k], f.linear.weight, f.linear.bias);
-      return result + (factor - 1) * at::linear(dropped, f.linear.weight) + factor * update;
+      const at::Tensor result = at::linear(input[k], weight, bias);
+      return result + (factor - 1) * at::linear(dropped, weight) + factor * update;
     };
     const at::Tensor wanted =
         at::stack({slot(0, 2, 1 / (1 - dropout), magnitude / norm), slot(1, 0.5, 1, at::ones({24}))});

@@ -2,7 +2,7 @@
 
     peers.py logits REQUEST.json   {model, adapters: [folder or "", ...], ids: [...], output}
         writes "logits.N" [T, vocabulary] with adapter N merged, and checks that no adapter tensor is missing
-    peers.py train REQUEST.json    {model, cases: [{name, adapter (a folder), lora (PEFT's LoraConfig, in
+    peers.py train REQUEST.json    {model, quantization (none, nf4, int8), cases: [{name, adapter (a folder), lora (PEFT's LoraConfig, in
                                     place of the adapter, or null), output, optimizer,
                                     learning_rate, warmup, schedule, schedule_settings, max_steps, weight_decay, momentum,
                                     loraplus_lr_ratio, label_smoothing, max_grad_norm}, ...],
@@ -18,11 +18,12 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 
 import torch
 import bitsandbytes
+from bitsandbytes.functional import int8_vectorwise_dequant, int8_vectorwise_quant
 from peft import LoraConfig, PeftModel, get_peft_model
 from peft.optimizers import create_loraplus_optimizer
 from safetensors import safe_open
 from safetensors.torch import save_file
-from transformers import Adafactor, AutoModelForCausalLM, get_scheduler
+from transformers import Adafactor, AutoModelForCausalLM, BitsAndBytesConfig, get_scheduler
 from transformers.trainer_pt_utils import LabelSmoother
 
 BETAS = {"betas": (0.9, 0.999)}
@@ -35,10 +36,22 @@ OPTIMIZERS = {
 }
 
 
-def load_base(path):
+def load_base(path, quantization="none"):
+    """nf4: bitsandbytes' own Linear4bit with double quantisation. int8: LLM.int8()'s weights, without its int8 inputs."""
     if sum(os.path.getsize(os.path.join(path, name)) for name in os.listdir(path)) < 1 << 26:
         torch.set_num_threads(1)  # on models this small, others only wait
-    return AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32, attn_implementation="sdpa")
+    settings = {"dtype": torch.float32, "attn_implementation": "sdpa"}
+    if quantization == "nf4":
+        settings["quantization_config"] = BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4",
+                                                             bnb_4bit_use_double_quant=True,
+                                                             bnb_4bit_compute_dtype=torch.float32)
+    model = AutoModelForCausalLM.from_pretrained(path, **settings)
+    if quantization == "int8":
+        for name, module in model.named_modules():
+            if isinstance(module, torch.nn.Linear) and name != "lm_head":
+                codes, stats, _ = int8_vectorwise_quant(module.weight.data.half())
+                module.weight.data = int8_vectorwise_dequant(codes, stats)
+    return model
 
 
 def check_keys(model, adapter):
@@ -92,9 +105,9 @@ def tensors(batch):
     return ids, mask, labels
 
 
-def train_case(model_path, case, steps):
+def train_case(model_path, quantization, case, steps):
     torch.manual_seed(1)
-    base = load_base(model_path)
+    base = load_base(model_path, quantization)
     if case["lora"]:
         model = get_peft_model(base, LoraConfig(task_type="CAUSAL_LM", **case["lora"]))
     else:
@@ -131,7 +144,7 @@ def train_case(model_path, case, steps):
 
 def train(request):
     for case in request["cases"]:
-        train_case(request["model"], case, request["steps"])
+        train_case(request["model"], request["quantization"], case, request["steps"])
 
 
 if __name__ == "__main__":

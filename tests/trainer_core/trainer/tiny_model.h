@@ -120,9 +120,11 @@ class Recorder : public trainer::TrialObserver {
 // One thread: on models this small, others only wait.
 inline std::unique_ptr<trainer::Trainer> MakeFp32Trainer(const std::filesystem::path& model,
                                                          std::shared_ptr<const text::TokenizedData> data,
-                                                         std::int64_t micro_batch_tokens = 0, int threads = 1) {
+                                                         std::int64_t micro_batch_tokens = 0, int threads = 1,
+                                                         trainer::Quantization quantization = {}) {
   auto made = trainer::MakeTrainer({.device = "cpu",
                                     .precision = trainer::Precision::kFp32,
+                                    .quantization = quantization,
                                     .threads = threads,
                                     .micro_batch_tokens = micro_batch_tokens},
                                    model, std::move(data));

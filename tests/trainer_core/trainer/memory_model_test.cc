@@ -1,0 +1,189 @@
+// The memory model against what training really allocates, over ten configurations.
+#include <cstdio>
+
+#include "tests/support/torch_catch.h"
+
+#include "tests/support/tensor_memory.h"
+#include "tests/trainer_core/trainer/tiny_model.h"
+#include "trainer_core/text/linear_modules.h"
+#include "trainer_core/text/memory_model.h"
+
+namespace lorasweep::trainer {
+namespace {
+
+using testing::Recorder;
+using Weights = text::MemorySettings::Weights;
+
+struct Shape {
+  std::int64_t hidden = 256;
+  std::int64_t inner = 704;
+  std::int64_t layers = 6;
+  std::int64_t heads = 8;
+  std::int64_t kv_heads = 4;
+  std::int64_t vocabulary = 2048;
+};
+
+void WriteModel(const std::filesystem::path& folder, const Shape& shape) {
+  std::filesystem::create_directories(folder);
+  std::ofstream(folder / "config.json")
+      << R"({"architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_size": )" << shape.hidden
+      << R"(, "intermediate_size": )" << shape.inner << R"(, "num_hidden_layers": )" << shape.layers
+      << R"(, "num_attention_heads": )" << shape.heads << R"(, "num_key_value_heads": )" << shape.kv_heads
+      << R"(, "vocab_size": )" << shape.vocabulary
+      << R"(, "max_position_embeddings": 2048, "rms_norm_eps": 1e-5, "rope_theta": 10000.0,
+             "tie_word_embeddings": true, "hidden_act": "silu", "bos_token_id": 1, "eos_token_id": 2,
+             "torch_dtype": "bfloat16"})";
+  const std::int64_t keys = shape.hidden / shape.heads * shape.kv_heads;
+  std::vector<text::TensorView> tensors;
+  std::vector<std::vector<std::uint16_t>> values;
+  const auto add = [&](const std::string& name, std::vector<std::int64_t> sizes) {
+    std::int64_t count = 1;
+    for (const std::int64_t size : sizes) count *= size;
+    auto& mine = values.emplace_back(static_cast<std::size_t>(count));
+    // Small numbers of both signs: 0.0078 to 0.031 in bfloat16.
+    for (std::size_t i = 0; i < mine.size(); ++i) {
+      mine[i] = static_cast<std::uint16_t>(0x3c00 + (i * 2654435761U >> 7) % 256 + ((i * 40503U >> 3) % 2 << 15));
+    }
+    tensors.push_back({.name = name, .dtype = text::DType::kBF16, .shape = std::move(sizes), .bytes = {}});
+  };
+  add("model.embed_tokens.weight", {shape.vocabulary, shape.hidden});
+  add("model.norm.weight", {shape.hidden});
+  for (std::int64_t i = 0; i < shape.layers; ++i) {
+    const std::string layer = "model.layers." + std::to_string(i) + ".";
+    add(layer + "input_layernorm.weight", {shape.hidden});
+    add(layer + "post_attention_layernorm.weight", {shape.hidden});
+    add(layer + "self_attn.q_proj.weight", {shape.hidden, shape.hidden});
+    add(layer + "self_attn.k_proj.weight", {keys, shape.hidden});
+    add(layer + "self_attn.v_proj.weight", {keys, shape.hidden});
+    add(layer + "self_attn.o_proj.weight", {shape.hidden, shape.hidden});
+    add(layer + "mlp.gate_proj.weight", {shape.inner, shape.hidden});
+    add(layer + "mlp.up_proj.weight", {shape.inner, shape.hidden});
+    add(layer + "mlp.down_proj.weight", {shape.hidden, shape.inner});
+  }
+  for (std::size_t i = 0; i < tensors.size(); ++i) tensors[i].bytes = std::as_bytes(std::span(values[i]));
+  REQUIRE(text::WriteSafetensors(folder / "model.safetensors", tensors).ok());
+}
+
+struct Configuration {
+  const char* name;
+  Shape shape = {};
+  TrainerOptions options = {};
+  std::int64_t slots = 1;
+  std::int64_t rank = 16;
+  std::size_t learned_from = 1;  // of 256 tokens
+};
+
+// The highest sum of tensors' bytes of two steps, from loading on.
+std::int64_t Measure(const std::filesystem::path& model, const Configuration& wanted,
+                     const std::filesystem::path& output) {
+  auto data = std::make_shared<text::TokenizedData>();
+  data->key = "memory";
+  for (std::size_t i = 0; i < 8; ++i) {
+    data->train.push_back(
+        {{testing::MakeSequence(i, 257, wanted.learned_from, static_cast<std::uint64_t>(wanted.shape.vocabulary))}});
+  }
+  const testing::TensorMemory memory;
+  TrainerOptions options = wanted.options;
+  options.device = "cpu";
+  const auto trainer = MakeTrainer(options, model, data);
+  REQUIRE(trainer.ok());
+  JobPack pack;
+  for (std::int64_t slot = 0; slot < wanted.slots; ++slot) {
+    pack.jobs.push_back({.config = {.max_steps = 2, .batch_size = 4, .lora_rank = wanted.rank, .save_every = 0},
+                         .output_folder = output / std::to_string(slot)});
+  }
+  Recorder recorder;
+  const auto outcomes = (*trainer)->Run(pack, recorder, {});
+  REQUIRE(outcomes.ok());
+  REQUIRE(outcomes->front().kind == Outcome::Kind::kCompleted);
+  return memory.peak();
+}
+
+text::MemoryUse Predict(const std::filesystem::path& model, const Configuration& wanted) {
+  const auto config = text::LoadModelConfig(model);
+  REQUIRE(config.ok());
+  const TrainerOptions& options = wanted.options;
+  text::MemorySettings settings{.element_bytes = options.precision == Precision::kFp32 ? 4 : 2,
+                                .gradient_checkpointing = options.gradient_checkpointing,
+                                .slots = wanted.slots,
+                                .micro_batch_tokens = options.micro_batch_tokens,
+                                .learned_share = static_cast<double>(257 - wanted.learned_from) / 256.0};
+  if (options.quantization == Quantization::kInt8) settings.weights = Weights::kInt8;
+  if (options.quantization == Quantization::kNf4) {
+    settings.weights = options.double_quantization ? Weights::kFourBitDouble : Weights::kFourBit;
+  }
+  for (const text::LinearModule& module : text::LinearModules(*config)) {
+    settings.adapter_parameters += wanted.rank * (module.in + module.out) * config->layers;
+    settings.adapter_outputs += wanted.rank;
+  }
+  return text::PredictMemory(*config, settings);
+}
+
+TEST_CASE("the memory model is within 10 % of what ten configurations of training allocate") {
+  const testing::TempDir temp;
+  const auto fp32 = Precision::kFp32;
+  const auto bf16 = Precision::kBf16;
+  const Shape wide_head{.layers = 3, .vocabulary = 32768};
+  const Shape large{.hidden = 512, .inner = 1408, .layers = 4, .vocabulary = 8192};
+  const Configuration all[] = {
+      {.name = "fp32", .options = {.precision = fp32, .micro_batch_tokens = 1024}},
+      {.name = "fp32, micro-batch halved", .options = {.precision = fp32, .micro_batch_tokens = 512}},
+      {.name = "fp32, gradient checkpointing",
+       .options = {.precision = fp32, .gradient_checkpointing = true, .micro_batch_tokens = 1024}},
+      {.name = "bf16", .options = {.precision = bf16, .micro_batch_tokens = 1024}},
+      {.name = "bf16, three slots, rank 8",
+       .options = {.precision = bf16, .micro_batch_tokens = 768},
+       .slots = 3,
+       .rank = 8},
+      {.name = "fp32, vocabulary 32768",
+       .shape = wide_head,
+       .options = {.precision = fp32, .micro_batch_tokens = 1024}},
+      {.name = "fp32, vocabulary 32768, quarter learned, checkpointing",
+       .shape = wide_head,
+       .options = {.precision = fp32, .gradient_checkpointing = true, .micro_batch_tokens = 1024},
+       .learned_from = 193},
+      {.name = "bf16, larger", .shape = large, .options = {.precision = bf16, .micro_batch_tokens = 256}},
+      {.name = "bf16 nf4, larger, rank 64",
+       .shape = large,
+       .options = {.precision = bf16, .quantization = Quantization::kNf4, .micro_batch_tokens = 256},
+       .rank = 64},
+      {.name = "bf16 int8, larger, checkpointing",
+       .shape = large,
+       .options = {.precision = bf16,
+                   .quantization = Quantization::kInt8,
+                   .gradient_checkpointing = true,
+                   .micro_batch_tokens = 256}},
+  };
+  std::printf("%-56s %12s %12s %8s\n", "configuration", "predicted MB", "measured MB", "error");
+  for (const Configuration& configuration : all) {
+    INFO(configuration.name);
+    const auto model = temp.path() / "model";
+    std::filesystem::remove_all(model);
+    WriteModel(model, configuration.shape);
+    const auto measured = static_cast<double>(Measure(model, configuration, temp.path() / "out"));
+    const text::MemoryUse use = Predict(model, configuration);
+    const auto predicted = static_cast<double>(use.total());
+    std::printf("%-56s %12.1f %12.1f %+7.1f%%\n", configuration.name, predicted / 1e6, measured / 1e6,
+                100 * (predicted / measured - 1));
+    CHECK(predicted / measured == Approx(1).margin(0.1));
+  }
+}
+
+TEST_CASE("the micro-batch is the largest that fits") {
+  const testing::TempDir temp;
+  WriteModel(temp.path(), {});
+  const auto config = text::LoadModelConfig(temp.path());
+  REQUIRE(config.ok());
+  const text::MemorySettings settings{.element_bytes = 4, .adapter_parameters = 100'000, .adapter_outputs = 112};
+  CHECK(text::FittingMicroBatch(*config, settings, std::int64_t{1} << 40, 128, 2048) == 2048);
+  CHECK(text::FittingMicroBatch(*config, settings, 0, 128, 2048) == 128);
+  const std::int64_t tokens = text::FittingMicroBatch(*config, settings, 100'000'000, 128, 2048);
+  text::MemorySettings just = settings;
+  just.micro_batch_tokens = tokens;
+  CHECK(text::PredictMemory(*config, just).total() <= 100'000'000);
+  just.micro_batch_tokens = tokens + 1;
+  CHECK(text::PredictMemory(*config, just).total() > 100'000'000);
+}
+
+}  // namespace
+}  // namespace lorasweep::trainer
