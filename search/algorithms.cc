@@ -2,13 +2,18 @@
 
 #include <cmath>
 #include <string>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "search/asha_pruner.h"
 #include "search/auto_sampler.h"
+#include "search/cmaes_sampler.h"
+#include "search/gp_sampler.h"
 #include "search/grid_sampler.h"
-#include "search/median_pruner.h"
+#include "search/guarded_pruner.h"
+#include "search/percentile_pruner.h"
 #include "search/random_sampler.h"
+#include "search/sobol_sampler.h"
 #include "search/tpe_sampler.h"
 
 namespace lorasweep::search {
@@ -20,51 +25,95 @@ class NoPruner : public Pruner {
   Verdict Judge(const SweepView& /*view*/, const Trial& /*trial*/) const override { return {}; }
 };
 
-absl::Status CheckRungs(const std::vector<std::int64_t>& rungs) {
+absl::Status Invalid(const PrunerOptions& options, std::string_view text) {
+  return absl::InvalidArgumentError(absl::StrCat(std::string(options.type), ": ", std::string(text)));
+}
+
+absl::StatusOr<std::unique_ptr<Pruner>> MakeAsha(const PrunerOptions& options) {
+  const std::vector<std::int64_t>& rungs = options.rung_sequences;
   for (std::size_t i = 0; i < rungs.size(); ++i) {
-    if (rungs[i] < 1)
-      return absl::InvalidArgumentError(absl::StrCat("asha: rung ", rungs[i], " must be 1 sequence or more"));
+    if (rungs[i] < 1) return Invalid(options, absl::StrCat("rung ", rungs[i], " must be 1 sequence or more"));
     if (i > 0 && rungs[i] <= rungs[i - 1]) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("asha: rungs must ascend, but ", rungs[i], " follows ", rungs[i - 1]));
+      return Invalid(options, absl::StrCat("rungs must ascend, but ", rungs[i], " follows ", rungs[i - 1]));
     }
   }
-  return absl::OkStatus();
+  if (!std::isfinite(options.eta) || options.eta <= 1) {
+    return Invalid(options, absl::StrCat("eta ", ToString(Value(options.eta)), " must be above 1"));
+  }
+  AshaOptions asha{.rungs = rungs, .eta = options.eta, .full_sequences = options.full_sequences};
+  if (options.type == "paired") {
+    if (!std::isfinite(options.standard_errors) || options.standard_errors < 0) {
+      return Invalid(options,
+                     absl::StrCat("standard_errors ", ToString(Value(options.standard_errors)), " must be 0 or more"));
+    }
+    if (options.keep < 0) return Invalid(options, absl::StrCat("keep ", options.keep, " must be 0 or more"));
+    asha.standard_errors = options.standard_errors;
+    asha.keep = options.keep;
+  }
+  return std::make_unique<AshaPruner>(std::move(asha));
+}
+
+absl::StatusOr<std::unique_ptr<Pruner>> MakePercentile(const PrunerOptions& options) {
+  if (options.min_trials < 1) {
+    return Invalid(options, absl::StrCat("min_trials ", options.min_trials, " must be 1 or more"));
+  }
+  PercentileOptions percentile{.min_sequences = options.min_sequences,
+                               .min_trials = options.min_trials,
+                               .full_sequences = options.full_sequences};
+  if (options.type == "percentile") {
+    if (!(options.percentile > 0 && options.percentile <= 100)) {
+      return Invalid(options, absl::StrCat("percentile ", ToString(Value(options.percentile)),
+                                           " must be above 0 and at most 100"));
+    }
+    if (options.keep < 0) return Invalid(options, absl::StrCat("keep ", options.keep, " must be 0 or more"));
+    percentile.percentile = options.percentile;
+    percentile.keep = options.keep;
+  }
+  return std::make_unique<PercentilePruner>(percentile);
+}
+
+absl::StatusOr<std::unique_ptr<Pruner>> MakeUnguarded(const PrunerOptions& options) {
+  if (options.type == "none") return std::make_unique<NoPruner>();
+  if (options.type == "asha" || options.type == "hyperband" || options.type == "paired") return MakeAsha(options);
+  if (options.type == "median" || options.type == "percentile") return MakePercentile(options);
+  return absl::InvalidArgumentError(absl::StrCat("unknown pruner ", std::string(options.type),
+                                                 "; pruners: asha, hyperband, median, none, paired, percentile"));
 }
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Sampler>> MakeSampler(std::string_view name) {
-  if (name == "tpe") return std::make_unique<TpeSampler>();
-  if (name == "random") return std::make_unique<RandomSampler>();
-  if (name == "grid") return std::make_unique<GridSampler>();
-  if (name == "auto" || name == "bayes") return std::make_unique<AutoSampler>();
-  return absl::InvalidArgumentError(
-      absl::StrCat("unknown method ", std::string(name), "; methods: auto, bayes, grid, random, tpe"));
+absl::StatusOr<std::unique_ptr<Sampler>> MakeSampler(const SamplerOptions& options) {
+  const std::string_view method = options.method;
+  if (method == "auto" || method == "bayes") {
+    return std::make_unique<AutoSampler>(AutoOptions{options.seed, options.trials, options.lora_prior});
+  }
+  if (method == "cmaes") return std::make_unique<CmaEsSampler>(options.seed);
+  if (method == "gp") return std::make_unique<GpSampler>(options.seed);
+  if (method == "grid") return std::make_unique<GridSampler>();
+  if (method == "random") return std::make_unique<RandomSampler>();
+  if (method == "sobol") return std::make_unique<SobolSampler>(options.seed);
+  if (method == "tpe") return std::make_unique<TpeSampler>();
+  return absl::InvalidArgumentError(absl::StrCat("unknown method ", std::string(method),
+                                                 "; methods: auto, bayes, cmaes, gp, grid, random, sobol, tpe"));
 }
 
 absl::StatusOr<std::unique_ptr<Pruner>> MakePruner(const PrunerOptions& options) {
-  if (options.full_sequences < 0) return absl::InvalidArgumentError("full_sequences must be 0 (unknown) or more");
-  if (options.type == "none") return std::make_unique<NoPruner>();
-  if (options.type == "asha" || options.type == "hyperband") {
-    if (const absl::Status status = CheckRungs(options.rung_sequences); !status.ok()) return status;
-    if (!std::isfinite(options.eta) || options.eta <= 1) {
-      return absl::InvalidArgumentError(absl::StrCat("asha: eta ", ToString(Value(options.eta)), " must be above 1"));
-    }
-    return std::make_unique<AshaPruner>(options.rung_sequences, options.eta, options.full_sequences);
+  if (options.full_sequences < 0) return Invalid(options, "full_sequences must be 0 (unknown) or more");
+  if (options.min_sequences < 0) {
+    return Invalid(options, absl::StrCat("min_sequences ", options.min_sequences, " must be 0 or more"));
   }
-  if (options.type == "median") {
-    if (options.min_sequences < 0) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("median: min_sequences ", options.min_sequences, " must be 0 or more"));
-    }
-    if (options.min_trials < 1) {
-      return absl::InvalidArgumentError(absl::StrCat("median: min_trials ", options.min_trials, " must be 1 or more"));
-    }
-    return std::make_unique<MedianPruner>(options.min_sequences, options.min_trials, options.full_sequences);
+  if (std::isnan(options.worst_value)) return Invalid(options, "worst_value must be a number");
+  if (options.patience < 0) return Invalid(options, absl::StrCat("patience ", options.patience, " must be 0 or more"));
+  if (!std::isfinite(options.min_gain) || options.min_gain < 0) {
+    return Invalid(options, absl::StrCat("min_gain ", ToString(Value(options.min_gain)), " must be 0 or more"));
   }
-  return absl::InvalidArgumentError(
-      absl::StrCat("unknown pruner ", std::string(options.type), "; pruners: asha, hyperband, median, none"));
+  absl::StatusOr<std::unique_ptr<Pruner>> pruner = MakeUnguarded(options);
+  if (!pruner.ok() || (!std::isfinite(options.worst_value) && options.patience == 0)) return pruner;
+  return std::make_unique<GuardedPruner>(*std::move(pruner), GuardOptions{.worst_value = options.worst_value,
+                                                                          .patience = options.patience,
+                                                                          .min_gain = options.min_gain,
+                                                                          .min_sequences = options.min_sequences,
+                                                                          .full_sequences = options.full_sequences});
 }
 
 }  // namespace lorasweep::search

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <string_view>
 #include <vector>
@@ -11,16 +12,30 @@
 
 namespace lorasweep::search {
 
-// "tpe", "random", "grid", and "auto" or "bayes", which choose. InvalidArgument lists the names.
-absl::StatusOr<std::unique_ptr<Sampler>> MakeSampler(std::string_view name);
+struct SamplerOptions {
+  std::string_view method =
+      "auto";              // "cmaes", "gp", "grid", "random", "sobol", "tpe", and "auto" or "bayes", which choose
+  std::uint64_t seed = 0;  // the sweep's
+};
+
+// InvalidArgument lists the methods.
+absl::StatusOr<std::unique_ptr<Sampler>> MakeSampler(const SamplerOptions& options);
 
 struct PrunerOptions {
-  std::string_view type = "none";                 // "none", "asha" ("hyperband"), "median"
-  std::vector<std::int64_t> rung_sequences = {};  // asha: ascending training sequences at which it judges
-  std::int64_t min_sequences = 0;                 // median: never judges before
-  double eta = 3;                                 // asha: keeps the best 1/eta
-  std::int64_t min_trials = 5;                    // median: other trials needed at the point
+  // "none", "asha" ("hyperband"), "paired" (asha by paired differences), "median", "percentile"
+  std::string_view type = "none";
+  std::vector<std::int64_t> rung_sequences = {};  // asha, paired: ascending training sequences at which they judge
+  std::int64_t min_sequences = 0;                 // median, percentile and the guards below: never judge before
+  double eta = 3;                                 // asha, paired: keep the best 1/eta
+  std::int64_t min_trials = 5;                    // median, percentile: other trials needed at the point
   std::int64_t full_sequences = 0;                // a trial that has seen as many is done and not judged; 0: unknown
+  double standard_errors = 2;                     // paired: see AshaOptions
+  std::int64_t keep = 2;                          // paired, percentile: the best so many are never stopped
+  double percentile = 50;                         // percentile: see PercentileOptions
+  // With every type: see GuardOptions.
+  double worst_value = std::numeric_limits<double>::infinity();
+  std::int64_t patience = 0;
+  double min_gain = 0;
 };
 
 // InvalidArgument says which option is wrong and what is allowed. Copies what it needs of `options`.

@@ -50,18 +50,17 @@ Standing StandingAt(const SweepView& view, const Trial& trial, double value, std
 
 }  // namespace
 
-AshaPruner::AshaPruner(std::vector<std::int64_t> rungs, double eta, std::int64_t full_sequences)
-    : rungs_(std::move(rungs)), eta_(eta), full_sequences_(full_sequences) {}
+AshaPruner::AshaPruner(AshaOptions options) : options_(std::move(options)) {}
 
 Verdict AshaPruner::Judge(const SweepView& view, const Trial& trial) const {
   if (trial.curve.empty() || IsFinal(trial.state)) return {};
   const Evaluation& news = trial.curve.back();
   if (!std::isfinite(news.value)) return {Verdict::Action::kStop, NotFiniteReason(news)};
-  if (full_sequences_ > 0 && news.sequences >= full_sequences_) return {};
+  if (options_.full_sequences > 0 && news.sequences >= options_.full_sequences) return {};
   const std::int64_t before = trial.curve.size() > 1 ? trial.curve[trial.curve.size() - 2].sequences : 0;
   Verdict verdict;
-  for (std::size_t rung = 0; rung < rungs_.size() && rungs_[rung] <= news.sequences; ++rung) {
-    if (rungs_[rung] <= before) continue;
+  for (std::size_t rung = 0; rung < options_.rungs.size() && options_.rungs[rung] <= news.sequences; ++rung) {
+    if (options_.rungs[rung] <= before) continue;
     verdict = JudgeRung(view, trial, rung);
     if (verdict.action == Verdict::Action::kStop) break;
   }
@@ -70,15 +69,21 @@ Verdict AshaPruner::Judge(const SweepView& view, const Trial& trial) const {
 
 Verdict AshaPruner::JudgeRung(const SweepView& view, const Trial& trial, std::size_t rung) const {
   const Evaluation& news = trial.curve.back();
-  const Standing standing = StandingAt(view, trial, news.value, rungs_[rung], rung > 0 ? rungs_[rung - 1] : 0);
-  const auto keep =
-      std::max(static_cast<std::int64_t>(std::floor(static_cast<double>(standing.seen) / eta_)), std::int64_t{1});
+  const std::int64_t place_of_rung = options_.rungs[rung];
+  const Standing standing = StandingAt(view, trial, news.value, place_of_rung, rung > 0 ? options_.rungs[rung - 1] : 0);
+  const auto keep = std::max({static_cast<std::int64_t>(std::floor(static_cast<double>(standing.seen) / options_.eta)),
+                              options_.keep, std::int64_t{1}});
   const std::string rule = keep == 1 ? "only the best goes on" : absl::StrCat("the best ", keep, " go on");
   const std::string place =
-      absl::StrFormat("place %d of %d at %d sequences, %s", standing.ahead + 1, standing.seen, rungs_[rung], rule);
+      absl::StrFormat("place %d of %d at %d sequences, %s", standing.ahead + 1, standing.seen, place_of_rung, rule);
   if (standing.ahead < keep) return {Verdict::Action::kContinue, place};
-  return {Verdict::Action::kStop,
-          absl::StrCat(DescribeGap(news, *standing.leader, *standing.leader_evaluation), "; ", place)};
+  const std::string gap = DescribeGap(news, *standing.leader, *standing.leader_evaluation);
+  const Estimate difference = PairedDifference(news, *standing.leader_evaluation);
+  if (difference.stderr_ > 0 && difference.value <= options_.standard_errors * difference.stderr_) {
+    return {Verdict::Action::kContinue,
+            absl::StrFormat("%s; but only %s, within %g standard errors", place, gap, options_.standard_errors)};
+  }
+  return {Verdict::Action::kStop, absl::StrCat(gap, "; ", place)};
 }
 
 }  // namespace lorasweep::search

@@ -1,20 +1,68 @@
 #include "search/auto_sampler.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "search/domain.h"
+#include "search/lora_prior.h"
+#include "search/proposed_points.h"
 
 namespace lorasweep::search {
+namespace {
+
+std::size_t Starts(const AutoOptions& options) {
+  if (!options.lora_prior) return 0;
+  if (options.trials <= 0) return kLoraStarts;
+  return std::min(kLoraStarts, static_cast<std::size_t>((options.trials + 2) / 3));
+}
+
+// The chosen values of a complete point.
+Params FreePart(const Space& space, const Params& params) {
+  Params free;
+  for (const Parameter& parameter : space.free_parameters()) free.emplace(parameter.name, params.at(parameter.name));
+  return free;
+}
+
+}  // namespace
+
+AutoSampler::AutoSampler(const AutoOptions& options)
+    : options_(options), starts_(Starts(options)), gp_(options.seed), sobol_(options.seed) {}
 
 absl::StatusOr<Proposal> AutoSampler::Suggest(const SweepView& view, std::uint64_t seed) const {
   const absl::StatusOr<std::int64_t> size = view.space.GridSize();
-  if (!size.ok() || *size > kSmallGrid) return tpe_.Suggest(view, seed);
-  absl::StatusOr<Proposal> proposal = grid_.Suggest(view, seed);
-  if (!proposal.ok()) return proposal;
-  if (auto* suggestion = std::get_if<Suggestion>(&*proposal)) {
-    suggestion->reason = absl::StrCat("So small a space is searched whole. ", suggestion->reason);
+  if (size.ok() && *size <= kSmallGrid) {
+    absl::StatusOr<Proposal> proposal = grid_.Suggest(view, seed);
+    if (!proposal.ok()) return proposal;
+    if (auto* suggestion = std::get_if<Suggestion>(&*proposal)) {
+      suggestion->reason = absl::StrCat("So small a space is searched whole. ", suggestion->reason);
+    }
+    return proposal;
   }
-  return proposal;
+  if (view.trials.size() < starts_ && KnowsLora(view.space)) return SuggestStart(view, seed);
+  return SuggestByModel(view, seed);
+}
+
+absl::StatusOr<Proposal> AutoSampler::SuggestStart(const SweepView& view, std::uint64_t seed) const {
+  const std::size_t index = view.trials.size();
+  absl::StatusOr<Proposal> proposal = sobol_.Suggest(view, seed);
+  if (!proposal.ok()) return proposal;
+  const auto* drawn = std::get_if<Suggestion>(&*proposal);
+  if (drawn == nullptr) return proposal;
+  const Params free = LoraStart(view.space, index, FreePart(view.space, drawn->params));
+  if (ProposedPoints(view).Contains(free)) return proposal;
+  absl::StatusOr<Params> params = view.space.Complete(free);
+  if (!params.ok()) return params.status();
+  return Suggestion{*std::move(params),
+                    absl::StrCat("Start ", index + 1, " of ", starts_, " among settings that have worked for LoRA.")};
+}
+
+absl::StatusOr<Proposal> AutoSampler::SuggestByModel(const SweepView& view, std::uint64_t seed) const {
+  const auto& free = view.space.free_parameters();
+  const auto parameters =
+      std::count_if(free.begin(), free.end(), [](const Parameter& p) { return Cardinality(p.domain) != 1; });
+  const bool few = view.trials.size() < kGpTrials && static_cast<std::size_t>(parameters) <= kGpParameters;
+  return few ? gp_.Suggest(view, seed) : tpe_.Suggest(view, seed);
 }
 
 }  // namespace lorasweep::search

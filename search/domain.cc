@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <numeric>
 #include <vector>
 
 #include "search/overloaded.h"
@@ -205,6 +206,38 @@ Value AtQuantile(const Domain& domain, double u) {
                         [&](const QuantileDomain& d) { return Snap(d, QuantileValue(d, u)); },
                         [&](const ConstantDomain& d) { return d.value; },
                         [&](const DerivedDomain&) { return Value(0.0); },
+                    },
+                    domain);
+}
+
+double QuantileOf(const Domain& domain, const Value& value) {
+  double number = 0;
+  AsNumber(value, &number);
+  const auto cell = [&](double count) { return (static_cast<double>(*DiscreteIndex(domain, value)) + 0.5) / count; };
+  return std::visit(Overloaded{
+                        [&](const FloatDomain& d) {
+                          if (d.low == d.high) return 0.5;
+                          if (d.step > 0) return cell(static_cast<double>(Count(d)));
+                          const double u = d.log ? std::log(number / d.low) / std::log(d.high / d.low)
+                                                 : (number - d.low) / (d.high - d.low);
+                          return std::clamp(u, 0.0, 1.0);
+                        },
+                        [&](const IntDomain& d) {
+                          if (!d.log) return cell(static_cast<double>(Count(d)));
+                          const double low = static_cast<double>(d.low) - 0.5;
+                          return std::log(number / low) / std::log((static_cast<double>(d.high) + 0.5) / low);
+                        },
+                        [&](const CategoricalDomain& d) {
+                          if (d.probabilities.empty()) return cell(static_cast<double>(d.choices.size()));
+                          const auto index = *DiscreteIndex(domain, value);
+                          const auto before =
+                              std::accumulate(d.probabilities.begin(), d.probabilities.begin() + index, 0.0);
+                          return std::min(before + 0.5 * d.probabilities[static_cast<std::size_t>(index)], 1.0);
+                        },
+                        [&](const OrderedDomain& d) { return cell(static_cast<double>(d.values.size())); },
+                        [&](const QuantileDomain& d) { return QuantileCdf(d, number); },
+                        [](const ConstantDomain&) { return 0.5; },
+                        [](const DerivedDomain&) { return 0.5; },
                     },
                     domain);
 }

@@ -45,6 +45,10 @@ bool IsDiscrete(const Domain& domain);
 // variable's own. The result is in the domain. Free domains only.
 Value AtQuantile(const Domain& domain, double u);
 
+// Its inverse: the middle of the quantiles that lead to `value`, which the domain contains. In [0, 1]. Free domains
+// only.
+double QuantileOf(const Domain& domain, const Value& value);
+
 // `number` moved to the nearest point of the domain: its step, its bounds. Numeric domains only.
 Value Snap(const FloatDomain& domain, double number);
 Value Snap(const IntDomain& domain, double number);

@@ -13,23 +13,6 @@ namespace {
 
 constexpr double kLogSqrtTwoPi = 0.91893853320467274178;
 constexpr double kPriorWeight = 1;
-constexpr std::size_t kFullWeight = 25;  // so many of the newest observations count in full
-
-// Weights of n observations, oldest first: a ramp from 1/n up to 1, then the newest at 1; and that of the prior.
-std::vector<double> KernelWeights(std::size_t n) {
-  std::vector<double> weights(n, 1.0);
-  if (n > kFullWeight) {
-    const std::size_t ramp = n - kFullWeight;
-    const double first = 1 / static_cast<double>(n);
-    for (std::size_t i = 0; i < ramp; ++i) {
-      weights[i] = ramp == 1 ? first : first + (1 - first) * static_cast<double>(i) / static_cast<double>(ramp - 1);
-    }
-  }
-  weights.push_back(kPriorWeight);
-  const double sum = std::accumulate(weights.begin(), weights.end(), 0.0);
-  for (double& weight : weights) weight /= sum;
-  return weights;
-}
 
 // Width of each kernel: the wider gap to its neighbours, the outermost kernels taking the only inner gap there is.
 std::vector<double> Widths(const std::vector<double>& mu, double low, double high) {
@@ -52,8 +35,23 @@ std::vector<double> Widths(const std::vector<double>& mu, double low, double hig
 
 }  // namespace
 
-ParzenEstimator::ParzenEstimator(std::vector<Axis> axes, const std::vector<std::vector<double>>& observations)
-    : axes_(std::move(axes)), weights_(KernelWeights(observations.size())) {
+std::vector<double> KernelWeights(std::size_t n) {
+  std::vector<double> weights(n, 1.0);
+  if (n <= kFullWeight) return weights;
+  const std::size_t ramp = n - kFullWeight;
+  const double first = 1 / static_cast<double>(n);
+  for (std::size_t i = 0; i < ramp; ++i) {
+    weights[i] = ramp == 1 ? first : first + (1 - first) * static_cast<double>(i) / static_cast<double>(ramp - 1);
+  }
+  return weights;
+}
+
+ParzenEstimator::ParzenEstimator(std::vector<Axis> axes, const std::vector<std::vector<double>>& observations,
+                                 std::vector<double> weights)
+    : axes_(std::move(axes)), weights_(std::move(weights)) {
+  weights_.push_back(kPriorWeight);
+  const double sum = std::accumulate(weights_.begin(), weights_.end(), 0.0);
+  for (double& weight : weights_) weight /= sum;
   for (const double weight : weights_) log_weights_.push_back(std::log(weight));
   std::vector<double> column(observations.size());
   for (std::size_t a = 0; a < axes_.size(); ++a) {

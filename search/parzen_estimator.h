@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "search/rng.h"
@@ -18,15 +20,25 @@ struct Axis {
   std::vector<double> prior;  // kCategorical: probability of each choice before any observation; values are indices
 };
 
+// So many of the newest observations count in full.
+inline constexpr std::size_t kFullWeight = 25;
+
+// Weights of n observations, oldest first: a ramp from 1/n up to 1, then kFullWeight of 1.
+std::vector<double> KernelWeights(std::size_t n);
+
 // A density over a joint space: a mixture of one product kernel around each observation and one prior kernel over the
 // whole space. Optuna 5's _ParzenEstimator with the defaults of its TPESampler: prior weight 1, magic clip on,
-// endpoints off, weights that fade with age beyond 25 observations.
+// endpoints off, weights that fade with age as KernelWeights has it, unless others are given.
 //
 // Immutable. Building it takes time linear in the number of observations (but for a sort), and so does a density.
 class ParzenEstimator {
  public:
-  // observations[i] has one coordinate for each axis, inside the axis; oldest first.
-  ParzenEstimator(std::vector<Axis> axes, const std::vector<std::vector<double>>& observations);
+  // observations[i] has one coordinate for each axis, inside the axis; oldest first. weights[i] is its weight against
+  // the prior's 1.
+  ParzenEstimator(std::vector<Axis> axes, const std::vector<std::vector<double>>& observations,
+                  std::vector<double> weights);
+  ParzenEstimator(std::vector<Axis> axes, const std::vector<std::vector<double>>& observations)
+      : ParzenEstimator(std::move(axes), observations, KernelWeights(observations.size())) {}
 
   std::vector<double> Sample(Rng* rng) const;
 

@@ -11,6 +11,7 @@ namespace lorasweep::search {
 struct TpeHistory {
   std::vector<std::vector<double>> good;
   std::vector<std::vector<double>> rest;  // waiting and running trials included ("constant liar")
+  std::vector<double> rest_weights;       // of each of `rest`, before normalisation
   int finished = 0;                       // completed, pruned and infeasible trials
   int pending = 0;                        // queued, running and paused ones
 };
@@ -19,6 +20,10 @@ struct TpeHistory {
 // value, then pruned ones by how far they came and their value there. Infeasible trials and those without a finite
 // value are never good: they carry no degree of badness that could lead away from them. Failed and cancelled trials,
 // and points outside the space, say nothing and are left out.
+//
+// Of a rest beyond kMostRest trials some stand for their neighbours in age, with the sum of their weights: at that
+// number every kernel has its least width, and the density hardly changes. Looking at all would make suggestions slow.
+inline constexpr std::size_t kMostRest = 500;
 TpeHistory SplitTrials(const SweepView& view, const TpeSpace& space);
 
 }  // namespace lorasweep::search

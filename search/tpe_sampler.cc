@@ -15,7 +15,7 @@ namespace {
 
 struct Model {
   Model(const TpeSpace& space, const TpeHistory& history)
-      : good(space.axes(), history.good), rest(space.axes(), history.rest) {}
+      : good(space.axes(), history.good), rest(space.axes(), history.rest, history.rest_weights) {}
 
   TpeScore Score(const std::vector<double>& point) const { return {good.LogDensity(point), rest.LogDensity(point)}; }
 
@@ -46,7 +46,8 @@ std::string Reason(const TpeHistory& history, std::size_t place, double log_rati
                                                        " (the better ones were tried already)");
   const std::string pending = history.pending > 0 ? absl::StrFormat(", %d of them unfinished", history.pending) : "";
   return absl::StrFormat("%s: log density ratio %.2f between the %d best trials and the other %d%s (TPE).", choice,
-                         log_ratio, history.good.size(), history.rest.size(), pending);
+                         log_ratio, history.good.size(),
+                         static_cast<std::size_t>(history.finished + history.pending) - history.good.size(), pending);
 }
 
 }  // namespace

@@ -14,7 +14,7 @@ namespace lorasweep::search {
 // so that workers asking at once are sent to different places.
 //
 // Where the space is discrete it never repeats a point: the next best candidate is taken, then a random unused point.
-// Time: linear in the number of trials (but for sorts).
+// Time: linear in the number of trials, with a small factor beyond kMostRest of them.
 class TpeSampler : public Sampler {
  public:
   static constexpr int kStartupTrials = 10;

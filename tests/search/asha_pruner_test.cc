@@ -15,7 +15,7 @@ using testing::Sweep;
 const std::vector<std::int64_t> kRungs = {80, 160, 320};  // steps 10, 20, 40 of 8 sequences
 
 AshaPruner Asha(double eta = 3) {
-  return AshaPruner(kRungs, eta, 0);
+  return AshaPruner({.rungs = kRungs, .eta = eta});
 }
 
 Verdict JudgeLast(const Sweep& sweep, double eta = 3) {
@@ -132,8 +132,9 @@ TEST_CASE("A trial at its full length is not judged", "[search][asha]") {
   Sweep sweep;
   sweep.AddCurve(TrialState::kCompleted, {At(10, 0.1), At(40, 0.1)});
   sweep.AddCurve(TrialState::kRunning, {At(10, 0.05), At(40, 1.0)});
-  CHECK(AshaPruner(kRungs, 3, 320).Judge(sweep.View(), sweep.trials.back()).action == Action::kContinue);
-  CHECK(AshaPruner(kRungs, 3, 0).Judge(sweep.View(), sweep.trials.back()).action == Action::kStop);
+  CHECK(AshaPruner({.rungs = kRungs, .full_sequences = 320}).Judge(sweep.View(), sweep.trials.back()).action ==
+        Action::kContinue);
+  CHECK(AshaPruner({.rungs = kRungs}).Judge(sweep.View(), sweep.trials.back()).action == Action::kStop);
 }
 
 TEST_CASE("The reason gives the paired difference on the same sequences", "[search][asha]") {

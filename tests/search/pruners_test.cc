@@ -9,7 +9,7 @@ PrunerOptions Options(std::string_view type) {
 }
 
 TEST_CASE("Every pruner keeps the contract of pruners", "[search]") {
-  for (const char* type : {"none", "asha", "hyperband", "median"}) {
+  for (const char* type : {"none", "asha", "hyperband", "paired", "median", "percentile"}) {
     INFO(type);
     const auto pruner = MakePruner(Options(type));
     REQUIRE(pruner.ok());
@@ -18,7 +18,7 @@ TEST_CASE("Every pruner keeps the contract of pruners", "[search]") {
 }
 
 TEST_CASE("Pruners that prune stop the worst of a crowd", "[search]") {
-  for (const char* type : {"asha", "hyperband", "median"}) {
+  for (const char* type : {"asha", "hyperband", "paired", "median", "percentile"}) {
     INFO(type);
     testing::CheckTheWorstIsStopped(**MakePruner(Options(type)));
   }

@@ -1,6 +1,9 @@
 #include "search/tpe_history.h"
 
+#include <algorithm>
 #include <cmath>
+#include <numeric>
+#include <set>
 
 #include "tests/search/support.h"
 
@@ -86,6 +89,26 @@ TEST_CASE("Failed and cancelled trials and foreign points say nothing", "[search
   CHECK(history.finished == 0);
   CHECK(history.good.empty());
   CHECK(history.rest.empty());
+}
+
+TEST_CASE("Of a long history some stand for their neighbours, with their weight", "[search][tpe]") {
+  Sweep sweep{MakeSpace({{"x", FloatDomain{0, 10000, false, 0}}}), {}};
+  for (int i = 0; i < 5025; ++i) Add(&sweep, TrialState::kCompleted, {At(10, i)});
+  const TpeHistory history = Split(sweep);
+  CHECK(history.finished == 5025);
+  CHECK(history.good.size() == 25);
+  CHECK(history.rest.size() == kMostRest);
+  const std::vector<double> all = KernelWeights(5000);
+  CHECK(std::accumulate(history.rest_weights.begin(), history.rest_weights.end(), 0.0) ==
+        Approx(std::accumulate(all.begin(), all.end(), 0.0)));
+  // The newest stand for themselves.
+  for (std::size_t i = 1; i <= 25; ++i) {
+    CHECK(history.rest[kMostRest - i][0] == 5025 - static_cast<double>(i));
+    CHECK(history.rest_weights[kMostRest - i] == 1);
+  }
+  const std::vector<int> numbers = Numbers(history.rest);
+  CHECK(std::is_sorted(numbers.begin(), numbers.end()));
+  CHECK(std::set<int>(numbers.begin(), numbers.end()).size() == kMostRest);
 }
 
 TEST_CASE("Coordinates lead back to the same point", "[search][tpe]") {

@@ -1,9 +1,10 @@
-#include "search/median_pruner.h"
+#include "search/percentile_pruner.h"
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "absl/strings/str_format.h"
@@ -25,27 +26,24 @@ std::optional<double> BestUpTo(const Trial& trial, std::int64_t sequences) {
   return best;
 }
 
-// The middle one, or between the middle two (infinite when either is).
-double Median(std::vector<double> values) {
-  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  if (values.size() % 2 == 1) return *middle;
-  return 0.5 * (*middle + *std::max_element(values.begin(), middle));
+// As numpy.percentile, but that infinities are allowed.
+double Percentile(const std::vector<double>& sorted, double percentile) {
+  const double place = percentile / 100 * static_cast<double>(sorted.size() - 1);
+  const auto index = static_cast<std::size_t>(place);
+  const double share = place - static_cast<double>(index);
+  const double low = sorted[index];
+  const double high = share > 0 ? sorted[index + 1] : low;
+  return low == high ? low : low + share * (high - low);
 }
 
 }  // namespace
 
-MedianPruner::MedianPruner(std::int64_t min_sequences, std::int64_t min_trials, std::int64_t full_sequences)
-    : min_sequences_(min_sequences),
-      min_trials_(std::max<std::int64_t>(min_trials, 1)),
-      full_sequences_(full_sequences) {}
-
-Verdict MedianPruner::Judge(const SweepView& view, const Trial& trial) const {
+Verdict PercentilePruner::Judge(const SweepView& view, const Trial& trial) const {
   if (trial.curve.empty() || IsFinal(trial.state)) return {};
   const Evaluation& news = trial.curve.back();
-  if (news.sequences < min_sequences_) return {};
+  if (news.sequences < options_.min_sequences) return {};
   if (!std::isfinite(news.value)) return {Verdict::Action::kStop, NotFiniteReason(news)};
-  if (full_sequences_ > 0 && news.sequences >= full_sequences_) return {};
+  if (options_.full_sequences > 0 && news.sequences >= options_.full_sequences) return {};
   const std::optional<double> own = BestUpTo(trial, news.sequences);
   if (!own) return {};
 
@@ -55,12 +53,15 @@ Verdict MedianPruner::Judge(const SweepView& view, const Trial& trial) const {
     const std::optional<double> best = BestUpTo(other, news.sequences);
     if (best) others.push_back(other.state == TrialState::kInfeasible ? kWorst : *best);
   }
-  if (static_cast<std::int64_t>(others.size()) < min_trials_) return {};
-  const double median = Median(others);
-  if (*own <= median) return {};
+  if (static_cast<std::int64_t>(others.size()) < std::max<std::int64_t>(options_.min_trials, 1)) return {};
+  std::sort(others.begin(), others.end());
+  const auto ahead = std::lower_bound(others.begin(), others.end(), *own) - others.begin();
+  const double limit = Percentile(others, options_.percentile);
+  if (*own <= limit || ahead < options_.keep) return {};
+  const std::string what = options_.percentile == 50 ? "median" : absl::StrFormat("best %g %%", options_.percentile);
   return {Verdict::Action::kStop,
-          absl::StrFormat("best value so far %.4f, %.4f worse than the median of %d other trials at %d sequences", *own,
-                          *own - median, others.size(), news.sequences)};
+          absl::StrFormat("best value so far %.4f, %.4f worse than the %s of %d other trials at %d sequences", *own,
+                          *own - limit, what, others.size(), news.sequences)};
 }
 
 }  // namespace lorasweep::search

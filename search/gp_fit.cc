@@ -1,0 +1,91 @@
+#include "search/gp_fit.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <vector>
+
+#include "search/box_minimizer.h"
+
+namespace lorasweep::search {
+namespace {
+
+using Eigen::Index;
+using Eigen::VectorXd;
+
+constexpr double kLeastNoise = 1e-6;
+constexpr int kEvaluations = 40;  // of each start
+
+GpParams ParamsOf(const VectorXd& logs) {
+  const Index axes = logs.size() - 2;
+  return {logs.head(axes).array().exp(), std::exp(logs[axes]), std::exp(logs[axes + 1])};
+}
+
+// Half of them the lowest values, the others evenly from the rest in the order of their numbers.
+GpData Subset(const GpData& data) {
+  const Index count = data.values.size();
+  if (count <= kFitPoints) return {data.categorical, data.points.leftCols(count), data.values};
+  std::vector<Index> order(static_cast<std::size_t>(count));
+  std::iota(order.begin(), order.end(), Index{0});
+  constexpr Index kLowest = kFitPoints / 2;
+  std::partial_sort(order.begin(), order.begin() + kLowest, order.end(), [&](Index a, Index b) {
+    return data.values[a] != data.values[b] ? data.values[a] < data.values[b] : a < b;
+  });
+  std::sort(order.begin() + kLowest, order.end());
+  GpData subset{data.categorical, Eigen::MatrixXd(data.points.rows(), kFitPoints), VectorXd(kFitPoints)};
+  for (Index i = 0; i < kFitPoints; ++i) {
+    const Index rest = count - kLowest;
+    const Index from = i < kLowest ? i : kLowest + (i - kLowest) * rest / (kFitPoints - kLowest);
+    const Index source = order[static_cast<std::size_t>(from)];
+    subset.points.col(i) = data.points.col(source);
+    subset.values[i] = data.values[source];
+  }
+  return subset;
+}
+
+}  // namespace
+
+double LogPosterior(const GpData& data, const GpParams& params, VectorXd* gradient) {
+  double value = LogMarginalLikelihood(data, params, gradient);
+  const Index axes = params.inverse_squares.size();
+  for (Index j = 0; j < axes; ++j) {
+    const double w = params.inverse_squares[j];
+    value -= 0.1 / w + 0.1 * w;
+    if (gradient != nullptr) (*gradient)[j] += 0.1 / w - 0.1 * w;
+  }
+  // Gamma(2, 1) of the signal and Gamma(1.1, rate 30) of the noise, without their constants.
+  value += std::log(params.signal) - params.signal + 0.1 * std::log(params.noise) - 30 * params.noise;
+  if (gradient != nullptr) {
+    (*gradient)[axes] += 1 - params.signal;
+    (*gradient)[axes + 1] += 0.1 - 30 * params.noise;
+  }
+  return value;
+}
+
+GpParams FitGp(const GpData& data) {
+  const GpData subset = Subset(data);
+  const Index axes = data.points.rows();
+  VectorXd low = VectorXd::Constant(axes + 2, std::log(1e-3));
+  VectorXd high = VectorXd::Constant(axes + 2, std::log(1e4));
+  low[axes] = std::log(1e-2);
+  high[axes] = std::log(1e2);
+  low[axes + 1] = std::log(kLeastNoise);
+  high[axes + 1] = 0;
+  const SmoothFunction loss = [&](const VectorXd& logs, VectorXd* gradient) {
+    const double value = -LogPosterior(subset, ParamsOf(logs), gradient);
+    *gradient = -*gradient;
+    return value;
+  };
+  BoxMinimum best;
+  // A smooth and a rough explanation: the likelihood often has a maximum for each.
+  for (const double inverse_square : {1.0, 16.0}) {
+    VectorXd start = VectorXd::Constant(axes + 2, std::log(inverse_square));
+    start[axes] = 0;
+    start[axes + 1] = std::log(1e-2);
+    BoxMinimum found = MinimizeInBox(loss, start, low, high, {kEvaluations, 1e-2, 1e-5});
+    if (best.evaluations == 0 || found.value < best.value) best = std::move(found);
+  }
+  return ParamsOf(best.x);
+}
+
+}  // namespace lorasweep::search

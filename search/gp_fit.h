@@ -1,0 +1,17 @@
+#pragma once
+
+#include "search/gaussian_process.h"
+
+namespace lorasweep::search {
+
+// log p(values | params) + log p(params), what FitGp maximises, with its gradient as LogMarginalLikelihood has it. The
+// priors are those of Optuna's GPSampler: they keep length-scales near 1, the signal's variance near that of
+// standardised values, and the noise small.
+double LogPosterior(const GpData& data, const GpParams& params, Eigen::VectorXd* gradient);
+
+// The most probable hyperparameters for values that are standardised and points in the unit cube. At most kFitPoints
+// observations are looked at, the lowest ones and some of the rest, so that the time does not grow with the history.
+GpParams FitGp(const GpData& data);
+inline constexpr int kFitPoints = 128;
+
+}  // namespace lorasweep::search

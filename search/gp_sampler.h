@@ -1,0 +1,32 @@
+#pragma once
+
+#include <cstdint>
+
+#include "search/sampler.h"
+#include "search/sobol_sampler.h"
+
+namespace lorasweep::search {
+
+// Bayesian optimisation with a Gaussian process (Snoek et al. 2012) over the unit cube of UnitSpace: Matérn 5/2 with a
+// length-scale for each parameter, most probable hyperparameters, losses warped as WarpLosses has it, and the point of
+// highest expected improvement over the best fitted mean. Scrambled Sobol points come first; one in kRandomShare later
+// suggestions is random too, against a model that is wrong. Running trials count as seen at their prediction, so that
+// workers asking at once are sent to different places; infeasible and pruned trials teach it as CollectOutcomes says.
+//
+// Where the space is discrete it never repeats a point. Time: bounded, but for what CollectOutcomes does.
+class GpSampler : public Sampler {
+ public:
+  static constexpr std::uint64_t kRandomShare = 25;
+
+  explicit GpSampler(std::uint64_t sweep_seed) : sobol_(sweep_seed) {}
+
+  // Outcomes needed before the process is used, by the number of parameters.
+  static std::size_t StartupTrials(std::size_t parameters);
+
+  absl::StatusOr<Proposal> Suggest(const SweepView& view, std::uint64_t seed) const override;
+
+ private:
+  const SobolSampler sobol_;
+};
+
+}  // namespace lorasweep::search

@@ -1,0 +1,189 @@
+#include "search/gp_search.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "search/box_minimizer.h"
+#include "search/log_ei.h"
+#include "search/normal.h"
+#include "search/sobol.h"
+
+namespace lorasweep::search {
+namespace {
+
+using Eigen::Index;
+using Eigen::MatrixXd;
+using Eigen::VectorXd;
+
+// Screening costs a quadratic time a point: with a long history fewer points are looked at.
+constexpr double kScreeningWork = 4e7;
+constexpr double kLeastScreened = 256;
+constexpr double kMostScreened = 2048;
+constexpr int kStarts = 6;
+constexpr double kStartsApart = 0.1;  // distance in the cube
+constexpr int kRounds = 3;            // of continuous and discrete steps in turn
+
+class Search {
+ public:
+  Search(const GaussianProcess& process, const UnitSpace& space, double best, Rng* rng)
+      : process_(process), space_(space), best_(best), rng_(rng) {
+    for (std::size_t j = 0; j < space.axes().size(); ++j) {
+      if (space.axes()[j].kind == UnitAxis::Kind::kContinuous) continuous_.push_back(static_cast<Index>(j));
+    }
+  }
+
+  std::vector<GpCandidate> Screen(std::size_t count, const std::vector<std::vector<double>>& good_points) {
+    const auto axes = static_cast<Index>(space_.axes().size());
+    MatrixXd points(axes, static_cast<Index>(count));
+    const std::uint64_t scrambling = rng_->Below(UINT64_MAX);
+    for (Index p = 0; p < points.cols(); ++p) {
+      // A quarter are neighbours of good points.
+      if (p % 4 == 0 && !good_points.empty()) {
+        points.col(p) = Neighbour(good_points[rng_->Below(good_points.size())]);
+        continue;
+      }
+      for (Index j = 0; j < axes; ++j) {
+        const double u = j < kSobolDimensions
+                             ? ScrambledSobolCoordinate(static_cast<int>(j), static_cast<std::uint32_t>(p), scrambling)
+                             : rng_->Uniform();
+        points(j, p) = space_.Snapped(static_cast<std::size_t>(j), u);
+      }
+    }
+    const VectorXd scores = ScoreAll(points);
+    std::vector<GpCandidate> candidates;
+    for (Index p = 0; p < points.cols(); ++p) {
+      candidates.push_back({{points.col(p).begin(), points.col(p).end()}, scores[p]});
+    }
+    Sort(&candidates);
+    return candidates;
+  }
+
+  GpCandidate Improve(const GpCandidate& start) {
+    VectorXd x = Eigen::Map<const VectorXd>(start.point.data(), static_cast<Index>(start.point.size()));
+    double score = start.log_improvement;
+    for (int round = 0; round < kRounds; ++round) {
+      const double before = score;
+      if (!continuous_.empty()) score = ClimbContinuous(&x);
+      const bool moved = continuous_.size() < space_.axes().size() && StepDiscrete(&x, &score);
+      if (!moved || score <= before) break;
+    }
+    GpCandidate result{{x.begin(), x.end()}, score};
+    for (std::size_t j = 0; j < result.point.size(); ++j) result.point[j] = space_.Snapped(j, result.point[j]);
+    return result;
+  }
+
+  static void Sort(std::vector<GpCandidate>* candidates) {
+    std::stable_sort(candidates->begin(), candidates->end(),
+                     [](const GpCandidate& a, const GpCandidate& b) { return a.log_improvement > b.log_improvement; });
+  }
+
+ private:
+  double Score(double mean, double variance) const {
+    const double deviation = std::sqrt(variance);
+    return std::log(deviation) + LogImprovement((best_ - mean) / deviation);
+  }
+
+  VectorXd ScoreAll(const MatrixXd& points) const {
+    VectorXd means;
+    VectorXd scores;
+    process_.PredictAll(points, &means, &scores);
+    for (Index p = 0; p < points.cols(); ++p) scores[p] = Score(means[p], scores[p]);
+    return scores;
+  }
+
+  // A few axes of a good point changed, numbers by a little.
+  VectorXd Neighbour(const std::vector<double>& point) {
+    VectorXd x = Eigen::Map<const VectorXd>(point.data(), static_cast<Index>(point.size()));
+    const double reach = std::pow(10.0, -3 * rng_->Uniform());
+    const auto forced = static_cast<Index>(rng_->Below(point.size()));
+    for (Index j = 0; j < x.size(); ++j) {
+      if (j != forced && rng_->Uniform() < 0.5) continue;
+      const auto axis = static_cast<std::size_t>(j);
+      const bool categorical = space_.axes()[axis].kind == UnitAxis::Kind::kCategorical;
+      const double u = categorical ? rng_->Uniform() : x[j] + 0.5 * reach * NormalQuantile(rng_->Uniform());
+      x[j] = space_.Snapped(axis, std::clamp(u, 0.0, 1.0));
+    }
+    return x;
+  }
+
+  double ClimbContinuous(VectorXd* x) const {
+    const auto count = static_cast<Index>(continuous_.size());
+    VectorXd point = *x;
+    VectorXd mean_gradient;
+    VectorXd variance_gradient;
+    const SmoothFunction loss = [&](const VectorXd& part, VectorXd* gradient) {
+      for (Index i = 0; i < count; ++i) point[continuous_[static_cast<std::size_t>(i)]] = part[i];
+      const auto [mean, variance] = process_.Predict(point, &mean_gradient, &variance_gradient);
+      const double deviation = std::sqrt(variance);
+      const double z = (best_ - mean) / deviation;
+      const double slope = LogImprovementSlope(z);
+      gradient->resize(count);
+      for (Index i = 0; i < count; ++i) {
+        const Index j = continuous_[static_cast<std::size_t>(i)];
+        (*gradient)[i] = slope / deviation * mean_gradient[j] - (1 - z * slope) * variance_gradient[j] / (2 * variance);
+      }
+      return -Score(mean, variance);
+    };
+    VectorXd start(count);
+    for (Index i = 0; i < count; ++i) start[i] = (*x)[continuous_[static_cast<std::size_t>(i)]];
+    const BoxMinimum found = MinimizeInBox(loss, start, VectorXd::Zero(count), VectorXd::Ones(count), {25, 1e-4, 1e-6});
+    for (Index i = 0; i < count; ++i) (*x)[continuous_[static_cast<std::size_t>(i)]] = found.x[i];
+    return -found.value;
+  }
+
+  // Moves to the best point that differs in one discrete axis, if that is better.
+  bool StepDiscrete(VectorXd* x, double* score) const {
+    std::vector<std::pair<Index, double>> changes;
+    for (std::size_t j = 0; j < space_.axes().size(); ++j) {
+      const auto axis = static_cast<Index>(j);
+      for (const double coordinate : space_.axes()[j].coordinates) {
+        if (coordinate != (*x)[axis]) changes.emplace_back(axis, coordinate);
+      }
+    }
+    MatrixXd points = x->replicate(1, static_cast<Index>(changes.size()));
+    for (std::size_t c = 0; c < changes.size(); ++c) {
+      points(changes[c].first, static_cast<Index>(c)) = changes[c].second;
+    }
+    const VectorXd scores = ScoreAll(points);
+    Index best = 0;
+    if (scores.size() == 0 || !(scores.maxCoeff(&best) > *score + 1e-9)) return false;
+    *x = points.col(best);
+    *score = scores[best];
+    return true;
+  }
+
+  const GaussianProcess& process_;
+  const UnitSpace& space_;
+  const double best_;
+  Rng* rng_;
+  std::vector<Index> continuous_;
+};
+
+bool IsFarFrom(const std::vector<double>& point, const std::vector<GpCandidate>& others) {
+  return std::all_of(others.begin(), others.end(), [&](const GpCandidate& other) {
+    double squares = 0;
+    for (std::size_t j = 0; j < point.size(); ++j) squares += (point[j] - other.point[j]) * (point[j] - other.point[j]);
+    return squares > kStartsApart * kStartsApart;
+  });
+}
+
+}  // namespace
+
+std::vector<GpCandidate> FindImprovements(const GaussianProcess& process, const UnitSpace& space, double best,
+                                          const std::vector<std::vector<double>>& good_points, Rng* rng) {
+  Search search(process, space, best, rng);
+  const auto size = static_cast<double>(process.size());
+  const double count = std::clamp(kScreeningWork / (size * size + 1), kLeastScreened, kMostScreened);
+  std::vector<GpCandidate> candidates = search.Screen(static_cast<std::size_t>(count), good_points);
+  std::vector<GpCandidate> starts;
+  for (const GpCandidate& candidate : candidates) {
+    if (starts.size() == kStarts) break;
+    if (IsFarFrom(candidate.point, starts)) starts.push_back(candidate);
+  }
+  for (const GpCandidate& start : starts) candidates.push_back(search.Improve(start));
+  Search::Sort(&candidates);
+  return candidates;
+}
+
+}  // namespace lorasweep::search

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "search/space.h"
+
+namespace lorasweep::search {
+
+// One dimension of the unit cube.
+struct UnitAxis {
+  enum class Kind {
+    kContinuous,   // any number; also where points are too many to list
+    kOrdered,      // `coordinates` ascend, and neighbours are alike
+    kCategorical,  // coordinates tell choices apart and mean nothing else
+  };
+  Kind kind = Kind::kContinuous;
+  std::vector<double> coordinates;  // of every point, where they can be listed
+};
+
+// The unit cube that models see: every free parameter with more than one value, at its quantile in its domain's
+// distribution. Logarithmic scales, steps, weights and random variables so become uniform. Borrows the space.
+class UnitSpace {
+ public:
+  explicit UnitSpace(const Space& space);
+
+  const std::vector<UnitAxis>& axes() const { return axes_; }
+
+  // Coordinates of a point; nullopt where a free parameter is missing or outside its domain.
+  std::optional<std::vector<double>> CoordinatesOf(const Params& params) const;
+  // The free parameters at coordinates in [0, 1].
+  Params ParamsAt(const std::vector<double>& coordinates) const;
+  // `coordinate` of axis `axis` moved to that of the point it stands for.
+  double Snapped(std::size_t axis, double coordinate) const;
+
+ private:
+  const Space& space_;
+  std::vector<UnitAxis> axes_;
+  std::vector<std::size_t> parameters_;  // of each axis: its index among the free parameters
+};
+
+}  // namespace lorasweep::search
