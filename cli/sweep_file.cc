@@ -93,7 +93,7 @@ void AddAdvice(const v1::SweepSpec& spec, std::vector<std::string>* warnings) {
                                      parameter.distribution(), "_values"));
   }
   const auto options = proto::MakePrunerOptions(spec);
-  if (options.ok() && options->type == "asha" && options->rung_sequences.empty()) {
+  if (options.ok() && (options->type == "asha" || options->type == "paired") && options->rung_sequences.empty()) {
     warnings->push_back(absl::StrCat("early_terminate: its first rung is not before max_steps ",
                                      spec.training().max_steps(), ", so no trial will be stopped early"));
   }

@@ -129,7 +129,7 @@ void SweepReader::ReadSection(const std::string& section, const YamlNode& node) 
     spec_.mutable_metric()->set_name("validation/loss");
   }
   if (section == "early_terminate" && !spec_.early_terminate().has_type() && !node.keys.empty()) {
-    Add(node.keys[0].line, section, "type is missing (one of none, asha, hyperband, median)");
+    Add(node.keys[0].line, section, "type is missing (one of none, asha, hyperband, paired, median, percentile)");
   }
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -15,6 +16,32 @@ constexpr std::size_t kMostRungs = 1000;
 // Whole steps of a rung, as W&B's int() has them; the small number keeps 20 * 3^k / 3^k at 20.
 std::int64_t WholeSteps(double steps) {
   return static_cast<std::int64_t>(std::floor(steps * (1 + 1e-12) + 1e-9));
+}
+
+// 0 for what is no number.
+double NumberIn(const v1::Value& value) {
+  double number = 0;
+  if (const absl::StatusOr<search::Value> converted = FromProto(value); converted.ok()) {
+    search::AsNumber(*converted, &number);
+  }
+  return number;
+}
+
+// In steps. Losses during the warm-up say little about those after it, so paired waits for its end and a twentieth
+// more.
+double FirstRung(const v1::SweepSpec& spec) {
+  const auto min_steps = static_cast<double>(spec.early_terminate().min_steps());
+  if (spec.early_terminate().type() != "paired") return min_steps;
+  const auto max_steps = static_cast<double>(spec.training().max_steps());
+  double warmup = spec.training().warmup();
+  for (const v1::ParameterSpec& parameter : spec.parameters()) {
+    if (parameter.name() != "warmup") continue;
+    if (parameter.has_value()) warmup = std::max(warmup, NumberIn(parameter.value()));
+    if (parameter.has_max()) warmup = std::max(warmup, NumberIn(parameter.max()));
+    for (const v1::Value& value : parameter.values()) warmup = std::max(warmup, NumberIn(value));
+  }
+  const double warmup_steps = warmup < 1 ? warmup * max_steps : warmup;
+  return std::max(min_steps, std::ceil(warmup_steps + 0.05 * max_steps));
 }
 
 }  // namespace
@@ -156,12 +183,19 @@ absl::StatusOr<search::PrunerOptions> MakePrunerOptions(const v1::SweepSpec& spe
   options.min_trials = rule.min_trials();
   options.min_sequences = rule.min_steps() * batch_size;
   options.full_sequences = HorizonSequences(spec);
-  if (rule.type() == "median") {
-    options.type = "median";
-    return options;
+  options.standard_errors = rule.standard_errors();
+  options.keep = rule.keep();
+  options.percentile = rule.percentile();
+  if (rule.has_worst_value()) {
+    options.worst_value = spec.metric().goal() == "maximize" ? -rule.worst_value() : rule.worst_value();
   }
-  if (rule.type() != "asha" && rule.type() != "hyperband") return options;
-  options.type = "asha";
+  options.patience = rule.patience();
+  options.min_gain = rule.min_gain();
+  for (const std::string_view type : {"median", "percentile", "paired"}) {
+    if (rule.type() == type) options.type = type;
+  }
+  if (rule.type() == "asha" || rule.type() == "hyperband") options.type = "asha";
+  if (options.type != "asha" && options.type != "paired") return options;
 
   const std::int64_t max_steps = spec.training().max_steps();
   std::vector<std::int64_t> steps;
@@ -174,8 +208,7 @@ absl::StatusOr<search::PrunerOptions> MakePrunerOptions(const v1::SweepSpec& spe
     }
     std::reverse(steps.begin(), steps.end());
   } else {
-    for (double band = static_cast<double>(rule.min_steps()); band < static_cast<double>(max_steps);
-         band *= rule.eta()) {
+    for (double band = FirstRung(spec); band < static_cast<double>(max_steps); band *= rule.eta()) {
       steps.push_back(WholeSteps(band));
       if (steps.size() > kMostRungs) {
         return absl::InvalidArgumentError(

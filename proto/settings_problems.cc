@@ -238,9 +238,11 @@ class Inspector {
     } else if (const auto options = MakePrunerOptions(spec_); !options.ok()) {
       AddPrefixed(options.status());
     }
-    if (builtin_ && rule.type() != "none" && spec_.training().eval_every() == 0) {
+    const bool guarded = rule.patience() > 0 || rule.has_worst_value();
+    if (builtin_ && (rule.type() != "none" || guarded) && spec_.training().eval_every() == 0) {
       Add("training.eval_every",
-          absl::StrCat("0 is not allowed with early_terminate type ", rule.type(),
+          absl::StrCat("0 is not allowed with early_terminate ",
+                       rule.type() != "none" ? absl::StrCat("type ", rule.type()) : "patience or worst_value",
                        ": trials are judged when they are evaluated (a whole number at least 1)"));
     }
   }

@@ -15,7 +15,11 @@ absl::StatusOr<std::unique_ptr<SweepState>> SweepState::Make(LoadedSweep loaded,
   absl::StatusOr<search::Space> space = proto::MakeSpace(spec);
   if (!space.ok()) return space.status();
   state->space_ = *std::move(space);
-  absl::StatusOr<std::unique_ptr<search::Sampler>> sampler = policies.make_sampler(spec.method());
+  absl::StatusOr<std::unique_ptr<search::Sampler>> sampler =
+      policies.make_sampler({.method = spec.method(),
+                             .seed = static_cast<std::uint64_t>(spec.seed()),
+                             .trials = spec.limits().trials(),
+                             .lora_prior = spec.prior() == "lora"});
   if (!sampler.ok()) return sampler.status();
   state->sampler_ = *std::move(sampler);
   const absl::StatusOr<search::PrunerOptions> options = proto::MakePrunerOptions(spec);

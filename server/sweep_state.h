@@ -23,7 +23,8 @@ namespace lorasweep::server {
 
 // Makes what decides in a sweep. Tests put their own in.
 struct Policies {
-  std::function<absl::StatusOr<std::unique_ptr<search::Sampler>>(std::string_view)> make_sampler = search::MakeSampler;
+  std::function<absl::StatusOr<std::unique_ptr<search::Sampler>>(const search::SamplerOptions&)> make_sampler =
+      search::MakeSampler;
   std::function<absl::StatusOr<std::unique_ptr<search::Pruner>>(const search::PrunerOptions&)> make_pruner =
       search::MakePruner;
 };

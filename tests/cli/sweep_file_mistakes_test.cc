@@ -90,7 +90,7 @@ TEST_CASE("Every mistake is told with file, line, key, value and what is allowed
        "sweep.yaml:5: metric.name: accuracy is not reported by lorasweep's workers (one of validation/loss, "
        "train/loss; any name with trainer: external)"},
       {With("early_terminate: {min_iter: 3}\n"),
-       "sweep.yaml:5: early_terminate: type is missing (one of none, asha, hyperband, median)"},
+       "sweep.yaml:5: early_terminate: type is missing (one of none, asha, hyperband, paired, median, percentile)"},
       {With("early_terminate: {type: hyperband, max_iter: 27}\n"),
        "sweep.yaml:5: early_terminate.max_iter: max_iter and s go together: give both, or min_steps"},
   };

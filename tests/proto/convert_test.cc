@@ -175,6 +175,38 @@ TEST_CASE("A fractional eta gives whole ascending rungs, and one too near 1 is r
              Catch::Contains("early_terminate.eta") && Catch::Contains("1000 rungs"));
 }
 
+TEST_CASE("paired waits for the end of the warm-up and a twentieth of the training more", "[proto]") {
+  v1::SweepSpec spec = Spec(400, 1);
+  spec.mutable_early_terminate()->set_type("paired");
+  CHECK(MakePrunerOptions(spec)->type == "paired");
+  CHECK(MakePrunerOptions(spec)->standard_errors == 2);
+  CHECK(MakePrunerOptions(spec)->keep == 2);
+  CHECK(MakePrunerOptions(spec)->rung_sequences == std::vector<std::int64_t>{20, 60, 180});
+  spec.mutable_training()->set_warmup(0.1);
+  CHECK(MakePrunerOptions(spec)->rung_sequences == std::vector<std::int64_t>{60, 180});
+  v1::ParameterSpec* warmup = spec.add_parameters();
+  warmup->set_name("warmup");
+  warmup->add_values()->set_integer(0);
+  warmup->add_values()->set_integer(60);
+  CHECK(MakePrunerOptions(spec)->rung_sequences == std::vector<std::int64_t>{80, 240});
+  spec.mutable_early_terminate()->set_type("asha");
+  CHECK(MakePrunerOptions(spec)->rung_sequences == std::vector<std::int64_t>{20, 60, 180});
+}
+
+TEST_CASE("The guards' worst value follows the metric's goal", "[proto]") {
+  v1::SweepSpec spec = Spec(100, 1);
+  CHECK(std::isinf(MakePrunerOptions(spec)->worst_value));
+  spec.mutable_early_terminate()->set_worst_value(4);
+  spec.mutable_early_terminate()->set_patience(3);
+  spec.mutable_early_terminate()->set_min_gain(0.5);
+  CHECK(MakePrunerOptions(spec)->type == "none");
+  CHECK(MakePrunerOptions(spec)->worst_value == 4);
+  CHECK(MakePrunerOptions(spec)->patience == 3);
+  CHECK(MakePrunerOptions(spec)->min_gain == 0.5);
+  spec.mutable_metric()->set_goal("maximize");
+  CHECK(MakePrunerOptions(spec)->worst_value == -4);
+}
+
 TEST_CASE("median waits for min_steps, and none has no rungs", "[proto]") {
   v1::SweepSpec spec = Spec(100, 4);
   CHECK(MakePrunerOptions(spec)->type == "none");

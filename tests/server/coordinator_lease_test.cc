@@ -151,7 +151,7 @@ class WaitingSampler : public search::Sampler {
 
 TEST_CASE("A sampler can wait for results, and can run out of points") {
   World world;
-  world.policies.make_sampler = [](std::string_view) { return std::make_unique<WaitingSampler>(); };
+  world.policies.make_sampler = [](const search::SamplerOptions&) { return std::make_unique<WaitingSampler>(); };
   world.Restart();
   world.Register("workers/a", "1");
   const std::string sweep = world.Create(RandomSpec(0));
