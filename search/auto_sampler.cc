@@ -27,7 +27,7 @@ Params FreePart(const Space& space, const Params& params) {
 }  // namespace
 
 AutoSampler::AutoSampler(const AutoOptions& options)
-    : options_(options), starts_(Starts(options)), gp_(options.seed), sobol_(options.seed) {}
+    : starts_(Starts(options)), gp_(options.seed), sobol_(options.seed) {}
 
 absl::StatusOr<Proposal> AutoSampler::Suggest(const SweepView& view, std::uint64_t seed) const {
   const absl::StatusOr<std::int64_t> size = view.space.GridSize();

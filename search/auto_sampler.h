@@ -37,7 +37,6 @@ class AutoSampler : public Sampler {
   absl::StatusOr<Proposal> SuggestStart(const SweepView& view, std::uint64_t seed) const;
   absl::StatusOr<Proposal> SuggestByModel(const SweepView& view, std::uint64_t seed) const;
 
-  const AutoOptions options_;
   const std::size_t starts_;
   const GpSampler gp_;
   const GridSampler grid_;

@@ -1,9 +1,7 @@
 #include "search/gp_fit.h"
 
-#include <algorithm>
 #include <cmath>
-#include <numeric>
-#include <vector>
+#include <utility>
 
 #include "search/box_minimizer.h"
 
@@ -21,22 +19,13 @@ GpParams ParamsOf(const VectorXd& logs) {
   return {logs.head(axes).array().exp(), std::exp(logs[axes]), std::exp(logs[axes + 1])};
 }
 
-// Half of them the lowest values, the others evenly from the rest in the order of their numbers.
+// Spread evenly over the history. Not the best ones: chosen by their values, they would hide the noise.
 GpData Subset(const GpData& data) {
   const Index count = data.values.size();
   if (count <= kFitPoints) return {data.categorical, data.points.leftCols(count), data.values};
-  std::vector<Index> order(static_cast<std::size_t>(count));
-  std::iota(order.begin(), order.end(), Index{0});
-  constexpr Index kLowest = kFitPoints / 2;
-  std::partial_sort(order.begin(), order.begin() + kLowest, order.end(), [&](Index a, Index b) {
-    return data.values[a] != data.values[b] ? data.values[a] < data.values[b] : a < b;
-  });
-  std::sort(order.begin() + kLowest, order.end());
   GpData subset{data.categorical, Eigen::MatrixXd(data.points.rows(), kFitPoints), VectorXd(kFitPoints)};
   for (Index i = 0; i < kFitPoints; ++i) {
-    const Index rest = count - kLowest;
-    const Index from = i < kLowest ? i : kLowest + (i - kLowest) * rest / (kFitPoints - kLowest);
-    const Index source = order[static_cast<std::size_t>(from)];
+    const Index source = i * count / kFitPoints;
     subset.points.col(i) = data.points.col(source);
     subset.values[i] = data.values[source];
   }

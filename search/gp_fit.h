@@ -10,7 +10,7 @@ namespace lorasweep::search {
 double LogPosterior(const GpData& data, const GpParams& params, Eigen::VectorXd* gradient);
 
 // The most probable hyperparameters for values that are standardised and points in the unit cube. At most kFitPoints
-// observations are looked at, the lowest ones and some of the rest, so that the time does not grow with the history.
+// observations are looked at, spread evenly over the history, so that the time does not grow with it.
 GpParams FitGp(const GpData& data);
 inline constexpr int kFitPoints = 128;
 

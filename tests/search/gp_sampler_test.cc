@@ -83,7 +83,7 @@ TEST_CASE("Workers that ask the Gaussian process at once are sent to different p
     sweep.Add(TrialState::kRunning, suggestion.params);
   }
   std::sort(asked.begin(), asked.end());
-  for (std::size_t i = 1; i < asked.size(); ++i) CHECK(asked[i] - asked[i - 1] > 1e-4);
+  for (std::size_t i = 1; i < asked.size(); ++i) CHECK(asked[i] - asked[i - 1] > 1e-5);
 }
 
 TEST_CASE("The Gaussian process keeps away from infeasible regions", "[search][gp]") {
