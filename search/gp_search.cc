@@ -21,8 +21,9 @@ constexpr double kScreeningWork = 4e7;
 constexpr double kLeastScreened = 256;
 constexpr double kMostScreened = 2048;
 constexpr int kStarts = 6;
-constexpr double kStartsApart = 0.1;  // distance in the cube
-constexpr int kRounds = 3;            // of continuous and discrete steps in turn
+constexpr double kStartsApart = 0.1;    // distance in the cube
+constexpr int kRounds = 3;              // of continuous and discrete steps in turn
+constexpr std::size_t kMostTried = 32;  // choices of one axis; of more only what screening drew is looked at
 
 class Search {
  public:
@@ -137,6 +138,7 @@ class Search {
     std::vector<std::pair<Index, double>> changes;
     for (std::size_t j = 0; j < space_.axes().size(); ++j) {
       const auto axis = static_cast<Index>(j);
+      if (space_.axes()[j].coordinates.size() > kMostTried) continue;
       for (const double coordinate : space_.axes()[j].coordinates) {
         if (coordinate != (*x)[axis]) changes.emplace_back(axis, coordinate);
       }

@@ -7,8 +7,8 @@
 namespace lorasweep::search {
 namespace {
 
-// More points than this are as good as a continuum.
-constexpr std::int64_t kMostListed = 64;
+// More points in order than this are as good as a continuum.
+constexpr std::int64_t kMostListed = 16;
 
 UnitAxis AxisOf(const Domain& domain) {
   UnitAxis axis;

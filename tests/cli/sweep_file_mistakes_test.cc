@@ -12,7 +12,8 @@ namespace lorasweep::cli {
 namespace {
 
 constexpr char kTop[] =
-    "(allowed here: name, model, data, training, metric, method, parameters, early_terminate, limits, seed, trainer, "
+    "(allowed here: name, model, data, training, metric, method, prior, parameters, early_terminate, limits, seed, "
+    "trainer, "
     "run_cap)";
 
 }  // namespace
@@ -115,6 +116,7 @@ TEST_CASE("YAML that is none is told in words about the file", "[cli]") {
       {"model: m\n---\nmodel: n\n", "sweep.yaml:3: a second document begins after `---`; a sweep file has one"},
       {"- a\n- b\n",
        "sweep.yaml:1: a list is not a sweep file; keys are expected (name, model, data, training, metric, method, "
+       "prior, "
        "parameters, early_terminate, limits, seed, trainer)"},
       {"model: m\nname: \xff\n", "sweep.yaml:2: not UTF-8: save the file in that encoding"},
       {std::string("model: m\nname: a\0b\n", 19), "sweep.yaml:2: a control character (byte 0) is not allowed"},
