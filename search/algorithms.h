@@ -13,9 +13,11 @@
 namespace lorasweep::search {
 
 struct SamplerOptions {
-  std::string_view method =
-      "auto";              // "cmaes", "gp", "grid", "random", "sobol", "tpe", and "auto" or "bayes", which choose
-  std::uint64_t seed = 0;  // the sweep's
+  // "cmaes", "gp", "grid", "random", "sobol", "tpe", and "auto" or "bayes", which choose
+  std::string_view method = "auto";
+  std::uint64_t seed = 0;   // the sweep's
+  std::int64_t trials = 0;  // planned for the sweep; 0: unknown
+  bool lora_prior = false;  // auto: see AutoOptions
 };
 
 // InvalidArgument lists the methods.
