@@ -76,12 +76,13 @@ std::optional<std::string> NearestWord(std::string_view word, const std::vector<
   for (const std::string& candidate : known) {
     if (wanted == Initials(candidate)) return candidate;
   }
-  if (wanted.size() >= 3) {
-    for (const std::string& candidate : known) {
-      if (IsWordOf(wanted, candidate) || IsWordOf(candidate, wanted)) return candidate;
-    }
+  if (wanted.size() < 3) return std::nullopt;
+  best = nullptr;
+  for (const std::string& candidate : known) {
+    if (!IsWordOf(wanted, candidate) && !IsWordOf(candidate, wanted)) continue;
+    if (best == nullptr || candidate.size() < best->size()) best = &candidate;
   }
-  return std::nullopt;
+  return best == nullptr ? std::nullopt : std::optional(*best);
 }
 
 std::string DidYouMean(std::string_view word, const std::vector<std::string>& known) {

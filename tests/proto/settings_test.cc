@@ -101,7 +101,7 @@ TEST_CASE("Everything that is wrong is told at once", "[proto]") {
   spec.clear_model();
   spec.mutable_training()->set_batch_size(0);
   spec.mutable_training()->set_learning_rate(20);
-  spec.mutable_training()->set_schedule("cosin");
+  spec.mutable_training()->set_decay_type("cosin");
   spec.mutable_data()->mutable_validation()->set_share(1);
   CHECK(
       Problems(spec) ==
@@ -109,7 +109,7 @@ TEST_CASE("Everything that is wrong is told at once", "[proto]") {
       "data.validation: 1.0 is not allowed (a share above 0 and below 1, a number of rows, a file or a list of files)\n"
       "training.batch_size: 0 is not allowed (a whole number from 1 to 65536)\n"
       "training.learning_rate: 20.0 is not allowed (a number above 0 and at most 10)\n"
-      "training.schedule: cosin is not allowed (one of linear, cosine, constant)");
+      "training.decay_type: cosin is not allowed (one of linear, cosine, 1-sqrt)");
 }
 
 TEST_CASE("A spec without its defaults is not valid", "[proto]") {
@@ -161,7 +161,7 @@ TEST_CASE("Parameters stay in their setting's type and range", "[proto]") {
   CHECK_THAT(problem("lora_rank", "int_uniform", std::int64_t{0}, std::int64_t{64}),
              Catch::Contains("0 is not allowed (a whole number from 1 to 1024)"));
   CHECK_THAT(problem("lora_dropout", "uniform", 0.0, 1.0), Catch::Contains("1.0 is not allowed"));
-  CHECK_THAT(problem("schedule", "uniform", 0.0, 1.0), Catch::Contains("one of linear, cosine, constant"));
+  CHECK_THAT(problem("decay_type", "uniform", 0.0, 1.0), Catch::Contains("one of linear, cosine, 1-sqrt"));
 
   v1::SweepSpec spec = ValidSpec();
   v1::ParameterSpec* parameter = spec.add_parameters();
@@ -196,15 +196,15 @@ TEST_CASE("An external sweep needs no model or data and takes any parameter and 
   v1::SweepSpec spec;
   spec.set_trainer("external");
   FillDefaults(&spec);
-  AddValues(&spec, "optimizer", {std::string("adam"), std::string("sgd")});
+  AddValues(&spec, "activation", {std::string("relu"), std::string("gelu")});
   AddValues(&spec, "learning_rate", {100.0, 200.0});
   spec.mutable_metric()->set_name("accuracy");
   spec.mutable_metric()->set_goal("maximize");
   spec.mutable_training()->set_eval_every(0);
   spec.mutable_early_terminate()->set_type("asha");
   CHECK(Problems(spec).empty());
-  AddValues(&spec, "optimizer", {true});
-  CHECK(Problems(spec) == "parameters.optimizer: is given twice");
+  AddValues(&spec, "activation", {true});
+  CHECK(Problems(spec) == "parameters.activation: is given twice");
 }
 
 TEST_CASE("Settings that contradict each other are refused", "[proto]") {
@@ -272,13 +272,13 @@ TEST_CASE("A parameter that does not fit is refused with its name, value and wha
   CHECK_FALSE(error("packing", std::int64_t{1}).empty());
   CHECK_FALSE(error("schedule", std::string("")).empty());
   CHECK_FALSE(error("target_modules", std::string("q_proj,,v_proj")).empty());
-  CHECK(error("optimizer", std::string("adam")) ==
-        "parameter optimizer: names no setting of training or data, nor model");
+  CHECK(error("activation", std::string("relu")) ==
+        "parameter activation: names no setting of training or data, nor model");
 
   v1::SweepSpec external = spec;
   external.set_trainer("external");
   const absl::StatusOr<v1::SweepSpec> applied = ApplyParameters(
-      external, {{"optimizer", std::string("adam")}, {"learning_rate", 200.0}, {"batch_size", std::int64_t{4}}});
+      external, {{"activation", std::string("relu")}, {"learning_rate", 200.0}, {"batch_size", std::int64_t{4}}});
   REQUIRE(applied.ok());
   CHECK(applied->training().batch_size() == 4);
   CHECK(applied->training().learning_rate() == spec.training().learning_rate());
