@@ -46,15 +46,17 @@ class Renamer {
   explicit Renamer(YamlNode* root) : root_(root) {}
 
   std::vector<SweepReader::Mistake> Run(std::vector<std::string>* warnings) {
-    YamlNode* training = root_->Find("training");
-    if (training == nullptr || training->kind != YamlNode::Kind::kMap) return {};
-    YamlNode kept = *training;
+    YamlNode* const found = root_->Find("training");
+    if (found == nullptr || found->kind != YamlNode::Kind::kMap) return {};
+    // Taken out: keys that belong elsewhere grow the list of nodes that it lies in.
+    YamlNode training = *found;
+    YamlNode kept = *found;
     kept.keys.clear();
     kept.items.clear();
     std::vector<std::string> ignored;
-    for (std::size_t i = 0; i < training->keys.size(); ++i) {
-      const YamlNode::Key& key = training->keys[i];
-      YamlNode& value = training->items[i];
+    for (std::size_t i = 0; i < training.keys.size(); ++i) {
+      const YamlNode::Key& key = training.keys[i];
+      YamlNode& value = training.items[i];
       const auto alias = Aliases().find(key.text);
       if (std::find(std::begin(kIgnored), std::end(kIgnored), key.text) != std::end(kIgnored)) {
         ignored.push_back(key.text);
