@@ -29,6 +29,12 @@ struct Context {
   void Print(const Table& table, const nlohmann::ordered_json& json) const {
     PrintAnswer(table, json, output, out_terminal, out);
   }
+  // For tables of whole sentences: better wrapped by the terminal than cut at its edge.
+  void PrintWhole(const Table& table, const nlohmann::ordered_json& json) const {
+    Terminal unlimited = out_terminal;
+    unlimited.width = 0;
+    PrintAnswer(table, json, output, unlimited, out);
+  }
   // `status` as it is. With -v, gRPC's own words about the client's last failure are told first.
   absl::Status Explain(const absl::Status& status, const Client& client) const;
 };

@@ -66,13 +66,7 @@ absl::Status Show(Context& context, const std::string& file, const std::vector<s
     model["rows"] = examples;
     json["models"].push_back(model);
   }
-  if (context.output != OutputFormat::kTable) {
-    context.Print(FactTable(facts), json);
-    return absl::OkStatus();
-  }
-  Terminal unlimited = context.out_terminal;
-  unlimited.width = 0;
-  for (const std::string& line : RenderTable(FactTable(facts), unlimited)) context.out << line << '\n';
+  context.PrintWhole(FactTable(facts), json);
   return absl::OkStatus();
 }
 

@@ -52,14 +52,7 @@ absl::Status Preview(Context& context, const std::string& file, const std::vecto
                               {"memory", MemoryJson(memory)},
                               {"plan", PlanJson(*plan)}});
   }
-  if (context.output != OutputFormat::kTable) {
-    context.Print(FactTable(facts), json);
-    return absl::OkStatus();
-  }
-  // Whole sentences: better wrapped by the terminal than cut at its edge.
-  Terminal unlimited = context.out_terminal;
-  unlimited.width = 0;
-  for (const std::string& line : RenderTable(FactTable(facts), unlimited)) context.out << line << '\n';
+  context.PrintWhole(FactTable(facts), json);
   return absl::OkStatus();
 }
 

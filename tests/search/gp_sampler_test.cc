@@ -11,6 +11,8 @@ namespace lorasweep::search {
 namespace {
 
 using testing::At;
+using testing::BestLoraLoss;
+using testing::LoraLoss;
 using testing::LoraSpace;
 using testing::MakeSpace;
 using testing::NumberOf;
@@ -18,21 +20,9 @@ using testing::RunSweep;
 using testing::SuggestionOf;
 using testing::Sweep;
 
-// A loss with its lowest value 0 at learning rate 4e-4, rank 16, no dropout and a cosine schedule; it diverges at once
-// above 5e-3.
+// As LoraLoss, but it diverges at once above 5e-3.
 double Loss(const Params& params) {
-  if (NumberOf(params, "learning_rate") > 5e-3) return NAN;
-  const double rate = std::log10(NumberOf(params, "learning_rate") / 4e-4);
-  const double rank = std::log2(NumberOf(params, "lora_rank") / 16);
-  const double schedule = params.at("schedule") == Value(std::string("cosine")) ? 0 : 0.2;
-  return rate * rate + 0.1 * rank * rank + 2 * NumberOf(params, "lora_dropout") + schedule;
-}
-
-double BestLoss(const Sampler& sampler, std::uint64_t seed) {
-  const Sweep sweep = RunSweep(sampler, LoraSpace(), 30, seed, Loss);
-  double best = INFINITY;
-  for (const Trial& trial : sweep.trials) best = std::min(best, trial.curve.back().value);
-  return best;
+  return NumberOf(params, "learning_rate") > 5e-3 ? NAN : LoraLoss(params);
 }
 
 Sweep Line(int count) {
@@ -44,8 +34,8 @@ TEST_CASE("The Gaussian process finds the optimum of a LoRA-like space in 30 tri
   std::vector<double> gp;
   std::vector<double> random;
   for (std::uint64_t seed = 0; seed < 7; ++seed) {
-    gp.push_back(BestLoss(GpSampler(seed), seed));
-    random.push_back(BestLoss(RandomSampler(), seed));
+    gp.push_back(BestLoraLoss(GpSampler(seed), 30, seed, Loss));
+    random.push_back(BestLoraLoss(RandomSampler(), 30, seed, Loss));
   }
   std::sort(gp.begin(), gp.end());
   std::sort(random.begin(), random.end());

@@ -10,6 +10,8 @@ namespace lorasweep::search {
 namespace {
 
 using testing::At;
+using testing::BestLoraLoss;
+using testing::LoraLoss;
 using testing::LoraSpace;
 using testing::MakeSpace;
 using testing::NumberOf;
@@ -17,28 +19,13 @@ using testing::RunSweep;
 using testing::SuggestionOf;
 using testing::Sweep;
 
-// A loss with its lowest value 0 at learning rate 4e-4, rank 16, no dropout and a cosine schedule.
-double Loss(const Params& params) {
-  const double rate = std::log10(NumberOf(params, "learning_rate") / 4e-4);
-  const double rank = std::log2(NumberOf(params, "lora_rank") / 16);
-  const double schedule = params.at("schedule") == Value(std::string("cosine")) ? 0 : 0.2;
-  return rate * rate + 0.1 * rank * rank + 2 * NumberOf(params, "lora_dropout") + schedule;
-}
-
-double BestLoss(const Sampler& sampler, std::uint64_t seed) {
-  const Sweep sweep = RunSweep(sampler, LoraSpace(), 50, seed, Loss);
-  double best = INFINITY;
-  for (const Trial& trial : sweep.trials) best = std::min(best, trial.curve.back().value);
-  return best;
-}
-
 TEST_CASE("TPE finds the optimum clearly better than random search", "[search][tpe]") {
   double tpe = 0;
   double random = 0;
   int wins = 0;
   for (std::uint64_t seed = 0; seed < 20; ++seed) {
-    const double a = BestLoss(TpeSampler(), seed);
-    const double b = BestLoss(RandomSampler(), seed);
+    const double a = BestLoraLoss(TpeSampler(), 50, seed);
+    const double b = BestLoraLoss(RandomSampler(), 50, seed);
     tpe += a / 20;
     random += b / 20;
     wins += a < b ? 1 : 0;
@@ -49,7 +36,7 @@ TEST_CASE("TPE finds the optimum clearly better than random search", "[search][t
 }
 
 TEST_CASE("TPE starts at random and says so", "[search][tpe]") {
-  Sweep sweep = RunSweep(RandomSampler(), LoraSpace(), 9, 1, Loss);
+  Sweep sweep = RunSweep(RandomSampler(), LoraSpace(), 9, 1, LoraLoss);
   CHECK(SuggestionOf(TpeSampler().Suggest(sweep.View(), 1)).reason ==
         "Drawn at random: TPE needs 10 finished trials, there are 9.");
   sweep.Add(TrialState::kRunning, sweep.trials[0].params);
@@ -136,7 +123,7 @@ TEST_CASE("The cost of a suggestion grows no faster than the history", "[search]
     Sweep sweep{LoraSpace(), {}};
     for (int i = 0; i < count; ++i) {
       const Params params = SuggestionOf(RandomSampler().Suggest(SweepView{sweep.space, {}}, TrialSeed(7, i))).params;
-      sweep.Add(TrialState::kCompleted, params, {At(10, Loss(params))});
+      sweep.Add(TrialState::kCompleted, params, {At(10, LoraLoss(params))});
     }
     return sweep;
   };

@@ -2,11 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "trainer_core/trainer/adapter_io.h"
 #include "trainer_core/trainer/optimizer.h"
 #include "trainer_core/trainer/run_identity.h"
 #include "trainer_core/trainer/schedule.h"
@@ -15,12 +13,6 @@
 
 namespace lorasweep::trainer {
 namespace {
-
-// Tensors of a checkpoint.
-constexpr char kFirstMoments[] = "adamw.first_moments";
-constexpr char kSecondMoments[] = "adamw.second_moments";
-constexpr char kMomentsIn8bit[] = "adamw_8bit.moments";
-constexpr char kBestAdapter[] = "best_adapter";
 
 bool AllFinite(const std::vector<float>& values) {
   return std::all_of(values.begin(), values.end(), [](float value) { return std::isfinite(value); });
@@ -93,87 +85,6 @@ absl::Status PackRun::Prepare() {
   return absl::OkStatus();
 }
 
-absl::Status PackRun::Start(Slot& slot) {
-  if (!slot.setup.values.empty()) {
-    bank_->Insert(slot.setup.values, slot.number, bank_->parameters());
-    return absl::OkStatus();
-  }
-  absl::Status started = bank_->Start(slot.number, slot.job->config.init_lora_weights);
-  if (started.ok()) return started;
-  return absl::Status(started.code(), absl::StrCat(slot.job->name, ": ", std::string{started.message()}));
-}
-
-Adapter PackRun::WholeAdapter(const Slot& slot, std::vector<float> values) {
-  Adapter adapter{.config = slot.setup.config, .values = std::move(values)};
-  if (!slot.setup.TakesFromBase(slot.job->config)) return adapter;
-  return OnWholeBase(resident_.model.config(), adapter, bank_->Extract(bank_->initial(), slot.number));
-}
-
-absl::Status PackRun::Restore(Slot& slot) {
-  const text::ModelConfig& model = resident_.model.config();
-  const AdapterConfig& own = slot.setup.config;
-  const bool joined = slot.setup.TakesFromBase(slot.job->config);
-  const absl::StatusOr<Checkpoint> checkpoint =
-      ReadCheckpoint(slot.job->checkpoint, slot.identity, (joined ? OnWholeBase(own) : own).Layout(model));
-  if (!checkpoint.ok()) return checkpoint.status();
-  if (joined) {
-    const TakenApart parts = TakeApart(model, own, checkpoint->parameters);
-    bank_->AllocateInitial();
-    bank_->Insert(parts.values, slot.number, bank_->parameters());
-    bank_->Insert(parts.initial, slot.number, bank_->initial());
-  } else {
-    bank_->Insert(checkpoint->parameters, slot.number, bank_->parameters());
-  }
-  const std::int64_t size = bank_->solo_layout(slot.number).size();
-  if (absl::Status restored = RestoreMoments(slot, *checkpoint); !restored.ok()) return restored;
-  if (absl::Status restored = slot.history.Restore(checkpoint->notes); !restored.ok()) return restored;
-  if (absl::Status restored = slot.guard.Restore(checkpoint->notes); !restored.ok()) return restored;
-  if (slot.job->config.load_best_model_at_end && slot.history.best()) {
-    absl::StatusOr<std::vector<float>> best = checkpoint->Floats(kBestAdapter, size);
-    if (!best.ok()) return best.status();
-    slot.best = *std::move(best);
-  }
-  slot.step = checkpoint->step;
-  slot.sequences = checkpoint->sequences;
-  slot.tokens = checkpoint->tokens;
-  return absl::OkStatus();
-}
-
-absl::Status PackRun::RestoreMoments(const Slot& slot, const Checkpoint& checkpoint) {
-  if (Adam8bit* const moments = bank_->adam_8bit(slot.number); moments != nullptr) {
-    const auto found = checkpoint.state.find(kMomentsIn8bit);
-    const auto bytes = static_cast<std::size_t>(moments->state().numel());
-    if (found == checkpoint.state.end() || found->second.bytes.size() != bytes) {
-      return absl::InvalidArgumentError(absl::StrCat("checkpoint ", slot.job->checkpoint.string(), ": tensor ",
-                                                     kMomentsIn8bit, " is missing or of the wrong size"));
-    }
-    at::Tensor state = at::empty({moments->state().numel()}, at::kByte);
-    std::memcpy(state.data_ptr(), found->second.bytes.data(), bytes);
-    moments->state().copy_(state);
-    return absl::OkStatus();
-  }
-  const std::int64_t size = bank_->solo_layout(slot.number).size();
-  for (const auto& [name, tensor] :
-       {std::pair{kFirstMoments, &bank_->first_moments()}, std::pair{kSecondMoments, &bank_->second_moments()}}) {
-    const absl::StatusOr<std::vector<float>> values = checkpoint.Floats(name, size);
-    if (!values.ok()) return values.status();
-    bank_->Insert(*values, slot.number, *tensor);
-  }
-  return absl::OkStatus();
-}
-
-void PackRun::SaveMoments(const Slot& slot, Checkpoint& checkpoint) {
-  if (Adam8bit* const moments = bank_->adam_8bit(slot.number); moments != nullptr) {
-    const at::Tensor state = moments->state().cpu();
-    const auto* bytes = static_cast<const std::byte*>(state.const_data_ptr());
-    checkpoint.state[kMomentsIn8bit] = {
-        .dtype = text::DType::kU8, .shape = {state.numel()}, .bytes = {bytes, bytes + state.numel()}};
-    return;
-  }
-  checkpoint.SetFloats(kFirstMoments, bank_->Extract(bank_->first_moments(), slot.number));
-  checkpoint.SetFloats(kSecondMoments, bank_->Extract(bank_->second_moments(), slot.number));
-}
-
 absl::Status PackRun::ReportStart() {
   for (Slot& slot : slots_) {
     if (log_) log_(absl::StrCat(slot.job->name, ": from step ", slot.step, " of ", slot.job->config.max_steps));
@@ -197,7 +108,8 @@ absl::StatusOr<ValidationLoss> PackRun::StartLoss(const Slot& slot) {
   const bool is_base = slot.setup.values.empty();
   if (is_base && resident_.base_loss) return *resident_.base_loss;
   const LoraPass pass = bank_->EvaluationPass({slot.number}, resident_.model.type());
-  absl::StatusOr<std::vector<ValidationLoss>> losses = LossesOf(is_base ? nullptr : &pass);
+  absl::StatusOr<std::vector<ValidationLoss>> losses =
+      LossesOf(resident_.evaluator, resident_.data->validation, is_base ? nullptr : &pass);
   if (!losses.ok()) return losses.status();
   if (is_base) resident_.base_loss = losses->front();
   return std::move(losses->front());
@@ -376,20 +288,20 @@ absl::Status PackRun::Evaluate(const Group& group, std::vector<Progress>& progre
   }
   if (due.empty()) return absl::OkStatus();
   const LoraPass pass = bank_->EvaluationPass(Numbers(due), resident_.model.type());
-  absl::StatusOr<std::vector<ValidationLoss>> losses = LossesOf(&pass);
+  absl::StatusOr<std::vector<ValidationLoss>> losses = LossesOf(resident_.evaluator, resident_.data->validation, &pass);
   if (!losses.ok()) return losses.status();
   for (std::size_t k = 0; k < due.size(); ++k) places[k]->validation = std::move((*losses)[k]);
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::vector<ValidationLoss>> PackRun::LossesOf(const LoraPass* pass) {
+absl::StatusOr<std::vector<ValidationLoss>> PackRun::LossesOf(Evaluator& evaluator,
+                                                              const std::vector<text::Sequence>& sequences,
+                                                              const LoraPass* pass) {
   while (true) {
-    absl::StatusOr<std::vector<ValidationLoss>> losses =
-        TorchGuard([&]() -> absl::StatusOr<std::vector<ValidationLoss>> {
-          return resident_.evaluator.Evaluate(resident_.model, pass);
-        });
+    absl::StatusOr<std::vector<ValidationLoss>> losses = TorchGuard(
+        [&]() -> absl::StatusOr<std::vector<ValidationLoss>> { return evaluator.Evaluate(resident_.model, pass); });
     if (!absl::IsResourceExhausted(losses.status())) return losses;
-    if (!resident_.evaluator.Shrink(resident_.model, resident_.data->validation)) return losses;
+    if (!evaluator.Shrink(resident_.model, sequences)) return losses;
     if (log_) log_("out of memory: evaluation goes on with half the tokens at a time");
   }
 }
@@ -426,37 +338,6 @@ std::string PackRun::Judge(Slot& slot, const Progress& progress) {
                          slot.history.best()->step, slot.history.stale());
 }
 
-absl::Status PackRun::SaveCheckpoint(const Slot& slot) {
-  const std::filesystem::path file = slot.job->output_folder / "checkpoint.safetensors";
-  std::error_code error;
-  std::filesystem::create_directories(slot.job->output_folder, error);
-  const text::ModelConfig& model = resident_.model.config();
-  const Adapter adapter = WholeAdapter(slot, bank_->Extract(bank_->parameters(), slot.number));
-  Checkpoint checkpoint{.step = slot.step,
-                        .sequences = slot.sequences,
-                        .tokens = slot.tokens,
-                        .adapter_config = AdapterConfigText(model, adapter.config),
-                        .parameters = adapter.values,
-                        .state = {},
-                        .notes = {}};
-  SaveMoments(slot, checkpoint);
-  if (!slot.best.empty()) checkpoint.SetFloats(kBestAdapter, slot.best);
-  slot.history.Save(checkpoint.notes);
-  slot.guard.Save(checkpoint.notes);
-  if (absl::Status written = WriteCheckpoint(file, slot.identity, adapter.config.Layout(model), checkpoint);
-      !written.ok()) {
-    return written;
-  }
-  observer_.OnCheckpoint(slot.number, slot.step, file);
-  return absl::OkStatus();
-}
-
-absl::Status PackRun::SaveAdapter(const Slot& slot) {
-  const Adapter adapter =
-      WholeAdapter(slot, slot.best.empty() ? bank_->Extract(bank_->parameters(), slot.number) : slot.best);
-  return WriteAdapter(slot.job->output_folder / "adapter", resident_.model.config(), adapter.config, adapter.values);
-}
-
 absl::Status PackRun::Complete(Slot& slot, std::string reason) {
   if (absl::Status saved = SaveAdapter(slot); !saved.ok()) return saved;
   std::optional<ValidationLoss> test;
@@ -464,7 +345,9 @@ absl::Status PackRun::Complete(Slot& slot, std::string reason) {
     // The slot does not train any more: the adapter that was written takes its place.
     if (!slot.best.empty()) bank_->Insert(slot.best, slot.number, bank_->parameters());
     const LoraPass pass = bank_->EvaluationPass({slot.number}, resident_.model.type());
-    test = std::move(resident_.test->Evaluate(resident_.model, &pass).front());
+    absl::StatusOr<std::vector<ValidationLoss>> losses = LossesOf(*resident_.test, resident_.data->test, &pass);
+    if (!losses.ok()) return losses.status();
+    test = std::move(losses->front());
   }
   Leave(slot, Outcome::Kind::kCompleted, std::move(reason));
   slot.outcome->test = std::move(test);

@@ -66,13 +66,7 @@ class PackRun {
   };
 
   absl::Status Prepare();
-  absl::Status Start(Slot& slot);
-  absl::Status Restore(Slot& slot);
   absl::StatusOr<ValidationLoss> StartLoss(const Slot& slot);
-  // A slot's values as an adapter of the base model as it is.
-  Adapter WholeAdapter(const Slot& slot, std::vector<float> values);
-  absl::Status RestoreMoments(const Slot& slot, const Checkpoint& checkpoint);
-  void SaveMoments(const Slot& slot, Checkpoint& checkpoint);
   absl::Status ReportStart();
   Group NextGroup();
   absl::Status TakeStep(const Group& group);
@@ -84,17 +78,28 @@ class PackRun {
   bool Scaled() const { return resident_.model.type() == at::kHalf; }
   void Update(const Group& group, const StepResult& result, LoraPass& pass);
   absl::Status Evaluate(const Group& group, std::vector<Progress>& progress);
-  absl::StatusOr<std::vector<ValidationLoss>> LossesOf(const LoraPass* pass);
+  // In passes that shrink when memory runs out; `sequences` are the evaluator's own.
+  absl::StatusOr<std::vector<ValidationLoss>> LossesOf(Evaluator& evaluator,
+                                                       const std::vector<text::Sequence>& sequences,
+                                                       const LoraPass* pass);
   absl::Status Report(Slot& slot, Progress progress);
   // Takes note of a validation; why the slot has trained enough, or nothing.
   std::string Judge(Slot& slot, const Progress& progress);
 
-  absl::Status SaveCheckpoint(const Slot& slot);
-  absl::Status SaveAdapter(const Slot& slot);
   // The slot is complete: its adapter is written and tested.
   absl::Status Complete(Slot& slot, std::string reason = "");
   void Leave(Slot& slot, Outcome::Kind kind, std::string reason = "");
   std::vector<std::size_t> Numbers(const Group& group) const;
+
+  // pack_run_files.cc
+  absl::Status Start(Slot& slot);
+  absl::Status Restore(Slot& slot);
+  absl::Status RestoreMoments(const Slot& slot, const Checkpoint& checkpoint);
+  absl::Status SaveCheckpoint(const Slot& slot);
+  void SaveMoments(const Slot& slot, Checkpoint& checkpoint);
+  absl::Status SaveAdapter(const Slot& slot);
+  // A slot's values as an adapter of the base model as it is.
+  Adapter WholeAdapter(const Slot& slot, std::vector<float> values);
 
   ResidentModel& resident_;
   const JobPack& pack_;

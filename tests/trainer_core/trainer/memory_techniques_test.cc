@@ -2,6 +2,7 @@
 #include "tests/support/torch_catch.h"
 
 #include "tests/support/tensor_memory.h"
+#include "tests/trainer_core/trainer/small_tensors.h"
 #include "tests/trainer_core/trainer/tiny_model.h"
 #include "trainer_core/trainer/activation_checkpoint.h"
 #include "trainer_core/trainer/adapter_io.h"
@@ -11,13 +12,8 @@
 namespace lorasweep::trainer {
 namespace {
 
+using testing::Random;
 using testing::Recorder;
-
-at::Tensor Random(at::IntArrayRef shape, std::uint64_t seed) {
-  at::Generator generator = at::globalContext().defaultGenerator(at::kCPU).clone();
-  generator.set_current_seed(seed);
-  return at::randn(shape, generator, at::kFloat);
-}
 
 struct Bench {
   testing::TempDir folder;
