@@ -1,13 +1,17 @@
 // Exactness on real models against transformers, PEFT and the optimizers of torch and bitsandbytes, run live
 // (peers.py).
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <cmath>
-#include <cstdlib>
 #include <fstream>
 
 #include <nlohmann/json.hpp>
 
 #include "tests/support/torch_catch.h"
 
+#include "tests/support/process.h"
 #include "tests/trainer_core/trainer/tiny_model.h"
 #include "trainer_core/text/safetensors.h"
 #include "trainer_core/trainer/adapter_io.h"
@@ -27,15 +31,44 @@ std::filesystem::path SmolLm() {
   return testing::CacheDir() / "models" / "SmolLM2-135M-Instruct";
 }
 
-void RunPeer(const std::string& what, const std::filesystem::path& folder, const Json& request) {
-  const auto file = folder / (what + ".json");
-  std::ofstream(file) << request;
-  const auto script = testing::SourceDir() / "tests" / "trainer_core" / "trainer" / "peers.py";
-  const std::string command = testing::PeerPython().string() + " " + script.string() + " " + what + " " +
-                              file.string() + " 2> " + (folder / "peer.log").string();
-  INFO(command);
-  REQUIRE(std::system(command.c_str()) == 0);
-}
+// peers.py in one process for all tests of this program: Python needs ten seconds to begin.
+class Peers {
+ public:
+  static Peers& Instance() {
+    static Peers peers;
+    return peers;
+  }
+
+  // Has the peer do `what` (its docstring lists them).
+  void Run(const std::string& what, const std::filesystem::path& folder, const Json& request) {
+    const auto file = folder / (what + ".json");
+    std::ofstream(file) << request;
+    const std::string line = what + " " + file.string() + "\n";
+    REQUIRE(write(requests_, line.data(), line.size()) == static_cast<ssize_t>(line.size()));
+    const bool done = process_.WaitForOutput("done " + std::to_string(++asked_) + "\n", std::chrono::minutes(20));
+    INFO(process_.Output());
+    REQUIRE(done);
+  }
+
+ private:
+  Peers()
+      : requests_(OpenPipe(folder_.path() / "requests")),
+        process_({testing::PeerPython().string(),
+                  (testing::SourceDir() / "tests" / "trainer_core" / "trainer" / "peers.py").string(),
+                  (folder_.path() / "requests").string()},
+                 folder_.path() / "log") {}
+
+  // Also for reading, so that neither opening nor writing depends on the other side.
+  static int OpenPipe(const std::filesystem::path& path) {
+    REQUIRE(mkfifo(path.c_str(), 0600) == 0);
+    return open(path.c_str(), O_RDWR | O_CLOEXEC);
+  }
+
+  testing::TempDir folder_;
+  int requests_;
+  testing::Process process_;
+  int asked_ = 0;
+};
 
 // Logits of one adapter from a file of the peer's.
 at::Tensor LogitsOf(const std::filesystem::path& path, std::size_t adapter) {
@@ -50,7 +83,7 @@ at::Tensor LogitsOf(const std::filesystem::path& path, std::size_t adapter) {
 at::Tensor PeerLogits(const std::filesystem::path& folder, const std::filesystem::path& model,
                       const std::vector<std::int32_t>& ids) {
   const auto output = folder / "logits.safetensors";
-  RunPeer("logits", folder,
+  Peers::Instance().Run("logits", folder,
           {{"model", model.string()}, {"adapters", Json::array({""})}, {"ids", ids}, {"output", output.string()}});
   return LogitsOf(output, 0);
 }
@@ -193,7 +226,7 @@ void CompareTraining(const std::filesystem::path& model_folder, std::uint64_t vo
   Recorder recorder;
   const auto outcomes = trainer->Run(trained, recorder, {});
   REQUIRE(outcomes.ok());
-  RunPeer("train", temp.path(), request);
+  Peers::Instance().Run("train", temp.path(), request);
 
   const auto shape = text::LoadModelConfig(model_folder);
   REQUIRE(shape.ok());
@@ -238,7 +271,7 @@ void CompareTraining(const std::filesystem::path& model_folder, std::uint64_t vo
   }
   for (const auto& adapter : adapters) merging["adapters"].push_back(adapter.string());
   merging["output"] = (temp.path() / "logits.safetensors").string();
-  RunPeer("logits", temp.path(), merging);
+  Peers::Instance().Run("logits", temp.path(), merging);
   for (std::size_t i = 0; i < adapters.size(); ++i) {
     INFO(adapters[i]);
     const at::Tensor merged = LogitsOf(temp.path() / "logits.safetensors", i);

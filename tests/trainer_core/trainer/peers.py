@@ -1,8 +1,10 @@
 """The references that the trainer is compared with: transformers, PEFT, torch and bitsandbytes, on the CPU in fp32.
 
-    peers.py logits REQUEST.json   {model, adapters: [folder or "", ...], ids: [...], output}
+    peers.py REQUESTS     reads lines "WHAT REQUEST.json" from a pipe and prints "done N" after the Nth:
+
+    logits REQUEST.json   {model, adapters: [folder or "", ...], ids: [...], output}
         writes "logits.N" [T, vocabulary] with adapter N merged, and checks that no adapter tensor is missing
-    peers.py train REQUEST.json    {model, quantization (none, nf4, int8), cases: [{name, adapter (a folder), lora (PEFT's LoraConfig, in
+    train REQUEST.json    {model, quantization (none, nf4, int8), cases: [{name, adapter (a folder), lora (PEFT's LoraConfig, in
                                     place of the adapter, or null), output, optimizer,
                                     learning_rate, warmup, schedule, schedule_settings, max_steps, weight_decay, momentum,
                                     loraplus_lr_ratio, label_smoothing, max_grad_norm}, ...],
@@ -148,5 +150,11 @@ def train(request):
 
 
 if __name__ == "__main__":
-    with open(sys.argv[2]) as request_file:
-        {"logits": logits, "train": train}[sys.argv[1]](json.load(request_file))
+    with open(sys.argv[1]) as requests:
+        for number, line in enumerate(iter(requests.readline, ""), 1):
+            what, path = line.rstrip("\n").split(" ", 1)
+            threads = torch.get_num_threads()
+            with open(path) as request_file:
+                {"logits": logits, "train": train}[what](json.load(request_file))
+            torch.set_num_threads(threads)
+            print("done", number, flush=True)
