@@ -83,8 +83,9 @@ at::Tensor LogitsOf(const std::filesystem::path& path, std::size_t adapter) {
 at::Tensor PeerLogits(const std::filesystem::path& folder, const std::filesystem::path& model,
                       const std::vector<std::int32_t>& ids) {
   const auto output = folder / "logits.safetensors";
-  Peers::Instance().Run("logits", folder,
-          {{"model", model.string()}, {"adapters", Json::array({""})}, {"ids", ids}, {"output", output.string()}});
+  Peers::Instance().Run(
+      "logits", folder,
+      {{"model", model.string()}, {"adapters", Json::array({""})}, {"ids", ids}, {"output", output.string()}});
   return LogitsOf(output, 0);
 }
 
