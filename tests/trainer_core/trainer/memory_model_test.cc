@@ -1,4 +1,4 @@
-// The memory model against what training really allocates, over ten configurations.
+// What training really allocates: against the memory model, and with and without each technique that saves memory.
 #include <cstdio>
 
 #include "tests/support/torch_catch.h"
@@ -7,6 +7,7 @@
 #include "tests/trainer_core/trainer/tiny_model.h"
 #include "trainer_core/text/linear_modules.h"
 #include "trainer_core/text/memory_model.h"
+#include "trainer_core/trainer/token_loss.h"
 
 namespace lorasweep::trainer {
 namespace {
@@ -65,12 +66,15 @@ void WriteModel(const std::filesystem::path& folder, const Shape& shape) {
 }
 
 struct Configuration {
-  const char* name;
+  const char* name = "";
   Shape shape = {};
   TrainerOptions options = {};
   std::int64_t slots = 1;
   std::int64_t rank = 16;
   std::size_t learned_from = 1;  // of 256 tokens
+  Optimizer optimizer = Optimizer::kAdamW;
+  std::int64_t batch_size = 4;
+  bool short_rows = false;  // rows of 64, 128, 192 and 256 tokens in place of 256 each
 };
 
 // The highest sum of tensors' bytes of two steps, from loading on.
@@ -79,8 +83,9 @@ std::int64_t Measure(const std::filesystem::path& model, const Configuration& wa
   auto data = std::make_shared<text::TokenizedData>();
   data->key = "memory";
   for (std::size_t i = 0; i < 8; ++i) {
-    data->train.push_back(
-        {{testing::MakeSequence(i, 257, wanted.learned_from, static_cast<std::uint64_t>(wanted.shape.vocabulary))}});
+    const std::size_t tokens = wanted.short_rows ? 64 * (i % 4 + 1) : 256;
+    data->train.push_back({{testing::MakeSequence(i, tokens + 1, wanted.learned_from,
+                                                  static_cast<std::uint64_t>(wanted.shape.vocabulary))}});
   }
   const testing::TensorMemory memory;
   TrainerOptions options = wanted.options;
@@ -89,7 +94,11 @@ std::int64_t Measure(const std::filesystem::path& model, const Configuration& wa
   REQUIRE(trainer.ok());
   JobPack pack;
   for (std::int64_t slot = 0; slot < wanted.slots; ++slot) {
-    pack.jobs.push_back({.config = {.max_steps = 2, .batch_size = 4, .lora_rank = wanted.rank, .save_every = 0},
+    pack.jobs.push_back({.config = {.max_steps = 2,
+                                    .batch_size = wanted.batch_size,
+                                    .optimizer = wanted.optimizer,
+                                    .lora_rank = wanted.rank,
+                                    .save_every = 0},
                          .output_folder = output / std::to_string(slot)});
   }
   Recorder recorder;
@@ -167,6 +176,86 @@ TEST_CASE("the memory model is within 10 % of what ten configurations of trainin
                 100 * (predicted / measured - 1));
     CHECK(predicted / measured == Approx(1).margin(0.1));
   }
+}
+
+// Highest bytes of the loss of 1,024 tokens over 32,768 words and its gradient.
+std::int64_t MeasureLoss(bool chunked) {
+  const at::Tensor head = at::full({32768, 256}, 0.01);
+  const at::Tensor targets = at::arange(1024);
+  const testing::TensorMemory memory;
+  const at::Tensor hidden = at::full({1, 1024, 256}, 0.1).requires_grad_(true);
+  const at::Tensor loss = chunked ? HeadLoss(hidden, head, targets, {1.0}).total
+                                  : at::cross_entropy_loss(at::linear(hidden[0], head), targets);
+  loss.backward();
+  return memory.peak();
+}
+
+TEST_CASE("each technique cuts the highest use of memory as docs/algorithms.md says") {
+  struct Technique {
+    const char* name;
+    Configuration without;
+    Configuration with;
+    double documented;  // share of the memory that is left
+  };
+  const TrainerOptions plain{.precision = Precision::kBf16, .micro_batch_tokens = 1024};
+  const auto changed = [&](const auto& change) {
+    TrainerOptions options = plain;
+    change(options);
+    return options;
+  };
+  const Shape wide{.hidden = 512, .inner = 1408, .layers = 4, .vocabulary = 1024};
+  const TrainerOptions small = changed([](TrainerOptions& o) { o.micro_batch_tokens = 256; });
+  const TrainerOptions large = changed([](TrainerOptions& o) { o.micro_batch_tokens = 2048; });
+  const Technique all[] = {
+      {.name = "gradient_checkpointing",
+       .without = {.options = plain},
+       .with = {.options = changed([](TrainerOptions& o) { o.gradient_checkpointing = true; })},
+       .documented = 0.5},
+      {.name = "micro-batches of a quarter",
+       .without = {.options = plain},
+       .with = {.options = small},
+       .documented = 0.5},
+      {.name = "quantization: int8",
+       .without = {.shape = wide, .options = small},
+       .with = {.shape = wide, .options = changed([](TrainerOptions& o) {
+                                 o.quantization = Quantization::kInt8;
+                                 o.micro_batch_tokens = 256;
+                               })},
+       .documented = 0.9},
+      {.name = "quantization: nf4",
+       .without = {.shape = wide, .options = small},
+       .with = {.shape = wide, .options = changed([](TrainerOptions& o) {
+                                 o.quantization = Quantization::kNf4;
+                                 o.micro_batch_tokens = 256;
+                               })},
+       .documented = 0.8},
+      {.name = "optim: adamw_8bit, rank 128",
+       .without = {.options = small, .rank = 128},
+       .with = {.options = small, .rank = 128, .optimizer = Optimizer::kAdamW8bit},
+       .documented = 0.8},
+      {.name = "rows of 64 to 256 tokens, not padded",
+       .without = {.options = large, .batch_size = 8},
+       .with = {.options = large, .batch_size = 8, .short_rows = true},
+       .documented = 0.75},
+  };
+  const testing::TempDir temp;
+  const auto check = [](const char* name, std::int64_t without, std::int64_t with, double documented) {
+    const double share = static_cast<double>(with) / static_cast<double>(without);
+    std::printf("%-40s %8.1f MB %8.1f MB %6.2f\n", name, static_cast<double>(without) / 1e6,
+                static_cast<double>(with) / 1e6, share);
+    INFO(name);
+    CHECK(share < documented);
+  };
+  for (const Technique& technique : all) {
+    const auto measure = [&](const Configuration& configuration) {
+      const auto model = temp.path() / "model";
+      std::filesystem::remove_all(model);
+      WriteModel(model, configuration.shape);
+      return Measure(model, configuration, temp.path() / "out");
+    };
+    check(technique.name, measure(technique.without), measure(technique.with), technique.documented);
+  }
+  check("cross-entropy in chunks", MeasureLoss(false), MeasureLoss(true), 0.5);
 }
 
 TEST_CASE("the micro-batch is the largest that fits") {
