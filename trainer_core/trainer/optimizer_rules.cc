@@ -100,7 +100,7 @@ void StepAdafactor(const OptimizerStep& step, const std::vector<SlotMatrix>& mat
     const at::Tensor gradient = matrix.InRow(gradients);
     const at::Tensor squares = gradient.square().add_(kLeastSquare);
     at::Tensor update;
-    if (matrix.vector()) {
+    if (matrix.IsVector()) {
       const at::Tensor means = matrix.InRow(second_moments);
       average(means, squares);
       update = means.rsqrt();

@@ -18,7 +18,7 @@ struct SlotMatrix {
   std::int64_t joint_offset = 0;  // of its first element in the row
   std::int64_t joint_stride = 0;  // from one of its rows to the next
 
-  bool vector() const { return kind == MatrixKind::kMagnitude || kind == MatrixKind::kWholeVector; }
+  bool IsVector() const { return kind == MatrixKind::kMagnitude || kind == MatrixKind::kWholeVector; }
 
   // The matrix [rows, columns] in a solo vector [P solo], and in a padded row [P].
   at::Tensor InSolo(const at::Tensor& vector) const {

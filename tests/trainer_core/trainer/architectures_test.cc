@@ -68,7 +68,8 @@ void CheckAdapter(Transformer& model, const std::filesystem::path& home, const s
 void CheckTrained(Transformer& model, const std::filesystem::path& home, const Json& expected_case) {
   auto data = std::make_shared<text::TokenizedData>();
   data->key = "architectures";
-  data->train.push_back({{{.ids = expected_case["ids"], .learned = expected_case["learned"]}}});
+  const text::Sequence sequence{.ids = expected_case["ids"], .learned = expected_case["learned"]};
+  data->train.push_back({{sequence}});
   const auto trainer = testing::MakeFp32Trainer(home / "model", data);
   JobPack pack;
   std::vector<std::string> adapters;

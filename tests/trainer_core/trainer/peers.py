@@ -47,9 +47,11 @@ OPTIMIZERS = {
 
 def load_base(path, quantization="none"):
     """nf4: bitsandbytes' own Linear4bit with double quantisation. int8: LLM.int8()'s weights, without its int8 inputs."""
-    if sum(os.path.getsize(os.path.join(path, name)) for name in os.listdir(path)) < 1 << 26:
+    small = sum(os.path.getsize(os.path.join(path, name)) for name in os.listdir(path)) < 1 << 26
+    if small:
         torch.set_num_threads(1)  # on models this small, others only wait
-    settings = {"dtype": torch.float32, "attn_implementation": "sdpa"}
+    # sdpa does not know Gemma 2's soft cap.
+    settings = {"dtype": torch.float32, "attn_implementation": "eager" if small else "sdpa"}
     if quantization == "nf4":
         settings["quantization_config"] = BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4",
                                                              bnb_4bit_use_double_quant=True,
