@@ -38,7 +38,7 @@ std::string LastWords(const std::vector<ModelParameter>& parameters) {
 }  // namespace
 
 absl::StatusOr<WholeParameters> ResolveWhole(const WholeChoice& choice, const std::vector<ModuleAdapter>& adapters,
-                                             const ModelConfig& model) {
+                                             const ModelConfig& model, std::vector<std::string>* unused) {
   const std::vector<ModelParameter> parameters = ModelParameters(model);
   std::set<std::string> adapted;
   const std::vector<std::string> names = ModuleNames(model);
@@ -58,6 +58,10 @@ absl::StatusOr<WholeParameters> ResolveWhole(const WholeChoice& choice, const st
       any = chosen[i] = true;
     }
     if (any) continue;
+    if (unused != nullptr) {
+      unused->push_back(text);
+      continue;
+    }
     return absl::InvalidArgumentError(
         absl::StrCat("modules_to_save: unknown module '", text, "'; there are ", LastWords(parameters)));
   }
