@@ -17,6 +17,15 @@ Weights WeightsOf(const v1::TrainingSpec& training) {
   return training.double_quantization() ? Weights::kFourBitDouble : Weights::kFourBit;
 }
 
+// Of a trained number on average: two moments in fp32, or one (Lion) or two in 8 bits but for embeddings that are
+// trained whole.
+double MomentBytes(const v1::TrainingSpec& training, const Plan& plan) {
+  if (training.optimizer().find("8bit") == std::string::npos || plan.adapter_parameters == 0) return 8;
+  const double share = static_cast<double>(plan.embedding_parameters) / static_cast<double>(plan.adapter_parameters);
+  const double moments = training.optimizer().find("lion") == std::string::npos ? 2 : 1;
+  return moments * (4 * share + 1.015 * (1 - share));
+}
+
 }  // namespace
 
 std::string MemoryNeed::Text() const {
@@ -34,7 +43,8 @@ std::vector<MemoryNeed> MemoryNeeds(const v1::SweepSpec& spec, const Plan& plan,
   text::MemorySettings settings{.weights = WeightsOf(training),
                                 .gradient_checkpointing = training.gradient_checkpointing(),
                                 .adapter_parameters = plan.adapter_parameters,
-                                .moment_bytes = training.optimizer().find("8bit") == std::string::npos ? 8 : 2.03};
+                                .whole_head = plan.whole_head,
+                                .moment_bytes = MomentBytes(training, plan)};
   const auto modules = static_cast<std::int64_t>(text::LinearModules(model).size());
   settings.adapter_outputs = plan.largest_rank * modules;
   // No pass holds more than a step's rows, nor less than the longest one.

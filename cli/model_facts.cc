@@ -4,8 +4,6 @@
 #include "cli/format.h"
 #include "cli/tables.h"
 #include "trainer_core/chat/chat_template.h"
-#include "trainer_core/text/adapter_targets.h"
-#include "trainer_core/text/linear_modules.h"
 #include "trainer_core/text/safetensors.h"
 #include "trainer_core/text/tokenizer.h"
 
@@ -69,19 +67,6 @@ nlohmann::ordered_json ModelFactJson(const ModelFacts& facts) {
           {"vocab_size", config.vocab_size},
           {"tokens", facts.tokens},
           {"has_chat_template", facts.has_chat_template}};
-}
-
-absl::StatusOr<std::int64_t> AdapterParameters(const text::ModelConfig& config, std::int64_t rank,
-                                               const std::vector<std::string>& target_modules) {
-  const auto adapters = text::ResolveTargets({.target_modules = target_modules, .rank = rank}, config);
-  if (!adapters.ok()) return adapters.status();
-  const std::vector<text::LinearModule> modules = text::LinearModules(config);
-  std::int64_t parameters = 0;
-  for (std::size_t place = 0; place < adapters->size(); ++place) {
-    const text::LinearModule& module = modules[place % modules.size()];
-    parameters += (*adapters)[place].rank * (module.in + module.out);
-  }
-  return parameters;
 }
 
 }  // namespace lorasweep::cli

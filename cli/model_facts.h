@@ -30,9 +30,4 @@ absl::StatusOr<ModelFacts> ReadModelFacts(const std::filesystem::path& model);
 Table ModelFactTable(const ModelFacts& facts);
 nlohmann::ordered_json ModelFactJson(const ModelFacts& facts);
 
-// Trainable numbers of a LoRA adapter of `rank` on the linear modules that target_modules selects; its errors are
-// text::ResolveTargets'.
-absl::StatusOr<std::int64_t> AdapterParameters(const text::ModelConfig& config, std::int64_t rank,
-                                               const std::vector<std::string>& target_modules);
-
 }  // namespace lorasweep::cli

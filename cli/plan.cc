@@ -6,12 +6,39 @@
 #include "cli/format.h"
 #include "proto/convert.h"
 #include "proto/search_space.h"
+#include "trainer_core/text/adapter_targets.h"
+#include "trainer_core/text/whole_parameters.h"
 
 namespace lorasweep::cli {
 namespace {
 
 // Trainable numbers, their gradients and AdamW's two moments, each fp32.
 constexpr double kBytesPerTrainable = 16;
+
+std::vector<std::string> Texts(const google::protobuf::RepeatedPtrField<std::string>& texts) {
+  return {texts.begin(), texts.end()};
+}
+
+// What a trial of `rank` trains; without patterns for single modules' ranks.
+absl::StatusOr<text::TrainedCount> CountTrained(const v1::TrainingSpec& training, std::int64_t rank,
+                                                const text::ModelConfig& model) {
+  text::AdapterTargets targets{.exclude_modules = Texts(training.exclude_modules()),
+                               .modules_to_save = Texts(training.modules_to_save()),
+                               .rank = rank};
+  if (training.target_modules_size() > 0) targets.target_modules = Texts(training.target_modules());
+  for (const double layer : training.layers_to_transform()) {
+    targets.layers_to_transform.push_back(static_cast<std::int64_t>(layer));
+  }
+  const auto adapters = text::ResolveTargets(targets, model);
+  if (!adapters.ok()) return adapters.status();
+  text::WholeChoice choice{.modules_to_save = targets.modules_to_save,
+                           .ensure_weight_tying = training.ensure_weight_tying()};
+  if (training.bias() == "all") choice.bias = text::BiasTraining::kAll;
+  if (training.bias() == "lora_only") choice.bias = text::BiasTraining::kLoraOnly;
+  const auto whole = text::ResolveWhole(choice, *adapters, model);
+  if (!whole.ok()) return whole.status();
+  return text::CountTrained(model, *adapters, *whole);
+}
 
 std::int64_t LargestRank(const v1::SweepSpec& spec) {
   for (const v1::ParameterSpec& parameter : spec.parameters()) {
@@ -62,11 +89,11 @@ absl::StatusOr<Plan> MakePlan(const v1::SweepSpec& spec, const text::TokenizedDa
     plan.tokens_at_most = plan.tokens_per_trial * static_cast<double>(plan.trials);
   }
   plan.largest_rank = LargestRank(spec);
-  std::vector<std::string> modules(spec.training().target_modules().begin(), spec.training().target_modules().end());
-  if (modules.empty()) modules.emplace_back("all-linear");
-  const absl::StatusOr<std::int64_t> parameters = AdapterParameters(model, plan.largest_rank, modules);
-  if (!parameters.ok()) return parameters.status();
-  plan.adapter_parameters = *parameters;
+  const absl::StatusOr<text::TrainedCount> trained = CountTrained(spec.training(), plan.largest_rank, model);
+  if (!trained.ok()) return trained.status();
+  plan.adapter_parameters = trained->all;
+  plan.embedding_parameters = trained->whole_embeddings;
+  plan.whole_head = trained->whole_head;
   plan.adapter_bytes = kBytesPerTrainable * static_cast<double>(plan.adapter_parameters);
   return plan;
 }

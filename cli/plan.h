@@ -33,8 +33,11 @@ struct Plan {
   text::DataReport report;
   double epochs = 0;
   double tokens_per_trial = 0;
-  double tokens_at_most = 0;            // of all trials, none pruned
-  std::int64_t adapter_parameters = 0;  // of the largest rank searched
+  double tokens_at_most = 0;  // of all trials, none pruned
+  // Of the largest rank searched: what a trial trains, and how much of it is embeddings trained whole.
+  std::int64_t adapter_parameters = 0;
+  std::int64_t embedding_parameters = 0;
+  bool whole_head = false;
   std::int64_t largest_rank = 0;
   double adapter_bytes = 0;  // with gradients and AdamW's moments, fp32
 };

@@ -38,6 +38,9 @@ absl::Status ReadChoices(const v1::TrainingSpec& training, trainer::TrainConfig*
   if (training.has_optimizer()) {
     status.Update(Choose("optimizer", trainer::ParseOptimizer(training.optimizer()), &config->optimizer));
   }
+  if (training.has_bias()) {
+    status.Update(Choose("bias", trainer::ParseBias(training.bias()), &config->whole.bias));
+  }
   if (training.has_init_lora_weights()) {
     status.Update(
         Choose("init_lora_weights", trainer::ParseInit(training.init_lora_weights()), &config->init_lora_weights));
@@ -67,6 +70,8 @@ absl::Status ReadTargets(const v1::TrainingSpec& training, trainer::TrainConfig*
     config->target_modules.assign(training.target_modules().begin(), training.target_modules().end());
   }
   config->exclude_modules.assign(training.exclude_modules().begin(), training.exclude_modules().end());
+  config->whole.modules_to_save.assign(training.modules_to_save().begin(), training.modules_to_save().end());
+  config->whole.ensure_weight_tying = training.ensure_weight_tying();
   for (const double layer : training.layers_to_transform()) {
     if (layer != std::floor(layer) || layer < 0 || layer > 1e6) {
       return absl::InvalidArgumentError(absl::StrCat("training.layers_to_transform: ", layer, " is no layer"));
@@ -119,6 +124,7 @@ absl::StatusOr<trainer::TrainConfig> ConfigFromLease(const v1::Lease& lease) {
   if (training.has_decay_steps()) config.decay_steps = training.decay_steps();
   if (training.has_momentum()) config.momentum = training.momentum();
   if (training.has_loraplus_lr_ratio()) config.loraplus_lr_ratio = training.loraplus_lr_ratio();
+  if (training.has_loraplus_lr_embedding()) config.loraplus_lr_embedding = training.loraplus_lr_embedding();
   if (training.has_weight_decay()) config.weight_decay = training.weight_decay();
   if (training.has_adam_beta1()) config.adam_beta1 = training.adam_beta1();
   if (training.has_adam_beta2()) config.adam_beta2 = training.adam_beta2();

@@ -27,6 +27,7 @@ TEST_CASE("Every training setting of a lease reaches the trainer", "[worker]") {
   training.set_optimizer("lion_32bit");
   training.set_momentum(0.9);
   training.set_loraplus_lr_ratio(16);
+  training.set_loraplus_lr_embedding(1e-5);
   training.set_weight_decay(0.01);
   training.set_adam_beta1(0.8);
   training.set_adam_beta2(0.95);
@@ -40,6 +41,9 @@ TEST_CASE("Every training setting of a lease reaches the trainer", "[worker]") {
   training.add_target_modules("q_proj");
   training.add_target_modules("v_proj");
   training.add_exclude_modules("k_proj");
+  training.add_modules_to_save("lm_head");
+  training.set_ensure_weight_tying(true);
+  training.set_bias("lora_only");
   training.add_layers_to_transform(3);
   training.add_rank_pattern("q_proj=4");
   training.add_alpha_pattern("a=b=0.5");
@@ -73,6 +77,7 @@ TEST_CASE("Every training setting of a lease reaches the trainer", "[worker]") {
   CHECK(config->optimizer == trainer::Optimizer::kLion);
   CHECK(config->momentum == 0.9);
   CHECK(config->loraplus_lr_ratio == 16);
+  CHECK(config->loraplus_lr_embedding == 1e-5);
   CHECK(config->weight_decay == 0.01);
   CHECK(config->adam_beta1 == 0.8);
   CHECK(config->adam_beta2 == 0.95);
@@ -85,6 +90,9 @@ TEST_CASE("Every training setting of a lease reaches the trainer", "[worker]") {
   CHECK(config->lora_dropout == 0.05);
   CHECK(config->target_modules == std::vector<std::string>{"q_proj", "v_proj"});
   CHECK(config->exclude_modules == std::vector<std::string>{"k_proj"});
+  CHECK(config->whole.modules_to_save == std::vector<std::string>{"lm_head"});
+  CHECK(config->whole.ensure_weight_tying);
+  CHECK(config->whole.bias == text::BiasTraining::kLoraOnly);
   CHECK(config->layers_to_transform == std::vector<std::int64_t>{3});
   CHECK(config->rank_pattern == std::vector<std::pair<std::string, double>>{{"q_proj", 4}});
   CHECK(config->alpha_pattern == std::vector<std::pair<std::string, double>>{{"a=b", 0.5}});

@@ -28,7 +28,8 @@ absl::Status ExportGguf(const std::filesystem::path& model, const std::string& t
 
 // Writes a PEFT adapter alone, for llama.cpp to apply to the base model's file (--lora). Whatever scales the adapter's
 // modules have (rsLoRA, patterns), llama.cpp's alpha / rank comes out as theirs. `base` is the base model's folder.
-// Unimplemented: DoRA, modules trained whole, adapted embeddings: merge instead.
+// Unimplemented: DoRA, what was trained whole, an adapter on an embedding or head that are one in the base: merge
+// instead.
 absl::Status ExportLoraGguf(const std::filesystem::path& base, const std::filesystem::path& adapter,
                             const std::string& type, const std::filesystem::path& out);
 

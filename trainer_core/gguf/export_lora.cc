@@ -1,4 +1,5 @@
 // ExportLoraGguf of trainer_core/gguf/export.h.
+#include <algorithm>
 #include <map>
 #include <span>
 #include <utility>
@@ -35,6 +36,18 @@ std::vector<float> PlacedB(const merge::LoraModule& module, const TensorTarget& 
   return placed;
 }
 
+// A [rank, tokens] of the embedding as llama.cpp looks it up: one row for each token.
+std::vector<float> ByToken(const text::TensorView& a) {
+  const std::vector<float> values = Values(a);
+  const auto tokens = static_cast<std::size_t>(a.shape[1]);
+  std::vector<float> turned;
+  turned.reserve(values.size());
+  for (std::size_t token = 0; token < tokens; ++token) {
+    for (std::size_t at = token; at < values.size(); at += tokens) turned.push_back(values[at]);
+  }
+  return turned;
+}
+
 absl::Status NotAlone(const std::string& what) {
   return absl::UnimplementedError(
       absl::StrCat(what, ": a GGUF adapter has no form for it; merge the adapter into its base instead"));
@@ -53,7 +66,11 @@ absl::Status ExportLoraGguf(const std::filesystem::path& base, const std::filesy
   if (!family.ok()) return family.status();
   const auto adapter = merge::PeftAdapter::Open(adapter_folder);
   if (!adapter.ok()) return adapter.status();
-  if (!adapter->replaced().empty()) return NotAlone(adapter->replaced().begin()->first);
+  for (const auto& [name, tensor] : adapter->replaced()) {
+    // PEFT keeps a copy of the base's own weight beside an embedding's or a head's adapter.
+    const auto is_it = [&](const merge::LoraModule& module) { return absl::StrCat(module.name, ".weight") == name; };
+    if (std::none_of(adapter->modules().begin(), adapter->modules().end(), is_it)) return NotAlone(name);
+  }
 
   // llama.cpp scales every module by this alpha over the module's rank.
   const merge::LoraModule& first = adapter->modules().front();
@@ -69,7 +86,9 @@ absl::Status ExportLoraGguf(const std::filesystem::path& base, const std::filesy
   std::map<std::string, std::vector<float>> tensors;
   for (const merge::LoraModule& module : adapter->modules()) {
     if (module.magnitude) return NotAlone("DoRA");
-    if (module.embedding) return NotAlone(module.name);
+    if (module.embedding && family->tied()) {
+      return NotAlone(absl::StrCat(module.name, ", which is the head in the base model too"));
+    }
     const auto target = family->TargetOf(module.name + ".weight", 2);
     if (!target.ok()) return target.status();
     if (!*target) return NotAlone(absl::StrCat(module.name, ", which is the embedding in the base model"));
@@ -80,10 +99,12 @@ absl::Status ExportLoraGguf(const std::filesystem::path& base, const std::filesy
     // Where this module's scale is another, B makes up for it.
     const double factor = alpha == 0 ? 1 : module.scale * static_cast<double>(module.rank) / alpha;
     const std::string name = (*target)->name;
-    for (const auto& [suffix, shape] : {std::pair{".lora_a", module.a.shape}, std::pair{".lora_b", module.b.shape}}) {
+    std::vector<std::int64_t> a_shape = module.a.shape;
+    if (module.embedding) std::swap(a_shape[0], a_shape[1]);
+    for (const auto& [suffix, shape] : {std::pair{".lora_a", a_shape}, std::pair{".lora_b", module.b.shape}}) {
       if (absl::Status added = writer.AddTensor(name + suffix, plain->dtype, shape); !added.ok()) return added;
     }
-    tensors[name + ".lora_a"] = Values(module.a);
+    tensors[name + ".lora_a"] = module.embedding ? ByToken(module.a) : Values(module.a);
     tensors[name + ".lora_b"] = PlacedB(module, **target, static_cast<float>(factor));
   }
   return writer.Write(out, [&](const std::string& name, const TensorSink& sink) {

@@ -35,6 +35,7 @@ class Family {
 
   const std::string& architecture() const { return architecture_; }  // llama.cpp's: "llama", "gpt2"
   std::int64_t vocab_size() const { return vocab_size_; }
+  bool tied() const { return tied_; }  // the head is the embedding
   bool gemma() const { return architecture_.starts_with("gemma"); }
 
   // Shape, rope and norms, as {architecture}.* keys. InvalidArgument names a missing or wrong key.

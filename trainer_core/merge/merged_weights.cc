@@ -1,5 +1,6 @@
 #include "trainer_core/merge/merged_weights.h"
 
+#include <algorithm>
 #include <span>
 
 #include <Eigen/Core>
@@ -65,7 +66,8 @@ MergedWeights::Source* MergedWeights::Find(const std::string& name) {
 absl::StatusOr<MergedWeights> MergedWeights::Make(const text::Safetensors& base, const PeftAdapter& adapter,
                                                   bool tied) {
   MergedWeights merged;
-  for (const TensorView& tensor : base.tensors()) merged.sources_[tensor.name] = {.weight = tensor};
+  for (const TensorView& tensor : base.tensors())
+    merged.sources_[tensor.name] = {.weight = tensor, .dtype = tensor.dtype};
   const Source* embedding = merged.Find(kEmbedding);
   if (embedding == nullptr) embedding = merged.Find(kGpt2Embedding);
   tied = embedding != nullptr && (tied || !merged.sources_.contains(kHead));
@@ -77,12 +79,14 @@ absl::StatusOr<MergedWeights> MergedWeights::Make(const text::Safetensors& base,
   }
   if (tied) {
     const Source& head = merged.sources_.at(kHead);
-    merged.untied_ = embedding->module != nullptr || head.module != nullptr ||
-                     embedding->weight.bytes.data() != head.weight.bytes.data();
+    const bool same = embedding->weight.dtype == head.weight.dtype &&
+                      std::equal(embedding->weight.bytes.begin(), embedding->weight.bytes.end(),
+                                 head.weight.bytes.begin(), head.weight.bytes.end());
+    merged.untied_ = embedding->module != nullptr || head.module != nullptr || !same;
     if (!merged.untied_) merged.sources_.erase(kHead);
   }
   for (const auto& [name, source] : merged.sources_) {
-    merged.specs_.push_back({.name = name, .dtype = source.weight.dtype, .shape = source.weight.shape});
+    merged.specs_.push_back({.name = name, .dtype = source.dtype, .shape = source.weight.shape});
   }
   return merged;
 }
@@ -132,15 +136,15 @@ absl::Status MergedWeights::AddModule(const LoraModule& module, bool fan_in_fan_
 
 absl::StatusOr<std::vector<std::byte>> MergedWeights::Read(const text::TensorSpec& spec) const {
   const Source& source = sources_.at(spec.name);
-  if (source.module == nullptr) {
+  if (source.module == nullptr && source.weight.dtype == spec.dtype) {
     return std::vector<std::byte>(source.weight.bytes.begin(), source.weight.bytes.end());
   }
   Matrix weight = ToMatrix(source.weight);
   if (source.transposed) weight.transposeInPlace();
-  AddProduct(*source.module, weight);
+  if (source.module != nullptr) AddProduct(*source.module, weight);
   if (source.transposed) weight.transposeInPlace();
   const std::span<const float> values(weight.data(), static_cast<std::size_t>(weight.size()));
-  std::vector<std::byte> bytes(source.weight.bytes.size());
+  std::vector<std::byte> bytes(values.size() * static_cast<std::size_t>(text::DTypeSize(spec.dtype)));
   text::FromFloats(spec.dtype, values, bytes);
   if (!weight.allFinite()) {
     return absl::InvalidArgumentError(

@@ -23,7 +23,7 @@ class MergedWeights {
   static absl::StatusOr<MergedWeights> Make(const text::Safetensors& base, const PeftAdapter& adapter, bool tied);
 
   const std::vector<text::TensorSpec>& specs() const { return specs_; }
-  // The output layer is not the embedding any more: one of them was trained alone.
+  // The output layer is not the embedding any more: they were not trained as one.
   bool untied() const { return untied_; }
   // A tensor's bytes. InvalidArgument: what comes out is not finite. `spec`: one of specs().
   absl::StatusOr<std::vector<std::byte>> Read(const text::TensorSpec& spec) const;
@@ -31,6 +31,7 @@ class MergedWeights {
  private:
   struct Source {
     text::TensorView weight;
+    text::DType dtype;                   // the base model's, which the merged one gets
     const LoraModule* module = nullptr;  // null: as it is
     bool transposed = false;             // weight is [in, out]
   };

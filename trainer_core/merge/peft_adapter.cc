@@ -157,6 +157,8 @@ absl::Status PeftAdapter::ReadTensors(const std::string& where) {
       return Invalid(where, absl::StrCat("tensor ", tensor.name, " has type ",
                                          std::string{text::DTypeName(tensor.dtype)}, "; F32, F16 and BF16 are read"));
     }
+    // With bias: all PEFT also stores what modules of modules_to_save were.
+    if (tensor.name.find(".original_module.") != std::string::npos) continue;
     const Place place = PlaceOf(tensor.name.substr(kPrefix.size()));
     if (place.part == Part::kWhole) {
       if (place.module.find("lora_") != std::string::npos) {

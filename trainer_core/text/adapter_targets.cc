@@ -55,6 +55,18 @@ bool IsNamed(const std::string& module, const std::string& name) {
   return module == name || absl::EndsWith(module, "." + name);
 }
 
+// "all-linear" is neither the head nor the embedding of any family.
+bool IsLinear(const std::string& module) {
+  return !IsNamed(module, kHeadPath) && !IsNamed(module, "embed_tokens") && !IsNamed(module, "wte");
+}
+
+// Whether a module is one of these names, or inside one.
+bool IsIn(const std::string& module, const std::vector<std::string>& names) {
+  return std::any_of(names.begin(), names.end(), [&](const std::string& name) {
+    return absl::StrContains(absl::StrCat(".", module, "."), absl::StrCat(".", name, "."));
+  });
+}
+
 // "q_proj, k_proj, …": the last words of the modules' names.
 std::string LastWords(const std::vector<std::string>& modules) {
   std::vector<std::string> words;
@@ -95,7 +107,8 @@ absl::StatusOr<std::vector<bool>> Select(const char* setting, const std::vector<
       pattern = *std::move(compiled);
     }
     for (std::size_t i = 0; i < modules.size(); ++i) {
-      const bool matches = pattern ? (*pattern)(modules[i]) : text == kAllLinear || IsNamed(modules[i], text);
+      const bool named = text == kAllLinear ? IsLinear(modules[i]) : IsNamed(modules[i], text);
+      const bool matches = pattern ? (*pattern)(modules[i]) : named;
       if (matches) any = selected[i] = true;
     }
     if (!any) {
@@ -182,7 +195,7 @@ absl::StatusOr<std::vector<ModuleAdapter>> ResolveTargets(const AdapterTargets& 
   std::vector<ModuleAdapter> adapters(modules.size());
   bool any = false;
   for (std::size_t i = 0; i < modules.size(); ++i) {
-    if (!(*selected)[i] || (*excluded)[i]) continue;
+    if (!(*selected)[i] || (*excluded)[i] || IsIn(modules[i], targets.modules_to_save)) continue;
     any = true;
     const double rank = (*ranks)[i];
     if (!(rank >= 1 && rank <= kMaxRank) || rank != std::floor(rank)) {
@@ -191,7 +204,9 @@ absl::StatusOr<std::vector<ModuleAdapter>> ResolveTargets(const AdapterTargets& 
     adapters[i] = {.rank = static_cast<std::int64_t>(rank), .alpha = (*alphas)[i]};
     adapters[i].scale = AdapterScale(adapters[i].rank, adapters[i].alpha, targets.use_rslora);
   }
-  if (!any) return absl::InvalidArgumentError("exclude_modules and layers_to_transform leave nothing to train");
+  if (!any) {
+    return absl::InvalidArgumentError("exclude_modules, modules_to_save and layers_to_transform leave no adapter");
+  }
   return adapters;
 }
 
@@ -205,9 +220,10 @@ std::vector<std::string> TargetModules(const ModelConfig& model, const std::vect
   std::vector<std::string> whole;
   bool alike = true;
   const std::vector<std::string> names = ModuleNames(model);
+  const std::size_t in_layers = of_layer.size() * static_cast<std::size_t>(model.layers);
   for (std::size_t place = 0; place < names.size(); ++place) {
     if (adapted(place)) whole.push_back(names[place]);
-    alike = alike && adapted(place) == adapted(place % of_layer.size());
+    alike = alike && (place >= in_layers || adapted(place) == adapted(place % of_layer.size()));
   }
   if (!alike) return whole;
   std::vector<std::string> targets;
@@ -220,6 +236,9 @@ std::vector<std::string> TargetModules(const ModelConfig& model, const std::vect
     }
     std::string target{shared ? of_layer[module].path : of_layer[module].Name()};
     if (std::find(targets.begin(), targets.end(), target) == targets.end()) targets.push_back(std::move(target));
+  }
+  for (std::size_t place = in_layers; place < names.size(); ++place) {
+    if (adapted(place)) targets.push_back(names[place].substr(names[place].rfind('.') + 1));
   }
   return targets;
 }

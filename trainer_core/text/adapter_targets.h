@@ -10,13 +10,15 @@
 
 namespace lorasweep::text {
 
-// Which linear maps of a base model get an adapter and what each one's is like, in PEFT's words. A text is a name
+// Which modules of a base model get an adapter and what each one's is like, in PEFT's words. A text is a name
 // ("q_proj", "model.layers.0.mlp.down_proj": the module's whole name or its end behind a dot) when it has only letters,
 // digits, '_', '-' and '.'; else a regular expression for whole names.
 struct AdapterTargets {
   std::vector<std::string> target_modules = {"all-linear"};  // all-linear: every linear map but the head
   std::vector<std::string> exclude_modules = {};
   std::vector<std::int64_t> layers_to_transform = {};  // empty: all
+  // Modules that are trained whole (whole_parameters.h), names alone: they and what is in them get no adapter.
+  std::vector<std::string> modules_to_save = {};
   std::int64_t rank = 16;
   double alpha = 32;
   // By regular expressions for names or their ends behind a dot; the first that matches counts.
@@ -48,7 +50,7 @@ absl::StatusOr<std::vector<double>> PatternNumbers(const std::vector<std::pair<s
 absl::StatusOr<std::vector<ModuleAdapter>> ResolveTargets(const AdapterTargets& targets,
                                                           const std::vector<std::string>& modules);
 
-// The same for the linear maps of a model (ModuleNames).
+// The same for the modules of a model (ModuleNames).
 absl::StatusOr<std::vector<ModuleAdapter>> ResolveTargets(const AdapterTargets& targets, const ModelConfig& model);
 
 // target_modules that select exactly what has an adapter: short names where every layer has the same, else whole ones.

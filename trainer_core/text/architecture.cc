@@ -49,7 +49,8 @@ struct Family {
   double logit_softcap = 0;
   bool softcaps = false;  // "attn_logit_softcapping" and "final_logit_softcapping"
   bool tied = false;
-  std::int64_t head_dim = 0;  // 0: hidden_size / heads
+  std::int64_t head_dim = 0;     // 0: hidden_size / heads
+  std::int32_t padding_id = -1;  // "pad_token_id"
   RopeDefaults rope = {};
 };
 
@@ -79,7 +80,8 @@ const std::vector<Family>& Families() {
        .biases = BiasRule::kAttentionFlag,
        .scaled_embedding = true,
        .tied = true,
-       .head_dim = 256},
+       .head_dim = 256,
+       .padding_id = 0},
       {.architecture = "Gemma2ForCausalLM",
        .norm = NormKind::kRmsPlusOne,
        .activation_keys = {"hidden_activation"},
@@ -93,7 +95,8 @@ const std::vector<Family>& Families() {
        .logit_softcap = 30,
        .softcaps = true,
        .tied = true,
-       .head_dim = 256},
+       .head_dim = 256,
+       .padding_id = 0},
       {.architecture = "Gemma3ForCausalLM",
        .norm = NormKind::kRmsPlusOne,
        .activation_keys = {"hidden_activation"},
@@ -107,11 +110,13 @@ const std::vector<Family>& Families() {
        .softcaps = true,
        .tied = true,
        .head_dim = 256,
+       .padding_id = 0,
        .rope = {.theta = 1e6, .window_theta = 1e4}},
       {.architecture = "Phi3ForCausalLM",
        .modules = ModuleStyle::kFused,
        .norm_eps = 1e-5,
        .windows = WindowRule::kEvery,
+       .padding_id = 32000,
        .rope = {.partial = true, .old_long_names = true, .original_max_positions = 4096}}};
   return *families;
 }
@@ -242,6 +247,15 @@ void ReadWindows(FieldReader& root, const Family& family, ModelConfig& config) {
   }
 }
 
+// The embedding's padding_idx. GPT-2's has none.
+std::int32_t ReadPadding(const FieldReader& root, const Family& family, const ModelConfig& config) {
+  if (family.modules == ModuleStyle::kConv1d) return -1;
+  const auto found = root.object().find("pad_token_id");
+  if (found == root.object().end()) return family.padding_id < config.vocab_size ? family.padding_id : -1;
+  const bool fits = found->is_number_unsigned() && found->get<std::int64_t>() < config.vocab_size;
+  return fits ? found->get<std::int32_t>() : -1;
+}
+
 DType ReadDType(FieldReader& root) {
   const char* key = root.Has("dtype") ? "dtype" : "torch_dtype";
   const std::string name = root.String(key, "float32");
@@ -279,6 +293,7 @@ void ReadArchitecture(FieldReader& root, ModelConfig& config) {
     config.logit_softcap = ReadSoftcap(root, "final_logit_softcapping", family->logit_softcap);
   }
   config.tie_word_embeddings = root.Bool("tie_word_embeddings", family->tied);
+  config.padding_id = ReadPadding(root, *family, config);
   config.dtype = ReadDType(root);
   if (family->modules == ModuleStyle::kConv1d) {
     config.learned_positions = true;

@@ -46,12 +46,28 @@ std::string LayerPath(const ModelConfig& model, std::int64_t layer) {
   return absl::StrCat(model.modules == ModuleStyle::kConv1d ? "transformer.h." : "model.layers.", layer);
 }
 
+std::string EmbeddingPath(const ModelConfig& model) {
+  return model.modules == ModuleStyle::kConv1d ? "transformer.wte" : "model.embed_tokens";
+}
+
+std::string FinalNormPath(const ModelConfig& model) {
+  return model.modules == ModuleStyle::kConv1d ? "transformer.ln_f" : "model.norm";
+}
+
+std::vector<const char*> LayerNorms(const ModelConfig& model) {
+  if (model.modules == ModuleStyle::kConv1d) return {"ln_1", "ln_2"};
+  if (!model.sandwich_norms) return {"input_layernorm", "post_attention_layernorm"};
+  return {"input_layernorm", "post_attention_layernorm", "pre_feedforward_layernorm", "post_feedforward_layernorm"};
+}
+
 std::vector<std::string> ModuleNames(const ModelConfig& model) {
   const std::vector<LinearModule> modules = LinearModules(model);
   std::vector<std::string> names;
   for (std::int64_t layer = 0; layer < model.layers; ++layer) {
     for (const LinearModule& module : modules) names.push_back(absl::StrCat(LayerPath(model, layer), ".", module.path));
   }
+  names.push_back(kHeadPath);
+  names.push_back(EmbeddingPath(model));
   return names;
 }
 

@@ -31,8 +31,17 @@ std::vector<LinearModule> LinearModules(const ModelConfig& model);
 // "model.layers.3": what the names of a layer's tensors begin with.
 std::string LayerPath(const ModelConfig& model, std::int64_t layer);
 
-// All of a model's linear maps as transformers names them, "model.layers.0.self_attn.q_proj": by layer, then in the
-// order of LinearModules. A map's place in this list is its place in the model.
+// What the model's other modules are called.
+std::string EmbeddingPath(const ModelConfig& model);  // "model.embed_tokens"
+std::string FinalNormPath(const ModelConfig& model);  // "model.norm"
+inline constexpr char kPositionsPath[] = "transformer.wpe";
+inline constexpr char kHeadPath[] = "lm_head";
+// The norms of a layer's width, in the order of their use: "input_layernorm", … Every layer has the same.
+std::vector<const char*> LayerNorms(const ModelConfig& model);
+
+// All modules that LoRA can adapt as transformers names them, "model.layers.0.self_attn.q_proj": the linear maps by
+// layer, then in the order of LinearModules; the head; the embedding. A module's place in this list is its place in the
+// model.
 std::vector<std::string> ModuleNames(const ModelConfig& model);
 
 }  // namespace lorasweep::text

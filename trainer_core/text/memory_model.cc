@@ -99,7 +99,9 @@ MemoryUse PredictMemory(const ModelConfig& model, const MemorySettings& settings
   const double rows = std::max(
       1.0, std::floor(static_cast<double>(LogitElements(settings.gpu)) / static_cast<double>(model.vocab_size)));
   const double logits = std::min(rows, learned) * static_cast<double>(model.vocab_size);
-  const double head = 3 * learned * hidden + logits * (settings.gpu ? element + 2 * kFloat : element);
+  double head = 3 * learned * hidden + logits * (settings.gpu ? element + 2 * kFloat : element);
+  // The gradient of one trial's own head, before it is added to the others.
+  if (settings.whole_head) head += static_cast<double>(model.vocab_size) * hidden;
   // The last layer's way back: the streams' gradient and that of gate and up, while the hidden states still live.
   double layer_back = learned * hidden + tokens * (hidden + static_cast<double>(w.gate_up) * element);
   if (settings.gradient_checkpointing) layer_back += tokens * layer;

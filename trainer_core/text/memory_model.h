@@ -19,8 +19,9 @@ struct MemorySettings {
   bool gpu = false;
 
   std::int64_t slots = 1;               // trials in the pack
-  std::int64_t adapter_parameters = 0;  // of one trial, at the pack's largest rank
+  std::int64_t adapter_parameters = 0;  // of one trial, at the pack's largest rank, with what is trained whole
   std::int64_t adapter_outputs = 0;     // sum of ranks over the adapted maps of a layer
+  bool whole_head = false;              // the head is trained whole
   double moment_bytes = 8;              // of one parameter's optimizer state: AdamW 8; in 8 bits 2.03; SGD 4
 
   std::int64_t micro_batch_tokens = 2048;  // over all slots

@@ -78,6 +78,7 @@ struct ModelConfig {
   std::optional<RopeConfig> window_rope;  // of layers with a window, where it is another
   std::vector<std::int64_t> windows;      // by layer: tokens that a token sees, with itself; 0: all before it
   bool tie_word_embeddings = false;
+  std::int32_t padding_id = -1;       // nn.Embedding's padding_idx, a token whose row is never trained; -1: none
   std::int32_t bos_id = -1;           // -1: none
   std::vector<std::int32_t> eos_ids;  // of config.json and generation_config.json, without repetition
   DType dtype = DType::kF32;          // in which the weights are stored: kF32, kF16 or kBF16

@@ -7,9 +7,10 @@
 namespace lorasweep::trainer {
 namespace {
 
-// Copies rows of `width` numbers between matrices with rows of their own lengths.
-template <typename Copy>
-void ForEachRow(const AdapterLayout& own, const AdapterLayout& joined, const Copy& copy) {
+// Calls copy(from, to, to of the initial, count, its sign) for rows of matrices that have lengths of their own, and
+// copy_same(from, to, count) for what has no initial: magnitudes and what is trained whole.
+template <typename Copy, typename CopySame>
+void ForEachRow(const AdapterLayout& own, const AdapterLayout& joined, const Copy& copy, const CopySame& copy_same) {
   for (std::size_t i = 0; i < own.sites().size(); ++i) {
     const LoraSite& site = own.sites()[i];
     const LoraSite& place = joined.sites()[i];
@@ -19,6 +20,11 @@ void ForEachRow(const AdapterLayout& own, const AdapterLayout& joined, const Cop
       const std::int64_t to = place.b_offset + row * place.rank;
       copy(site.b_offset + row * site.rank, to, to + site.rank, site.rank, -1.0F);
     }
+    if (own.magnitudes() && !site.embedding) copy_same(site.m_offset, place.m_offset, site.shape.out);
+  }
+  for (std::size_t i = 0; i < own.whole().size(); ++i) {
+    const WholeSite& site = own.whole()[i];
+    copy_same(site.offset, joined.whole()[i].offset, site.rows * site.columns);
   }
 }
 
@@ -41,14 +47,18 @@ Adapter OnWholeBase(const text::ModelConfig& model, const Adapter& trained, std:
   const AdapterLayout own = trained.config.Layout(model);
   const AdapterLayout layout = joined.config.Layout(model);
   joined.values.resize(static_cast<std::size_t>(layout.size()));
-  ForEachRow(own, layout,
-             [&](std::int64_t from, std::int64_t to, std::int64_t to_initial, std::int64_t count, float sign) {
-               for (std::int64_t i = 0; i < count; ++i) {
-                 const auto at = static_cast<std::size_t>(from + i);
-                 joined.values[static_cast<std::size_t>(to + i)] = trained.values[at];
-                 joined.values[static_cast<std::size_t>(to_initial + i)] = sign * initial[at];
-               }
-             });
+  ForEachRow(
+      own, layout,
+      [&](std::int64_t from, std::int64_t to, std::int64_t to_initial, std::int64_t count, float sign) {
+        for (std::int64_t i = 0; i < count; ++i) {
+          const auto at = static_cast<std::size_t>(from + i);
+          joined.values[static_cast<std::size_t>(to + i)] = trained.values[at];
+          joined.values[static_cast<std::size_t>(to_initial + i)] = sign * initial[at];
+        }
+      },
+      [&](std::int64_t from, std::int64_t to, std::int64_t count) {
+        std::copy_n(trained.values.begin() + from, count, joined.values.begin() + to);
+      });
   return joined;
 }
 
@@ -58,14 +68,18 @@ TakenApart TakeApart(const text::ModelConfig& model, const AdapterConfig& config
   TakenApart parts;
   parts.values.resize(static_cast<std::size_t>(own.size()));
   parts.initial.resize(static_cast<std::size_t>(own.size()));
-  ForEachRow(own, layout,
-             [&](std::int64_t from, std::int64_t to, std::int64_t to_initial, std::int64_t count, float sign) {
-               for (std::int64_t i = 0; i < count; ++i) {
-                 const auto at = static_cast<std::size_t>(from + i);
-                 parts.values[at] = joined[static_cast<std::size_t>(to + i)];
-                 parts.initial[at] = sign * joined[static_cast<std::size_t>(to_initial + i)];
-               }
-             });
+  ForEachRow(
+      own, layout,
+      [&](std::int64_t from, std::int64_t to, std::int64_t to_initial, std::int64_t count, float sign) {
+        for (std::int64_t i = 0; i < count; ++i) {
+          const auto at = static_cast<std::size_t>(from + i);
+          parts.values[at] = joined[static_cast<std::size_t>(to + i)];
+          parts.initial[at] = sign * joined[static_cast<std::size_t>(to_initial + i)];
+        }
+      },
+      [&](std::int64_t to, std::int64_t from, std::int64_t count) {
+        std::copy_n(joined.begin() + from, count, parts.values.begin() + to);
+      });
   return parts;
 }
 

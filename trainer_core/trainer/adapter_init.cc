@@ -83,4 +83,8 @@ SiteStart StartSite(const InitSettings& init, LinearShape shape, const text::Mod
   return {a, at::zeros({shape.out, rank})};
 }
 
+SiteStart StartEmbedding(LinearShape shape, std::int64_t rank, std::uint64_t stream) {
+  return {at::zeros({rank, shape.in}), Normal(shape.out, rank, 1, stream)};
+}
+
 }  // namespace lorasweep::trainer

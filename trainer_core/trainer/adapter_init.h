@@ -28,4 +28,7 @@ struct SiteStart {
 SiteStart StartSite(const InitSettings& init, LinearShape shape, const text::ModuleAdapter& adapter,
                     std::uint64_t stream, const std::function<at::Tensor()>& weight);
 
+// An embedding's adapter begins with A zero and B normal, whatever init_lora_weights says, and takes nothing from it.
+SiteStart StartEmbedding(LinearShape shape, std::int64_t rank, std::uint64_t stream);
+
 }  // namespace lorasweep::trainer

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstring>
 #include <fstream>
+#include <set>
 #include <sstream>
 #include <system_error>
 
@@ -13,6 +14,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "trainer_core/text/linear_modules.h"
+#include "trainer_core/trainer/config_words.h"
 
 namespace lorasweep::trainer {
 namespace {
@@ -40,6 +42,14 @@ absl::Status WriteText(const std::filesystem::path& file, const std::string& tex
   std::filesystem::rename(part, file, error);
   if (error) return absl::UnavailableError(absl::StrCat("cannot write ", file.string(), ": ", error.message()));
   return absl::OkStatus();
+}
+
+Json NamesOrNull(const std::vector<std::string>& names) {
+  return names.empty() ? Json() : Json(names);
+}
+
+const char* NameOfA(bool embedding) {
+  return embedding ? ".lora_embedding_A" : ".lora_A.weight";
 }
 
 absl::StatusOr<Json> ReadConfig(const std::filesystem::path& file) {
@@ -100,14 +110,42 @@ bool CopyAsFloat(const text::TensorView& tensor, float* to) {
   return true;
 }
 
+// PEFT stores some of the base model's tensors too: of an embedding with an adapter, and with bias: all what the
+// modules of modules_to_save were.
+bool IsOfBase(const std::string& name) {
+  return name.ends_with(".base_layer.weight") || absl::StrContains(name, ".original_module.") ||
+         absl::StrContains(name, ".modules_to_save.");
+}
+
 // What is left over in a file, for people.
-std::string Unexpected(const text::Safetensors& file, const AdapterLayout& layout) {
-  const std::vector<text::TensorView> wanted = AdapterTensors(layout, {});
+std::vector<std::string> Unexpected(const text::Safetensors& file, const AdapterLayout& layout) {
+  std::set<std::string> wanted;
+  for (text::TensorView& tensor : AdapterTensors(layout, {})) wanted.insert(std::move(tensor.name));
+  std::vector<std::string> unexpected;
   for (const text::TensorView& tensor : file.tensors()) {
-    const auto is_it = [&](const text::TensorView& view) { return view.name == tensor.name; };
-    if (std::none_of(wanted.begin(), wanted.end(), is_it)) return tensor.name;
+    if (!wanted.contains(tensor.name) && !IsOfBase(tensor.name)) unexpected.push_back(tensor.name);
   }
-  return "";
+  return unexpected;
+}
+
+// modules_to_save, bias and ensure_weight_tying.
+absl::StatusOr<text::WholeChoice> ReadWholeChoice(const Json& json, const std::string& where) {
+  text::WholeChoice choice;
+  if (const auto found = json.find("modules_to_save"); found != json.end() && !found->is_null()) {
+    const bool names = found->is_array() &&
+                       std::all_of(found->begin(), found->end(), [](const Json& name) { return name.is_string(); });
+    if (!names) return absl::InvalidArgumentError(absl::StrCat(where, ": modules_to_save must be a list of names"));
+    choice.modules_to_save = found->get<std::vector<std::string>>();
+  }
+  if (const auto found = json.find("bias"); found != json.end()) {
+    const absl::StatusOr<text::BiasTraining> bias = ParseBias(found->is_string() ? found->get<std::string>() : "");
+    if (!bias.ok()) {
+      return absl::InvalidArgumentError(absl::StrCat(where, ": bias: ", std::string{bias.status().message()}));
+    }
+    choice.bias = *bias;
+  }
+  choice.ensure_weight_tying = Flag(json, "ensure_weight_tying");
+  return choice;
 }
 
 }  // namespace
@@ -115,7 +153,7 @@ std::string Unexpected(const text::Safetensors& file, const AdapterLayout& layou
 AdapterLayout AdapterConfig::Layout(const text::ModelConfig& model) const {
   std::vector<std::int64_t> ranks;
   for (const text::ModuleAdapter& module : modules) ranks.push_back(module.rank);
-  return AdapterLayout(model, ranks, use_dora);
+  return AdapterLayout(model, ranks, use_dora, whole);
 }
 
 std::string AdapterConfigText(const text::ModelConfig& model, const AdapterConfig& config) {
@@ -131,7 +169,8 @@ std::string AdapterConfigText(const text::ModelConfig& model, const AdapterConfi
   const Json json = {{"alpha_pattern", alphas},
                      {"auto_mapping", nullptr},
                      {"base_model_name_or_path", config.base_model_name},
-                     {"bias", "none"},
+                     {"bias", std::string{Word(config.whole_choice.bias)}},
+                     {"ensure_weight_tying", config.whole_choice.ensure_weight_tying},
                      {"fan_in_fan_out", text::LinearModules(model).front().transposed},
                      {"inference_mode", true},
                      {"init_lora_weights", true},
@@ -139,7 +178,7 @@ std::string AdapterConfigText(const text::ModelConfig& model, const AdapterConfi
                      {"layers_to_transform", nullptr},
                      {"lora_alpha", Number(config.alpha)},
                      {"lora_dropout", config.dropout},
-                     {"modules_to_save", nullptr},
+                     {"modules_to_save", NamesOrNull(config.whole_choice.modules_to_save)},
                      {"peft_type", "LORA"},
                      {"r", config.rank},
                      {"rank_pattern", ranks},
@@ -163,9 +202,15 @@ std::vector<text::TensorView> AdapterTensors(const AdapterLayout& layout, std::s
     tensors.push_back({.name = name, .dtype = text::DType::kF32, .shape = std::move(shape), .bytes = bytes});
   };
   for (const LoraSite& site : layout.sites()) {
-    add(site.peft_name + ".lora_A.weight", site.a_offset, {site.rank, site.shape.in});
-    add(site.peft_name + ".lora_B.weight", site.b_offset, {site.shape.out, site.rank});
-    if (layout.magnitudes()) add(site.peft_name + ".lora_magnitude_vector", site.m_offset, {site.shape.out});
+    add(site.peft_name + NameOfA(site.embedding), site.a_offset, {site.rank, site.shape.in});
+    add(site.peft_name + (site.embedding ? ".lora_embedding_B" : ".lora_B.weight"), site.b_offset,
+        {site.shape.out, site.rank});
+    if (layout.magnitudes() && !site.embedding) {
+      add(site.peft_name + ".lora_magnitude_vector", site.m_offset, {site.shape.out});
+    }
+  }
+  for (const WholeSite& site : layout.whole()) {
+    for (const std::string& name : site.tensors) add(name, site.offset, site.shape);
   }
   return tensors;
 }
@@ -239,7 +284,9 @@ absl::StatusOr<Adapter> ReadAdapter(const std::filesystem::path& folder, const t
   // target_modules and rank_pattern may be many things: the tensors themselves say what is adapted, and how.
   for (std::size_t place = 0; place < names.size(); ++place) {
     text::ModuleAdapter& module = config.modules.emplace_back();
-    const text::TensorView* a = file->Find(absl::StrCat("base_model.model.", names[place], ".lora_A.weight"));
+    // The embedding is the last of them.
+    const char* const suffix = NameOfA(place + 1 == names.size());
+    const text::TensorView* a = file->Find(absl::StrCat("base_model.model.", names[place], suffix));
     if (a == nullptr) continue;
     if (a->shape.size() != 2 || a->shape[0] < 1 || a->shape[0] > kMaxRank) {
       return absl::InvalidArgumentError(absl::StrCat(folder.string(), ": tensor ", a->name, " is no A matrix"));
@@ -247,14 +294,21 @@ absl::StatusOr<Adapter> ReadAdapter(const std::filesystem::path& folder, const t
     module = {.rank = a->shape[0], .alpha = (*alphas)[place]};
     module.scale = text::AdapterScale(module.rank, module.alpha, config.use_rslora);
   }
+  absl::StatusOr<text::WholeChoice> choice = ReadWholeChoice(*json, where);
+  if (!choice.ok()) return choice.status();
+  config.whole_choice = *std::move(choice);
+  std::vector<std::string> unused;  // PEFT does not mind names of modules that are not there
+  absl::StatusOr<text::WholeParameters> whole =
+      text::ResolveWhole(config.whole_choice, config.modules, model, &unused);
+  if (!whole.ok()) return absl::InvalidArgumentError(absl::StrCat(where, ": ", std::string{whole.status().message()}));
+  config.whole = *std::move(whole);
   const AdapterLayout layout = config.Layout(model);
-  const std::size_t expected = AdapterTensors(layout, {}).size();
-  if (expected == 0 || file->tensors().size() != expected) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(folder.string(), ": holds ", file->tensors().size(), " tensors where ", expected,
-                     " were expected (LoRA matrices of linear modules that the model has, and nothing else): ",
-                     Unexpected(*file, layout)));
+  if (const std::vector<std::string> unexpected = Unexpected(*file, layout); !unexpected.empty()) {
+    return absl::InvalidArgumentError(absl::StrCat(folder.string(), ": holds ", unexpected.size(),
+                                                   " tensors that belong to no adapter of this model ",
+                                                   "and to none of modules_to_save and bias: ", unexpected.front()));
   }
+  if (layout.sites().empty()) return absl::InvalidArgumentError(absl::StrCat(folder.string(), ": holds no adapter"));
   absl::StatusOr<std::vector<float>> values = AdapterValues(*file, layout);
   if (!values.ok()) {
     return absl::InvalidArgumentError(absl::StrCat(folder.string(), ": ", std::string{values.status().message()}));

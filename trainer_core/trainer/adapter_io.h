@@ -23,6 +23,8 @@ struct AdapterConfig {
   bool use_rslora = false;
   bool use_dora = false;
   std::vector<text::ModuleAdapter> modules = {};  // by place in the model (AdapterLayout)
+  text::WholeChoice whole_choice = {};
+  text::WholeParameters whole = {};  // what that comes to
 
   AdapterLayout Layout(const text::ModelConfig& model) const;
 };
@@ -43,8 +45,9 @@ std::string AdapterConfigText(const text::ModelConfig& model, const AdapterConfi
 absl::Status WriteAdapterFiles(const std::filesystem::path& folder, const std::string& config,
                                std::span<const text::TensorView> tensors);
 
-// Reads what this program or peft wrote for `model`: LoRA, rsLoRA and DoRA, with any patterns. Errors: NotFound,
-// InvalidArgument (file and key or tensor named; what is neither A, B nor magnitude of one of the model's linear maps).
+// Reads what this program or peft wrote for `model`: LoRA, rsLoRA and DoRA, with any patterns, modules that were
+// trained whole and biases. PEFT's copies of the base model's own tensors are passed over. Errors: NotFound,
+// InvalidArgument (file and key or tensor named; what belongs to none of these).
 absl::StatusOr<Adapter> ReadAdapter(const std::filesystem::path& folder, const text::ModelConfig& model);
 
 // The matrices as named tensors, which point into `values`.

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "absl/strings/str_cat.h"
+#include "trainer_core/text/linear_modules.h"
 #include "trainer_core/text/sha256.h"
 
 namespace lorasweep::trainer {
@@ -23,6 +25,7 @@ absl::StatusOr<AdapterSetup> SetUpAdapter(const TrialJob& job, const text::Model
         text::ResolveTargets({.target_modules = settings.target_modules,
                               .exclude_modules = settings.exclude_modules,
                               .layers_to_transform = settings.layers_to_transform,
+                              .modules_to_save = settings.whole.modules_to_save,
                               .rank = settings.lora_rank,
                               .alpha = settings.lora_alpha,
                               .rank_pattern = settings.rank_pattern,
@@ -35,6 +38,14 @@ absl::StatusOr<AdapterSetup> SetUpAdapter(const TrialJob& job, const text::Model
     setup.config.use_rslora = settings.use_rslora;
     setup.config.use_dora = settings.use_dora;
     setup.config.modules = *std::move(modules);
+    absl::StatusOr<text::WholeParameters> whole = text::ResolveWhole(settings.whole, setup.config.modules, model);
+    if (!whole.ok()) return whole.status();
+    setup.config.whole_choice = settings.whole;
+    setup.config.whole = *std::move(whole);
+    if (settings.use_dora && setup.config.modules.back().rank > 0) {
+      return absl::InvalidArgumentError(absl::StrCat("use_dora is not supported on an embedding: leave ",
+                                                     text::EmbeddingPath(model), " out of target_modules"));
+    }
   }
   setup.config.dropout = settings.lora_dropout;
   setup.config.base_model_name = job.base_model_name;

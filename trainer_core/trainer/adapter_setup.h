@@ -22,8 +22,8 @@ struct AdapterSetup {
   }
 };
 
-// From the job's settings, or from the folder that its `adapter` names: then rank, alpha, patterns, modules, rsLoRA and
-// DoRA are the folder's. Errors: those of text::ResolveTargets and of ReadAdapter.
+// From the job's settings, or from the folder that its `adapter` names: then rank, alpha, patterns, modules, rsLoRA,
+// DoRA and what is trained whole are the folder's. Errors: those of text::ResolveTargets and of ReadAdapter.
 absl::StatusOr<AdapterSetup> SetUpAdapter(const TrialJob& job, const text::ModelConfig& model);
 
 }  // namespace lorasweep::trainer

@@ -41,8 +41,14 @@ constexpr std::pair<std::string_view, Optimizer> kOptimizers[] = {
     {"lion", Optimizer::kLion},
     {"lion_32bit", Optimizer::kLion},
     {"paged_lion_32bit", Optimizer::kLion},
+    {"lion_8bit", Optimizer::kLion8bit},
+    {"paged_lion_8bit", Optimizer::kLion8bit},
     {"adafactor", Optimizer::kAdafactor},
 };
+
+constexpr std::pair<std::string_view, text::BiasTraining> kBiases[] = {{"none", text::BiasTraining::kNone},
+                                                                       {"all", text::BiasTraining::kAll},
+                                                                       {"lora_only", text::BiasTraining::kLoraOnly}};
 
 constexpr std::string_view kIterations = "pissa_niter_";
 constexpr std::int64_t kMostIterations = 1000;
@@ -81,6 +87,10 @@ absl::StatusOr<Optimizer> ParseOptimizer(std::string_view word) {
   return Parse(kOptimizers, word);
 }
 
+absl::StatusOr<text::BiasTraining> ParseBias(std::string_view word) {
+  return Parse(kBiases, word);
+}
+
 absl::StatusOr<InitSettings> ParseInit(std::string_view word) {
   InitSettings init;
   if (word.starts_with(kIterations)) {
@@ -104,6 +114,10 @@ std::string_view Word(DecayShape shape) {
 }
 std::string_view Word(Optimizer optimizer) {
   return FirstWord(kOptimizers, optimizer);
+}
+
+std::string_view Word(text::BiasTraining bias) {
+  return FirstWord(kBiases, bias);
 }
 
 std::string Word(const InitSettings& init) {

@@ -51,8 +51,9 @@ std::vector<ValidationLoss> Evaluator::Evaluate(const Transformer& model, const 
   for (const Batch& batch : batches_) {
     const DeviceBatch& tokens = batch.on_device;
     const at::Tensor hidden = model.Hidden(tokens, tokens.predictors, pass);
-    const at::Tensor losses =
-        HeadLoss(hidden, model.head(), tokens.targets, {}, model.config().logit_softcap).losses.cpu().contiguous();
+    const at::Tensor losses = HeadLoss(hidden, model.head(), pass, tokens.targets, {}, model.config().logit_softcap)
+                                  .losses.cpu()
+                                  .contiguous();
     const auto* values = losses.const_data_ptr<float>();
     for (std::size_t slot = 0; slot < slots; ++slot) {
       for (const std::int64_t owner : batch.owners) sums[slot][static_cast<std::size_t>(owner)] += *values++;
@@ -72,7 +73,7 @@ at::Tensor Logits(Transformer& model, const std::vector<std::int32_t>& ids, cons
   batch.ids.assign(ids.begin(), ids.end());
   batch.segments.push_back({0, batch.size()});
   const at::Tensor hidden = model.Hidden(model.Upload(batch), at::Tensor(), pass);
-  return model.Logits(hidden.select(0, 0)).to(at::kFloat);
+  return model.Logits(hidden, pass).select(0, 0).to(at::kFloat);
 }
 
 std::vector<std::int32_t> ContinueGreedily(Transformer& model, std::vector<std::int32_t> ids, std::int64_t count,

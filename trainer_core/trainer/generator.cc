@@ -39,9 +39,10 @@ class TorchGenerator : public Generator {
       if (folder.empty()) return absl::OkStatus();
       absl::StatusOr<Adapter> adapter = ReadAdapter(folder, model_.config());
       if (!adapter.ok()) return adapter.status();
-      const SlotAdapter slot{.modules = adapter->config.modules, .use_dora = adapter->config.use_dora};
+      const SlotAdapter slot{
+          .modules = adapter->config.modules, .whole = adapter->config.whole, .use_dora = adapter->config.use_dora};
       bank_.emplace(model_.config(), std::vector<SlotAdapter>{slot}, model_.device(),
-                    [this](const LoraSite& site) { return model_.Weight(site.layer, site.module); });
+                    [this](std::size_t parameter) { return model_.Parameter(parameter); });
       bank_->Insert(adapter->values, 0, bank_->parameters());
       pass_.emplace(bank_->EvaluationPass({0}, model_.type()));
       return absl::OkStatus();
@@ -104,7 +105,7 @@ class TorchGenerator : public Generator {
     const std::vector<std::int32_t> fresh(all.begin() + cache_.tokens, all.end());
     const at::Tensor hidden = model_.Continue(fresh, pass_ ? &*pass_ : nullptr, cache_);
     cached_.insert(cached_.end(), fresh.begin(), fresh.end());
-    return model_.Logits(hidden).view({-1}).to(at::kFloat).cpu().contiguous();
+    return model_.Logits(hidden, pass_ ? &*pass_ : nullptr).view({-1}).to(at::kFloat).cpu().contiguous();
   }
 
   // Keeps of the cache what `prompt` begins with; its last token is always computed, for its scores.

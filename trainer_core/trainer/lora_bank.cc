@@ -1,6 +1,7 @@
 #include "trainer_core/trainer/lora_bank.h"
 
 #include <algorithm>
+#include <set>
 
 #include "absl/strings/str_cat.h"
 #include "trainer_core/trainer/adapter_init.h"
@@ -23,13 +24,16 @@ std::vector<std::int64_t> RanksOf(const SlotAdapter& slot) {
 AdapterLayout JointLayout(const text::ModelConfig& model, const std::vector<SlotAdapter>& slots) {
   std::vector<std::int64_t> ranks(text::ModuleNames(model).size(), 0);
   bool magnitudes = false;
+  std::set<std::size_t> places;
   for (const SlotAdapter& slot : slots) {
     magnitudes = magnitudes || slot.use_dora;
+    places.insert(slot.whole.places.begin(), slot.whole.places.end());
     for (std::size_t place = 0; place < ranks.size(); ++place) {
       ranks[place] = std::max(ranks[place], slot.modules[place].rank);
     }
   }
-  return AdapterLayout(model, ranks, magnitudes);
+  // Whether a slot's head is its embedding is told of the slot, not of the pack.
+  return AdapterLayout(model, ranks, magnitudes, {.places = {places.begin(), places.end()}});
 }
 
 at::Tensor View(const at::Tensor& flat, std::int64_t offset, std::int64_t rows, std::int64_t columns) {
@@ -48,25 +52,33 @@ std::vector<SlotMatrix> MatricesOf(const AdapterLayout& solo, const AdapterLayou
   std::vector<SlotMatrix> matrices;
   for (const LoraSite& site : solo.sites()) {
     const LoraSite& place = *joint.Find(site.layer, site.module);
-    matrices.push_back({.kind = SlotMatrix::Kind::kA,
+    matrices.push_back({.kind = site.embedding ? MatrixKind::kEmbeddingFactor : MatrixKind::kA,
                         .rows = site.rank,
                         .columns = site.shape.in,
                         .solo_offset = site.a_offset,
                         .joint_offset = place.a_offset,
                         .joint_stride = site.shape.in});
-    matrices.push_back({.kind = SlotMatrix::Kind::kB,
+    matrices.push_back({.kind = site.embedding ? MatrixKind::kEmbeddingFactor : MatrixKind::kB,
                         .rows = site.shape.out,
                         .columns = site.rank,
                         .solo_offset = site.b_offset,
                         .joint_offset = place.b_offset,
                         .joint_stride = place.rank});
-    if (!solo.magnitudes()) continue;
-    matrices.push_back({.kind = SlotMatrix::Kind::kMagnitude,
+    if (!solo.magnitudes() || site.embedding) continue;
+    matrices.push_back({.kind = MatrixKind::kMagnitude,
                         .rows = 1,
                         .columns = site.shape.out,
                         .solo_offset = site.m_offset,
                         .joint_offset = place.m_offset,
                         .joint_stride = site.shape.out});
+  }
+  for (const WholeSite& site : solo.whole()) {
+    matrices.push_back({.kind = site.kind,
+                        .rows = site.rows,
+                        .columns = site.columns,
+                        .solo_offset = site.offset,
+                        .joint_offset = joint.FindWhole(site.parameter)->offset,
+                        .joint_stride = site.columns});
   }
   return matrices;
 }
@@ -99,24 +111,64 @@ const DoraGain* LoraPass::Gain(const LoraSite& site) const {
   return gains.empty() ? nullptr : &gains[layout->IndexOf(site)];
 }
 
+namespace {
+
+// A slot's own values of a parameter in [K, P], as the parameter is stored.
+at::Tensor ViewOwn(const LoraPass& pass, const at::Tensor& flat, std::size_t slot, std::size_t parameter) {
+  const std::vector<int>& whole = pass.slots[slot].whole;
+  if (parameter >= whole.size() || whole[parameter] < 0) return {};
+  const WholeSite& site = pass.layout->whole()[static_cast<std::size_t>(whole[parameter])];
+  return flat.select(0, static_cast<std::int64_t>(slot))
+      .narrow(0, site.offset, site.rows * site.columns)
+      .view(site.shape);
+}
+
+// By parameter: where a slot's own is in the joint layout, or -1.
+std::vector<int> WholePlaces(const text::WholeParameters& whole, const AdapterLayout& joint, std::size_t parameters) {
+  if (whole.places.empty()) return {};
+  std::vector<int> places(parameters, -1);
+  for (const std::size_t place : whole.places) places[place] = static_cast<int>(joint.IndexOf(*joint.FindWhole(place)));
+  if (whole.head_is_embedding) places.back() = places.front();
+  return places;
+}
+
+}  // namespace
+
+at::Tensor LoraPass::Own(std::size_t slot, std::size_t parameter) const {
+  return ViewOwn(*this, weights, slot, parameter);
+}
+
+at::Tensor LoraPass::OwnGradient(std::size_t slot, std::size_t parameter) const {
+  return ViewOwn(*this, gradients, slot, parameter);
+}
+
+bool AnyOwns(const LoraPass* pass, std::size_t parameter) {
+  return pass != nullptr && std::any_of(pass->slots.begin(), pass->slots.end(), [parameter](const PassSlot& slot) {
+           return parameter < slot.whole.size() && slot.whole[parameter] >= 0;
+         });
+}
+
 LoraBank::LoraBank(const text::ModelConfig& model, std::vector<SlotAdapter> slots, at::Device device,
-                   BaseWeights weights)
-    : slots_(std::move(slots)), layout_(JointLayout(model, slots_)), weights_(std::move(weights)) {
+                   BaseParameters base)
+    : slots_(std::move(slots)),
+      layout_(JointLayout(model, slots_)),
+      base_(std::move(base)),
+      parameter_count_(text::ModelParameters(model).size()) {
   const auto options = at::TensorOptions().dtype(at::kFloat).device(device);
   parameters_ = at::zeros({static_cast<std::int64_t>(slots_.size()), layout_.size()}, options);
-  const bool whole = !std::all_of(slots_.begin(), slots_.end(), [](const auto& slot) { return slot.moments_in_8bit; });
+  const bool whole =
+      !std::all_of(slots_.begin(), slots_.end(), [](const auto& slot) { return slot.moments_in_8bit.has_value(); });
   first_moments_ = at::zeros({parameters_.size(0), whole ? layout_.size() : 0}, options);
   second_moments_ = at::zeros_like(first_moments_);
-  in_a_ = at::zeros({layout_.size()}, options.dtype(at::kBool));
-  for (const LoraSite& site : layout_.sites()) in_a_.narrow(0, site.a_offset, site.rank * site.shape.in).fill_(true);
+  in_a_ = at::zeros({layout_.ranges().empty() ? 0 : layout_.ranges().front().size}, options.dtype(at::kBool));
+  for (const LoraSite& site : layout_.sites()) {
+    if (!site.embedding) in_a_.narrow(0, site.a_offset, site.rank * site.shape.in).fill_(true);
+  }
   for (const SlotAdapter& slot : slots_) {
-    solo_layouts_.emplace_back(model, RanksOf(slot), slot.use_dora);
+    solo_layouts_.emplace_back(model, RanksOf(slot), slot.use_dora, slot.whole);
     matrices_.push_back(MatricesOf(solo_layouts_.back(), layout_));
-    adam_8bit_.emplace_back();
-    if (!slot.moments_in_8bit) continue;
-    std::vector<std::int64_t> sizes;
-    for (const SlotMatrix& matrix : matrices_.back()) sizes.push_back(matrix.rows * matrix.columns);
-    adam_8bit_.back().emplace(std::move(sizes), device);
+    moments_8bit_.emplace_back();
+    if (slot.moments_in_8bit) moments_8bit_.back().emplace(*slot.moments_in_8bit, matrices_.back(), device);
   }
 }
 
@@ -130,34 +182,46 @@ absl::Status LoraBank::Start(std::size_t slot, const InitSettings& init) {
   if (init.TakesFromBase()) AllocateInitial();
   auto matrix = matrices_[slot].begin();
   for (const LoraSite& site : solo_layouts_[slot].sites()) {
-    if (init.TakesFromBase() && site.rank > std::min(site.shape.in, site.shape.out)) {
+    if (init.TakesFromBase() && !site.embedding && site.rank > std::min(site.shape.in, site.shape.out)) {
       return absl::InvalidArgumentError(absl::StrCat("init_lora_weights: rank ", site.rank, " is too high for ",
                                                      site.peft_name, " (at most ",
                                                      std::min(site.shape.in, site.shape.out), ")"));
     }
-    const SiteStart start =
-        StartSite(init, site.shape, adapter.modules[site.key], SubSeed(SubSeed(adapter.seed, kInitStream), site.key),
-                  [&] { return weights_(site); });
+    const std::uint64_t stream = SubSeed(SubSeed(adapter.seed, kInitStream), site.key);
+    const SiteStart start = site.embedding ? StartEmbedding(site.shape, site.rank, stream)
+                                           : StartSite(init, site.shape, adapter.modules[site.key], stream,
+                                                       [&] { return base_(site.parameter); });
     for (const at::Tensor& values : {start.a, start.b}) {
       matrix->InRow(row).copy_(values);
-      if (init.TakesFromBase()) {
+      if (init.TakesFromBase() && !site.embedding) {
         matrix->InRow(initial_.select(0, static_cast<std::int64_t>(slot))).copy_(values);
       }
       ++matrix;
     }
-    if (!adapter.use_dora) continue;
+    if (!adapter.use_dora || site.embedding) continue;
     // B is zero: the norm of W alone.
-    matrix->InRow(row).copy_(at::linalg_vector_norm(weights_(site).to(at::kFloat), 2, at::IntArrayRef{1}));
+    matrix->InRow(row).copy_(at::linalg_vector_norm(base_(site.parameter).to(at::kFloat), 2, at::IntArrayRef{1}));
+    ++matrix;
+  }
+  for (const WholeSite& site : solo_layouts_[slot].whole()) {
+    const at::Tensor values = base_(site.parameter);
+    matrix->InRow(row).copy_((site.transposed ? values.t() : values).reshape({site.rows, site.columns}));
     ++matrix;
   }
   return absl::OkStatus();
 }
 
-// The rows' squared norms without W + s·B·A itself: |w|² + 2s·b·(A w) + s²·b·(A Aᵀ)·b.
+// The rows' squared norms without W + s·B·A itself: |w|² + 2s·b·(A w) + s²·b·(A Aᵀ)·b. What slots took out of the base
+// is a part of the product that is subtracted.
 DoraGain LoraBank::GainOf(const LoraSite& site, const std::vector<std::size_t>& slots, const LoraPass& exact) const {
-  const at::Tensor weight = weights_(site).to(at::kFloat);
-  const at::Tensor a = exact.A(site);
-  const at::Tensor b = exact.B(site);
+  if (site.embedding) return {};
+  const at::Tensor weight = base_(site.parameter).to(at::kFloat);
+  at::Tensor a = exact.A(site);
+  at::Tensor b = exact.B(site);
+  if (exact.initial.defined()) {
+    a = at::cat({a, exact.InitialA(site)}, 1);
+    b = at::cat({b, -exact.InitialB(site)}, 2);
+  }
   const at::Tensor products = at::matmul(weight, a.transpose(1, 2));  // [K, out, R]
   std::vector<double> scales;
   std::vector<double> with_dora;
@@ -190,10 +254,12 @@ LoraPass LoraBank::EvaluationPass(const std::vector<std::size_t>& slots, at::Sca
     PassSlot& made = pass.slots.emplace_back();
     for (const text::ModuleAdapter& module : adapter.modules) made.scales.push_back(module.scale);
     made.dropout = adapter.dropout;
+    made.whole = WholePlaces(adapter.whole, layout_, parameter_count_);
   }
   const auto has_dora = [&](std::size_t slot) { return slots_[slot].use_dora; };
   if (std::any_of(slots.begin(), slots.end(), has_dora)) {
     pass.weights = exact;
+    if (initial_.defined()) pass.initial = chosen(initial_);
     for (const LoraSite& site : layout_.sites()) pass.gains.push_back(GainOf(site, slots, pass));
   }
   pass.weights = exact.to(weights_type);

@@ -9,8 +9,8 @@
 
 #include "absl/status/status.h"
 #include "trainer_core/text/adapter_targets.h"
-#include "trainer_core/trainer/adam_8bit.h"
 #include "trainer_core/trainer/adapter_layout.h"
+#include "trainer_core/trainer/moments_8bit.h"
 #include "trainer_core/trainer/slot_matrix.h"
 #include "trainer_core/trainer/train_config.h"
 
@@ -19,16 +19,20 @@ namespace lorasweep::trainer {
 // What distinguishes one slot's adapter.
 struct SlotAdapter {
   std::vector<text::ModuleAdapter> modules = {};  // by place in the model (AdapterLayout)
+  text::WholeParameters whole = {};               // of the base model, trained by this slot for itself
   bool use_dora = false;
   double dropout = 0;
   double noise_alpha = 0;  // NEFTune's
-  bool moments_in_8bit = false;
+  std::optional<Moments8bit::Rule> moments_in_8bit = std::nullopt;
   std::uint64_t seed = 0;  // of the initial A, of dropout and of noise
 };
 
 // One slot's part in a forward and backward pass.
 struct PassSlot {
   std::vector<double> scales = {};  // by place in the model: alpha / rank or the like, 0 without an adapter
+  // By parameter (place in text::ModelParameters): the place in the layout's whole() of the slot's own, or -1 where it
+  // has the base model's. Empty: it has no own.
+  std::vector<int> whole = {};
   double dropout = 0;
   std::uint64_t dropout_seed = 0;  // of the trial and the step
   double noise_alpha = 0;          // NEFTune's
@@ -51,7 +55,9 @@ struct LoraPass {
   at::Tensor gradients;         // [K, P] fp32: backward adds to it. Undefined: evaluation, without dropout
   at::Tensor anchor;            // requires a gradient, so that backward reaches every site
   std::vector<PassSlot> slots;
-  std::int64_t first_token = 0;  // of the micro-batch in its optimizer step: dropout does not depend on the split
+  // Of the micro-batch in its optimizer step, in tokens and in targets: dropout does not depend on the split.
+  std::int64_t first_token = 0;
+  std::int64_t first_target = 0;
 
   bool training() const { return gradients.defined(); }
   std::int64_t size() const { return static_cast<std::int64_t>(slots.size()); }
@@ -66,20 +72,31 @@ struct LoraPass {
   const DoraGain* Gain(const LoraSite& site) const;
   // 0 for a slot that does not adapt the site.
   double Scale(std::size_t slot, const LoraSite& site) const { return slots[slot].scales[site.key]; }
+  // What a slot has in place of one of the base model's parameters, [n] or [rows, columns] as it is stored; undefined
+  // where it has the base's own. And its gradient, likewise.
+  at::Tensor Own(std::size_t slot, std::size_t parameter) const;
+  at::Tensor OwnGradient(std::size_t slot, std::size_t parameter) const;
 };
 
-// The base model's weight [out, in] at a site, in any type of floating point; to be used before the next is asked for.
-using BaseWeights = std::function<at::Tensor(const LoraSite&)>;
+// Whether any slot of the pass, which may be null, has the parameter for itself.
+bool AnyOwns(const LoraPass* pass, std::size_t parameter);
 
-// The adapters of a pack and their optimizer's moments, each as [slots, parameters] in fp32. Ranks are padded to the
-// pack's largest of each site and sites joined; padding is 0 and stays 0, because its gradient is.
+// One of the base model's parameters by its place in text::ModelParameters, in any type of floating point: linear maps'
+// weights as [out, in]. To be used before the next is asked for.
+using BaseParameters = std::function<at::Tensor(std::size_t parameter)>;
+
+// What the slots of a pack train and their optimizer's moments, each as [slots, parameters] in fp32: the matrices of
+// adapters and, where slots train some of the base model's parameters whole, their own copies of these, so that
+// optimizers, clipping and checkpoints see one flat row. Ranks are padded to the pack's largest of each site and sites
+// joined; padding is 0 and stays 0, because its gradient is.
 class LoraBank {
  public:
-  // All zero. `weights` is kept; it is asked for where DoRA, PiSSA or OLoRA need it.
-  LoraBank(const text::ModelConfig& model, std::vector<SlotAdapter> slots, at::Device device, BaseWeights weights);
+  // All zero. `base` is kept; it is asked for where DoRA, PiSSA or OLoRA need it, and for the start of what is trained
+  // whole.
+  LoraBank(const text::ModelConfig& model, std::vector<SlotAdapter> slots, at::Device device, BaseParameters base);
 
-  // Draws or computes a slot's initial adapter, from its seed and at its own ranks. InvalidArgument: a rank above what
-  // PiSSA and OLoRA allow at a site.
+  // Draws or computes a slot's initial adapter, from its seed and at its own ranks; what it trains whole begins as it
+  // is. InvalidArgument: a rank above what PiSSA and OLoRA allow at a site.
   absl::Status Start(std::size_t slot, const InitSettings& init);
 
   const AdapterLayout& layout() const { return layout_; }
@@ -88,7 +105,7 @@ class LoraBank {
   at::Tensor& second_moments() { return second_moments_; }
   // The moments of a slot that keeps them in 8 bits, one tensor for each of its matrices; else null. Where all slots
   // do, first_moments and second_moments are empty.
-  Adam8bit* adam_8bit(std::size_t slot) { return adam_8bit_[slot] ? &*adam_8bit_[slot] : nullptr; }
+  Moments8bit* moments_8bit(std::size_t slot) { return moments_8bit_[slot] ? &*moments_8bit_[slot] : nullptr; }
   // What slots took out of the base model at their start (zero for others); undefined where none did.
   at::Tensor& initial() { return initial_; }
   // Makes room for it.
@@ -102,7 +119,7 @@ class LoraBank {
 
   // A slot's matrices in the order of its solo layout.
   const std::vector<SlotMatrix>& matrices(std::size_t slot) const { return matrices_[slot]; }
-  // [P] bool: which parameters of a row belong to A matrices.
+  // [size of the layout's first range] bool: which of a row's parameters there belong to A matrices.
   const at::Tensor& in_a() const { return in_a_; }
 
   // The layout of a slot's adapter by itself, at its own ranks.
@@ -116,14 +133,15 @@ class LoraBank {
 
   std::vector<SlotAdapter> slots_;
   AdapterLayout layout_;
-  BaseWeights weights_;
+  BaseParameters base_;
+  std::size_t parameter_count_;  // of the model
   std::vector<AdapterLayout> solo_layouts_;
   std::vector<std::vector<SlotMatrix>> matrices_;
   at::Tensor in_a_;
   at::Tensor parameters_;
   at::Tensor first_moments_;
   at::Tensor second_moments_;
-  std::vector<std::optional<Adam8bit>> adam_8bit_;
+  std::vector<std::optional<Moments8bit>> moments_8bit_;
   at::Tensor initial_;
 };
 

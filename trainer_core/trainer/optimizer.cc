@@ -5,7 +5,8 @@
 namespace lorasweep::trainer {
 namespace {
 
-void StepRows(Optimizer optimizer, OptimizerRows& rows) {
+// The rule on rows, or stretches of rows, whose parameters all have their slot's settings.
+void Apply(Optimizer optimizer, OptimizerRows& rows) {
   switch (optimizer) {
     case Optimizer::kAdamW:
       return StepAdamW(rows);
@@ -14,8 +15,26 @@ void StepRows(Optimizer optimizer, OptimizerRows& rows) {
     case Optimizer::kLion:
       return StepLion(rows);
     case Optimizer::kAdamW8bit:
+    case Optimizer::kLion8bit:
     case Optimizer::kAdafactor:
       break;  // not a rule of rows
+  }
+}
+
+void StepRows(Optimizer optimizer, const OptimizerRows& rows, const LoraBank& bank) {
+  for (const ParameterRange& range : bank.layout().ranges()) {
+    const auto part = [&](const at::Tensor& tensor) { return tensor.narrow(1, range.offset, range.size); };
+    OptimizerRows stretch{.steps = rows.steps,
+                          .gradients = part(rows.gradients),
+                          .parameters = part(rows.parameters),
+                          .first_moments = part(rows.first_moments),
+                          .second_moments = part(rows.second_moments)};
+    if (range.kind == MatrixKind::kA) {
+      stretch.in_a = bank.in_a();
+    } else {
+      for (OptimizerStep& step : stretch.steps) step = StepOf(step, range.kind);
+    }
+    Apply(optimizer, stretch);
   }
 }
 
@@ -27,22 +46,14 @@ void StepMatrices(const SlotStep& step, const at::Tensor& gradients, LoraBank& b
 }
 
 void StepIn8bit(const SlotStep& step, const at::Tensor& gradients, LoraBank& bank) {
-  const OptimizerStep& settings = step.settings;
   const at::Tensor row = bank.parameters().select(0, static_cast<std::int64_t>(step.slot));
   const at::Tensor gradient_row = gradients.select(0, step.gradient_row);
-  std::size_t tensor = 0;
+  std::size_t number = 0;
   for (const SlotMatrix& matrix : bank.matrices(step.slot)) {
-    const double ratio = matrix.kind == SlotMatrix::Kind::kA ? 1 : settings.loraplus_lr_ratio;
     at::Tensor place = matrix.InRow(row);
     at::Tensor values = place.contiguous();
-    bank.adam_8bit(step.slot)->Step(tensor++,
-                                    {.learning_rate = settings.learning_rate * ratio,
-                                     .weight_decay = settings.weight_decay,
-                                     .beta1 = settings.beta1,
-                                     .beta2 = settings.beta2,
-                                     .epsilon = settings.epsilon,
-                                     .step = settings.step},
-                                    matrix.InRow(gradient_row).contiguous(), values);
+    bank.moments_8bit(step.slot)->Step(number++, StepOf(step.settings, matrix.kind),
+                                       matrix.InRow(gradient_row).contiguous(), values);
     if (!place.is_contiguous()) place.copy_(values);
   }
 }
@@ -55,8 +66,7 @@ void StepTogether(Optimizer optimizer, const std::vector<const SlotStep*>& steps
                      .gradients = gradients,
                      .parameters = bank.parameters(),
                      .first_moments = bank.first_moments(),
-                     .second_moments = bank.second_moments(),
-                     .in_a = bank.in_a()};
+                     .second_moments = bank.second_moments()};
   std::vector<std::int64_t> in_pass;
   std::vector<std::int64_t> in_bank;
   bool whole = static_cast<std::int64_t>(steps.size()) == bank.parameters().size(0) &&
@@ -67,13 +77,13 @@ void StepTogether(Optimizer optimizer, const std::vector<const SlotStep*>& steps
     in_pass.push_back(step->gradient_row);
     in_bank.push_back(static_cast<std::int64_t>(step->slot));
   }
-  if (whole) return StepRows(optimizer, rows);
+  if (whole) return StepRows(optimizer, rows, bank);
   const at::Tensor places = at::tensor(in_bank, at::kLong).to(gradients.device());
   rows.gradients = gradients.index_select(0, at::tensor(in_pass, at::kLong).to(gradients.device()));
   for (at::Tensor* tensor : {&rows.parameters, &rows.first_moments, &rows.second_moments}) {
     *tensor = tensor->index_select(0, places);
   }
-  StepRows(optimizer, rows);
+  StepRows(optimizer, rows, bank);
   bank.parameters().index_copy_(0, places, rows.parameters);
   bank.first_moments().index_copy_(0, places, rows.first_moments);
   bank.second_moments().index_copy_(0, places, rows.second_moments);
@@ -100,7 +110,7 @@ void StepSlots(const std::vector<SlotStep>& steps, const at::Tensor& gradients, 
   for (const SlotStep& step : steps) {
     if (step.optimizer == Optimizer::kAdafactor) {
       StepMatrices(step, gradients, bank);
-    } else if (step.optimizer == Optimizer::kAdamW8bit) {
+    } else if (bank.moments_8bit(step.slot) != nullptr) {
       StepIn8bit(step, gradients, bank);
     } else {
       by_rule[step.optimizer].push_back(&step);

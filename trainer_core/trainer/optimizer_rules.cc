@@ -41,6 +41,20 @@ at::Tensor RootMeanSquare(const at::Tensor& values) {
 
 }  // namespace
 
+OptimizerStep StepOf(const OptimizerStep& step, MatrixKind kind) {
+  using Kind = MatrixKind;
+  OptimizerStep own = step;
+  const bool loraplus = step.loraplus_lr_ratio != 1;
+  own.loraplus_lr_ratio = 1;
+  if (kind == Kind::kB || kind == Kind::kMagnitude || kind == Kind::kWholeVector) {
+    own.learning_rate *= step.loraplus_lr_ratio;
+  } else if (loraplus && kind == Kind::kEmbeddingFactor) {
+    own.learning_rate = step.loraplus_embedding_rate;
+  }
+  if (kind == Kind::kWholeVector) own.weight_decay = 0;
+  return own;
+}
+
 void StepAdamW(OptimizerRows& rows) {
   const at::Tensor& gradients = rows.gradients;
   const auto column = [&](const auto& value) { return Column(rows, value); };
@@ -81,12 +95,12 @@ void StepAdafactor(const OptimizerStep& step, const std::vector<SlotMatrix>& mat
   const double beta2 = 1 - std::pow(static_cast<double>(step.step), -0.8);
   const auto average = [&](at::Tensor mean, const at::Tensor& value) { mean.mul_(beta2).add_(value, 1 - beta2); };
   for (const SlotMatrix& matrix : matrices) {
-    const double ratio = matrix.kind == SlotMatrix::Kind::kA ? 1 : step.loraplus_lr_ratio;
-    const double rate = step.learning_rate * ratio;
+    const OptimizerStep own = StepOf(step, matrix.kind);
+    const double rate = own.learning_rate;
     const at::Tensor gradient = matrix.InRow(gradients);
     const at::Tensor squares = gradient.square().add_(kLeastSquare);
     at::Tensor update;
-    if (matrix.kind == SlotMatrix::Kind::kMagnitude) {
+    if (matrix.IsVector()) {
       const at::Tensor means = matrix.InRow(second_moments);
       average(means, squares);
       update = means.rsqrt();
@@ -100,7 +114,7 @@ void StepAdafactor(const OptimizerStep& step, const std::vector<SlotMatrix>& mat
     update.mul_(gradient);
     update.div_(RootMeanSquare(update).clamp_min_(1)).mul_(rate);
     at::Tensor parameter = matrix.InRow(parameters);
-    parameter.mul_(1 - step.weight_decay * rate).sub_(update);
+    parameter.mul_(1 - own.weight_decay * rate).sub_(update);
   }
 }
 

@@ -12,7 +12,8 @@ namespace lorasweep::trainer {
 // One slot's settings for one step of its optimizer.
 struct OptimizerStep {
   double learning_rate = 0;
-  double loraplus_lr_ratio = 1;  // rate of what is no A over that of A
+  double loraplus_lr_ratio = 1;        // LoRA+: rate of B and of all vectors over that of matrices; 1: no LoRA+
+  double loraplus_embedding_rate = 0;  // LoRA+: of an adapter on the embedding
   double weight_decay = 0;
   double beta1 = 0.9;
   double beta2 = 0.999;
@@ -20,6 +21,10 @@ struct OptimizerStep {
   double momentum = 0;
   std::int64_t step = 1;  // 1 for the first: bias correction
 };
+
+// The settings for one kind of matrix. LoRA+ as peft.optimizers.create_loraplus_optimizer has it; biases and norms do
+// not decay, as in transformers' Trainer. What is neither has its settings in full, without LoRA+.
+OptimizerStep StepOf(const OptimizerStep& step, MatrixKind kind);
 
 // What rules change: rows of slots with their own settings. All [K, P] fp32; parameters and moments are changed in
 // place. The moments are 0 before the first step; where a gradient is 0 a parameter of 0 stays 0.
@@ -29,7 +34,7 @@ struct OptimizerRows {
   at::Tensor parameters;
   at::Tensor first_moments;
   at::Tensor second_moments;
-  at::Tensor in_a;  // [P] bool: the parameters of A matrices. Not read without LoRA+
+  at::Tensor in_a = {};  // [P] bool: the parameters of A matrices, where LoRA+ has another rate for the others
 };
 
 // torch.optim.AdamW: decay p *= 1 - lr·wd first, then the moments, bias correction, and epsilon outside the square
@@ -45,7 +50,7 @@ void StepLion(OptimizerRows& rows);
 // transformers.optimization.Adafactor as its Trainer sets it up (scale_parameter and relative_step off, clip_threshold
 // 1, decay_rate -0.8, no first moment), on one slot's rows [P] and their matrices. A matrix's row means are kept in
 // the first column of its place in first_moments, column means in the first row of its place in second_moments; a
-// magnitude's mean squares, which are not factored, in its place in second_moments.
+// vector's mean squares, which are not factored, in its place in second_moments.
 void StepAdafactor(const OptimizerStep& step, const std::vector<SlotMatrix>& matrices, const at::Tensor& gradients,
                    at::Tensor parameters, at::Tensor first_moments, at::Tensor second_moments);
 

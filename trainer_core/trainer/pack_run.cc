@@ -18,6 +18,12 @@ bool AllFinite(const std::vector<float>& values) {
   return std::all_of(values.begin(), values.end(), [](float value) { return std::isfinite(value); });
 }
 
+std::optional<Moments8bit::Rule> MomentsIn8bit(Optimizer optimizer) {
+  if (optimizer == Optimizer::kAdamW8bit) return Moments8bit::Rule::kAdamW;
+  if (optimizer == Optimizer::kLion8bit) return Moments8bit::Rule::kLion;
+  return std::nullopt;
+}
+
 std::string NotFinite(std::string_view what, double value, std::int64_t step) {
   return absl::StrFormat("%s is %s at step %d", std::string{what}, std::isnan(value) ? "nan" : "infinite", step);
 }
@@ -62,21 +68,25 @@ absl::Status PackRun::Prepare() {
     if (!setup.ok()) {
       return absl::Status(setup.status().code(), absl::StrCat(job.name, ": ", std::string{setup.status().message()}));
     }
+    if (absl::Status trainable = resident_.model.CheckTrainable(setup->config.whole); !trainable.ok()) {
+      return absl::InvalidArgumentError(absl::StrCat(job.name, ": ", std::string{trainable.message()}));
+    }
     slot.identity = IdentityOf(job, *setup, resident_.model.config(), resident_.digest, resident_.data->key);
     if (!Scaled()) slot.guard.scale.scale = 1;
     slot.order = text::DataOrder(job.data_seed, static_cast<std::int64_t>(resident_.data->train.size()));
     slot.setup = *std::move(setup);
     adapters.push_back({.modules = slot.setup.config.modules,
+                        .whole = slot.setup.config.whole,
                         .use_dora = slot.setup.config.use_dora,
                         .dropout = config.lora_dropout,
                         .noise_alpha = config.neftune_noise_alpha,
-                        .moments_in_8bit = config.optimizer == Optimizer::kAdamW8bit,
+                        .moments_in_8bit = MomentsIn8bit(config.optimizer),
                         .seed = job.seed});
     slots_.push_back(std::move(slot));
   }
   const Transformer& model = resident_.model;
   bank_.emplace(model.config(), std::move(adapters), model.device(),
-                [&model](const LoraSite& site) { return model.Weight(site.layer, site.module); });
+                [&model](std::size_t parameter) { return model.Parameter(parameter); });
   for (Slot& slot : slots_) {
     if (absl::Status started = slot.job->checkpoint.empty() ? Start(slot) : Restore(slot); !started.ok()) {
       return started;
@@ -234,13 +244,15 @@ PackRun::StepResult PackRun::RunBatches(const Group& group, const std::vector<To
     smoothing.push_back(slot->job->config.label_smoothing);
   }
   const bool smooth = std::any_of(smoothing.begin(), smoothing.end(), [](double share) { return share > 0; });
+  pass.first_target = 0;
   for (const TokenBatch& batch : batches) {
     pass.first_token = batch.first_token;
     const DeviceBatch tokens = resident_.model.Upload(batch);
     const at::Tensor hidden = resident_.model.Hidden(tokens, tokens.predictors, &pass);
-    TokenLoss loss = HeadLoss(hidden, resident_.model.head(), tokens.targets, coefficients,
+    TokenLoss loss = HeadLoss(hidden, resident_.model.head(), &pass, tokens.targets, coefficients,
                               resident_.model.config().logit_softcap, smooth ? smoothing : std::vector<double>());
     loss.total.backward();
+    pass.first_target += tokens.targets.numel();
     const at::Tensor sums = loss.losses.sum(1, false, at::kDouble).cpu();
     for (std::size_t k = 0; k < group.size(); ++k) result.losses[k] += sums.const_data_ptr<double>()[k] / targets;
   }
@@ -264,6 +276,8 @@ void PackRun::Update(const Group& group, const StepResult& result, LoraPass& pas
                      .optimizer = config.optimizer,
                      .settings = {.learning_rate = LearningRate(config, group[k]->guard.updates),
                                   .loraplus_lr_ratio = config.loraplus_lr_ratio,
+                                  .loraplus_embedding_rate =
+                                      config.loraplus_lr_embedding * ScheduleFactor(config, group[k]->guard.updates),
                                   .weight_decay = config.weight_decay,
                                   .beta1 = config.adam_beta1,
                                   .beta2 = config.adam_beta2,

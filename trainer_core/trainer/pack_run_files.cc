@@ -11,7 +11,7 @@ namespace {
 // Tensors of a checkpoint.
 constexpr char kFirstMoments[] = "adamw.first_moments";
 constexpr char kSecondMoments[] = "adamw.second_moments";
-constexpr char kMomentsIn8bit[] = "adamw_8bit.moments";
+constexpr char kMomentsIn8bit[] = "moments_in_8bit";
 constexpr char kBestAdapter[] = "best_adapter";
 
 }  // namespace
@@ -63,7 +63,7 @@ absl::Status PackRun::Restore(Slot& slot) {
 }
 
 absl::Status PackRun::RestoreMoments(const Slot& slot, const Checkpoint& checkpoint) {
-  if (Adam8bit* const moments = bank_->adam_8bit(slot.number); moments != nullptr) {
+  if (Moments8bit* const moments = bank_->moments_8bit(slot.number); moments != nullptr) {
     const auto found = checkpoint.state.find(kMomentsIn8bit);
     const auto bytes = static_cast<std::size_t>(moments->state().numel());
     if (found == checkpoint.state.end() || found->second.bytes.size() != bytes) {
@@ -86,7 +86,7 @@ absl::Status PackRun::RestoreMoments(const Slot& slot, const Checkpoint& checkpo
 }
 
 void PackRun::SaveMoments(const Slot& slot, Checkpoint& checkpoint) {
-  if (Adam8bit* const moments = bank_->adam_8bit(slot.number); moments != nullptr) {
+  if (Moments8bit* const moments = bank_->moments_8bit(slot.number); moments != nullptr) {
     const at::Tensor state = moments->state().cpu();
     const auto* bytes = static_cast<const std::byte*>(state.const_data_ptr());
     checkpoint.state[kMomentsIn8bit] = {

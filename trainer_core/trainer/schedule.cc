@@ -85,7 +85,11 @@ double Factor(const TrainConfig& config, double now) {
 }  // namespace
 
 double LearningRate(const TrainConfig& config, std::int64_t step) {
-  return config.learning_rate * Factor(config, static_cast<double>(step));
+  return config.learning_rate * ScheduleFactor(config, step);
+}
+
+double ScheduleFactor(const TrainConfig& config, std::int64_t step) {
+  return Factor(config, static_cast<double>(step));
 }
 
 }  // namespace lorasweep::trainer

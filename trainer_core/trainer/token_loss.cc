@@ -1,5 +1,7 @@
 #include "trainer_core/trainer/token_loss.h"
 
+#include <torch/csrc/autograd/autograd.h>
+
 #include "trainer_core/text/memory_model.h"
 #include "trainer_core/trainer/autograd_step.h"
 #include "trainer_core/trainer/cpu_tensors.h"
@@ -83,6 +85,54 @@ TokenLoss HeadLoss(const at::Tensor& hidden, const at::Tensor& head, const at::T
                         }};
   });
   return {total, losses.view({slots, hidden.size(1)})};
+}
+
+bool HasBaseHead(const FrozenLinear& head, const LoraPass* pass) {
+  return pass == nullptr || (pass->layout->Find(head.layer, head.modules.front()) == nullptr &&
+                             !AnyOwns(pass, head.weight_parameters.front()));
+}
+
+TokenLoss HeadLoss(const at::Tensor& hidden, const FrozenLinear& head, const LoraPass* pass, const at::Tensor& targets,
+                   const std::vector<double>& coefficients, double softcap, const std::vector<double>& smoothing) {
+  if (HasBaseHead(head, pass)) {
+    return HeadLoss(hidden, head.weights.front().Values(), targets, coefficients, softcap, smoothing);
+  }
+  const std::int64_t slots = hidden.size(0);
+  const std::int64_t rows = hidden.size(1);
+  const std::int64_t vocabulary = head.weights.front().rows();
+  at::Tensor losses = at::empty({slots, rows}, hidden.options().dtype(at::kFloat));
+  const bool wants_gradient = !coefficients.empty() && at::GradMode::is_enabled() && hidden.requires_grad();
+  at::Tensor total = RunStep(hidden, at::Tensor(), [&] {
+    at::Tensor gradient = wants_gradient ? at::empty_like(hidden, at::MemoryFormat::Contiguous) : at::Tensor();
+    const std::int64_t chunk = std::max<std::int64_t>(1, text::LogitElements(!hidden.is_cpu()) / vocabulary / slots);
+    for (std::int64_t first = 0; first < rows; first += chunk) {
+      const std::int64_t count = std::min(chunk, rows - first);
+      LoraPass part = *pass;
+      part.first_token = pass->first_target + first;
+      const at::AutoGradMode gradients(wants_gradient);
+      const at::Tensor x = hidden.detach().narrow(1, first, count).contiguous().requires_grad_(wants_gradient);
+      const at::Tensor raw = LoraLinear(x, head, &part).view({slots * count, vocabulary});
+      const at::NoGradGuard by_hand;
+      at::Tensor logits = raw.detach();
+      at::Tensor slope;  // of the cap
+      if (softcap > 0) {
+        logits = Softcap(logits, softcap);
+        if (wants_gradient) slope = 1 - (logits / softcap).square_();
+      }
+      at::Tensor part_losses = at::empty({slots * count}, losses.options());
+      CrossEntropyRows(logits, targets.narrow(0, first, count).repeat({slots}),
+                       wants_gradient ? ByRow(coefficients, count, hidden.device()) : at::Tensor(),
+                       ByRow(smoothing, count, hidden.device()), part_losses);
+      losses.narrow(1, first, count).copy_(part_losses.view({slots, count}));
+      if (!wants_gradient) continue;
+      if (softcap > 0) logits.mul_(slope);
+      gradient.narrow(1, first, count).copy_(torch::autograd::grad({raw}, {x}, {logits}).front());
+    }
+    const at::Tensor row_coefficients = ByRow(coefficients, rows, hidden.device());
+    at::Tensor sum = row_coefficients.defined() ? at::dot(losses.view({-1}), row_coefficients) : losses.sum();
+    return AutogradStep{sum, [gradient](const at::Tensor& grad) { return gradient * grad.to(gradient.scalar_type()); }};
+  });
+  return {total, losses};
 }
 
 }  // namespace lorasweep::trainer

@@ -4,6 +4,8 @@
 
 #include <ATen/ATen.h>
 
+#include "trainer_core/trainer/lora_linear.h"
+
 namespace lorasweep::trainer {
 
 struct TokenLoss {
@@ -20,5 +22,14 @@ struct TokenLoss {
 TokenLoss HeadLoss(const at::Tensor& hidden, const at::Tensor& head, const at::Tensor& targets,
                    const std::vector<double>& coefficients, double softcap = 0,
                    const std::vector<double>& smoothing = {});
+
+// The same of a head of which slots of the pass, which may be null, may have their own or an adapter. Gradients of
+// these are added to pass->gradients right here, too, so `total` counts once.
+TokenLoss HeadLoss(const at::Tensor& hidden, const FrozenLinear& head, const LoraPass* pass, const at::Tensor& targets,
+                   const std::vector<double>& coefficients, double softcap = 0,
+                   const std::vector<double>& smoothing = {});
+
+// Whether all slots have the base model's head.
+bool HasBaseHead(const FrozenLinear& head, const LoraPass* pass);
 
 }  // namespace lorasweep::trainer

@@ -44,6 +44,7 @@ absl::Status TrainConfig::Validate() const {
       Check(momentum >= 0 && momentum < 1, "momentum", momentum, "0 to below 1"),
       Check(loraplus_lr_ratio > 0 && loraplus_lr_ratio <= 1e6, "loraplus_lr_ratio", loraplus_lr_ratio,
             "above 0 to 1000000"),
+      Check(Between(loraplus_lr_embedding, 0, 100), "loraplus_lr_embedding", loraplus_lr_embedding, "0 to 100"),
       Check(Between(weight_decay, 0, 100), "weight_decay", weight_decay, "0 to 100"),
       Check(adam_beta1 >= 0 && adam_beta1 < 1, "adam_beta1", adam_beta1, "0 to below 1"),
       Check(adam_beta2 >= 0 && adam_beta2 < 1, "adam_beta2", adam_beta2, "0 to below 1"),
@@ -61,9 +62,6 @@ absl::Status TrainConfig::Validate() const {
       Check(early_stopping_threshold >= 0 && std::isfinite(early_stopping_threshold), "early_stopping_threshold",
             early_stopping_threshold, "0 or more"),
   };
-  if (use_dora && init_lora_weights.TakesFromBase()) {
-    return absl::InvalidArgumentError("use_dora goes with init_lora_weights true or gaussian only");
-  }
   for (const absl::Status& check : checks) {
     if (!check.ok()) return check;
   }

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "trainer_core/text/whole_parameters.h"
 
 namespace lorasweep::trainer {
 
@@ -30,7 +31,7 @@ struct InitSettings {
   // Whether the base model loses what the adapter begins with.
   bool TakesFromBase() const { return kind == InitKind::kPissa || kind == InitKind::kOlora; }
 };
-enum class Optimizer { kAdamW, kAdamW8bit, kSgd, kLion, kAdafactor };
+enum class Optimizer { kAdamW, kAdamW8bit, kSgd, kLion, kLion8bit, kAdafactor };
 
 // One trial's training settings, with the meaning they have in TRL and PEFT. Everything that may differ between the
 // slots of a pack.
@@ -49,8 +50,9 @@ struct TrainConfig {
   double decay_steps = 0.1;    // of kWarmupStableDecay: below 1: share of max_steps (rounded up), else steps
   DecayShape decay_type = DecayShape::kCosine;
   Optimizer optimizer = Optimizer::kAdamW;
-  double momentum = 0;           // of SGD
-  double loraplus_lr_ratio = 1;  // LoRA+: rate of B and of magnitudes over that of A
+  double momentum = 0;                  // of SGD
+  double loraplus_lr_ratio = 1;         // LoRA+: rate of B and of all vectors over that of A; 1: no LoRA+
+  double loraplus_lr_embedding = 1e-6;  // LoRA+: rate of an adapter on the embedding, at the schedule's peak
   double weight_decay = 0;
   double adam_beta1 = 0.9;
   double adam_beta2 = 0.999;
@@ -64,6 +66,7 @@ struct TrainConfig {
   // Which modules, and their own ranks and alphas: text::AdapterTargets.
   std::vector<std::string> target_modules = {"all-linear"};
   std::vector<std::string> exclude_modules = {};
+  text::WholeChoice whole = {};  // what is trained beside the adapters
   std::vector<std::int64_t> layers_to_transform = {};
   std::vector<std::pair<std::string, double>> rank_pattern = {};
   std::vector<std::pair<std::string, double>> alpha_pattern = {};

@@ -1,6 +1,7 @@
 #include "trainer_core/trainer/transformer.h"
 
 #include <algorithm>
+#include <map>
 #include <optional>
 
 #include "absl/status/status.h"
@@ -36,7 +37,10 @@ std::optional<at::ScalarType> ScalarTypeOf(text::DType dtype) {
 // Takes tensors out of the files, checks their shape and brings them onto the device.
 class Transformer::Loader {
  public:
-  Loader(const text::Safetensors& files, Transformer& model) : files_(files), model_(model) {}
+  Loader(const text::Safetensors& files, Transformer& model) : files_(files), model_(model) {
+    for (std::size_t place = 0; place < parameters_.size(); ++place) places_[parameters_[place].Name()] = place;
+    model_.parameters_.resize(parameters_.size());
+  }
 
   at::Tensor Read(const std::string& name, const std::vector<std::int64_t>& shape) {
     const at::Tensor stored = View(name, shape);
@@ -44,19 +48,33 @@ class Transformer::Loader {
                             : stored;
   }
 
-  Norm ReadNorm(const std::string& path, std::int64_t width) {
+  // One that is named in text::ModelParameters, by its place there.
+  at::Tensor ReadParameter(std::size_t place) {
+    at::Tensor values = Read(parameters_[place].Name(), parameters_[place].shape);
+    model_.parameters_[place] = values;
+    return values;
+  }
+  std::size_t PlaceOf(const std::string& name) const { return places_.at(name); }
+
+  Embedding ReadEmbedding(const std::string& path) {
+    const std::size_t place = PlaceOf(path + ".weight");
+    return {.table = ReadParameter(place), .parameter = place};
+  }
+
+  ModelNorm ReadNorm(const std::string& path) {
     const text::ModelConfig& config = model_.config_;
-    Norm norm{.kind = config.norm, .epsilon = config.norm_eps, .weight = {}, .bias = {}};
-    if (norm.kind == text::NormKind::kLayer) {
-      norm.weight = Read(path + ".weight", {width});
-      norm.bias = Read(path + ".bias", {width});
-      return norm;
+    ModelNorm norm{.frozen = {.kind = config.norm, .epsilon = config.norm_eps, .weight = {}, .bias = {}},
+                   .weight_parameter = PlaceOf(path + ".weight")};
+    const at::Tensor weight = ReadParameter(norm.weight_parameter);
+    if (norm.frozen.kind == text::NormKind::kLayer) {
+      norm.bias_parameter = PlaceOf(path + ".bias");
+      norm.frozen.weight = weight;
+      norm.frozen.bias = ReadParameter(norm.bias_parameter);
+    } else if (weight.defined()) {
+      // Exactly in fp32: 1 + weight has more digits than the model's type.
+      norm.frozen.weight = weight.to(at::kFloat, false, true);
+      if (norm.frozen.kind == text::NormKind::kRmsPlusOne) norm.frozen.weight.add_(1.0);
     }
-    const at::Tensor stored = View(path + ".weight", {width});
-    if (!stored.defined()) return norm;
-    // As a model in this type has it, then exactly in fp32: 1 + weight has more digits than the type.
-    norm.weight = stored.to(model_.type_).to(at::TensorOptions().dtype(at::kFloat).device(model_.device_), false, true);
-    if (norm.kind == text::NormKind::kRmsPlusOne) norm.weight.add_(1.0);
     return norm;
   }
 
@@ -78,10 +96,28 @@ class Transformer::Loader {
       if (module.role != role) continue;
       const std::string path = absl::StrCat(text::LayerPath(model_.config_, layer), ".", module.path);
       linear.modules.push_back(place);
+      linear.transposed = module.transposed;
+      linear.weight_parameters.push_back(PlaceOf(path + ".weight"));
       linear.weights.push_back(ReadWeight(path + ".weight", module));
-      linear.biases.push_back(module.bias ? Read(path + ".bias", {module.out}) : at::Tensor());
+      model_.parameters_[linear.weight_parameters.back()] = linear.weights.back();
+      linear.bias_parameters.push_back(module.bias ? PlaceOf(path + ".bias") : places_.size());
+      linear.biases.push_back(module.bias ? ReadParameter(linear.bias_parameters.back()) : at::Tensor());
     }
     return linear;
+  }
+
+  // `tied`: the embedding's table, or undefined.
+  FrozenLinear ReadHead(const at::Tensor& tied) {
+    const std::size_t place = parameters_.size() - 1;
+    const at::Tensor weight = tied.defined() ? tied : ReadParameter(place);
+    if (!weight.defined()) return {};
+    model_.parameters_[place] = weight;
+    return {.layer = model_.config_.layers,
+            .modules = {AdapterLayout::kHeadModule},
+            .weights = {FrozenWeight(weight)},
+            .biases = {at::Tensor()},
+            .weight_parameters = {place},
+            .bias_parameters = {places_.size()}};
   }
 
   const absl::Status& status() const { return status_; }
@@ -113,6 +149,8 @@ class Transformer::Loader {
   const text::Safetensors& files_;
   Transformer& model_;
   std::vector<text::LinearModule> modules_ = text::LinearModules(model_.config_);
+  std::vector<text::ModelParameter> parameters_ = text::ModelParameters(model_.config_);
+  std::map<std::string, std::size_t> places_;  // of parameters, by name
   absl::Status status_;
 };
 
@@ -134,12 +172,12 @@ absl::StatusOr<Transformer> Transformer::Load(const std::filesystem::path& folde
                                                              .type = type});
   const text::ModelConfig& c = model.config_;
   Loader loader(*files, model);
-  const bool gpt2 = c.modules == text::ModuleStyle::kConv1d;
-  model.embedding_ =
-      loader.Read(gpt2 ? "transformer.wte.weight" : "model.embed_tokens.weight", {c.vocab_size, c.hidden_size});
-  if (c.learned_positions) model.positions_ = loader.Read("transformer.wpe.weight", {c.max_positions, c.hidden_size});
-  model.final_norm_ = loader.ReadNorm(gpt2 ? "transformer.ln_f" : "model.norm", c.hidden_size);
-  model.head_ = c.tie_word_embeddings ? model.embedding_ : loader.Read("lm_head.weight", {c.vocab_size, c.hidden_size});
+  model.embedding_ = loader.ReadEmbedding(text::EmbeddingPath(c));
+  model.embedding_.scale = c.embedding_scale;
+  model.embedding_.untrained = c.padding_id;
+  if (c.learned_positions) model.positions_ = loader.ReadEmbedding(text::kPositionsPath);
+  model.final_norm_ = loader.ReadNorm(text::FinalNormPath(c));
+  model.head_ = loader.ReadHead(c.tie_word_embeddings ? model.embedding_.table : at::Tensor());
   for (std::int64_t i = 0; i < c.layers && loader.status().ok(); ++i) {
     model.layers_.push_back(model.LoadLayer(loader, i));
   }
@@ -153,20 +191,15 @@ absl::StatusOr<Transformer> Transformer::Load(const std::filesystem::path& folde
 
 Transformer::Layer Transformer::LoadLayer(Loader& loader, std::int64_t layer) const {
   const std::string path = text::LayerPath(config_, layer) + ".";
-  const auto norm = [&](const char* name, std::int64_t width) { return loader.ReadNorm(path + name, width); };
-  const bool gpt2 = config_.modules == text::ModuleStyle::kConv1d;
+  const std::vector<const char*> names = text::LayerNorms(config_);
   Layer result;
-  result.attention_norm = norm(gpt2 ? "ln_1" : "input_layernorm", config_.hidden_size);
-  if (config_.sandwich_norms) {
-    result.after_attention = norm("post_attention_layernorm", config_.hidden_size);
-    result.mlp_norm = norm("pre_feedforward_layernorm", config_.hidden_size);
-    result.after_mlp = norm("post_feedforward_layernorm", config_.hidden_size);
-  } else {
-    result.mlp_norm = norm(gpt2 ? "ln_2" : "post_attention_layernorm", config_.hidden_size);
-  }
+  result.attention_norm = loader.ReadNorm(path + names[0]);
+  if (config_.sandwich_norms) result.after_attention = loader.ReadNorm(path + names[1]);
+  result.mlp_norm = loader.ReadNorm(path + names[config_.sandwich_norms ? 2 : 1]);
+  if (config_.sandwich_norms) result.after_mlp = loader.ReadNorm(path + names[3]);
   if (config_.qk_norm) {
-    result.query_norm = norm("self_attn.q_norm", config_.head_dim);
-    result.key_norm = norm("self_attn.k_norm", config_.head_dim);
+    result.query_norm = loader.ReadNorm(path + "self_attn.q_norm");
+    result.key_norm = loader.ReadNorm(path + "self_attn.k_norm");
   }
   result.qkv = loader.ReadLinear(layer, Role::kQkv);
   result.output = loader.ReadLinear(layer, Role::kAttentionOutput);
@@ -176,15 +209,20 @@ Transformer::Layer Transformer::LoadLayer(Loader& loader, std::int64_t layer) co
   return result;
 }
 
-at::Tensor Transformer::Weight(std::int64_t layer, std::size_t module) const {
-  const Layer& parts = layers_[static_cast<std::size_t>(layer)];
-  for (const FrozenLinear* linear : {&parts.qkv, &parts.output, &parts.up, &parts.down}) {
-    for (std::size_t i = 0; i < linear->modules.size(); ++i) {
-      if (linear->modules[i] != module) continue;
-      return linear->weights[i].Values();
-    }
+at::Tensor Transformer::Parameter(std::size_t place) const {
+  const auto& kept = parameters_[place];
+  if (const auto* weight = std::get_if<FrozenWeight>(&kept)) return weight->Values();
+  return std::get<at::Tensor>(kept);
+}
+
+absl::Status Transformer::CheckTrainable(const text::WholeParameters& whole) const {
+  if (weights_->quantization == Quantization::kNone) return absl::OkStatus();
+  for (const std::size_t place : whole.places) {
+    if (!std::holds_alternative<FrozenWeight>(parameters_[place])) continue;
+    return absl::InvalidArgumentError(absl::StrCat("modules_to_save: ", text::ModelParameters(config_)[place].module,
+                                                   " is kept in 4 or 8 bits, so it cannot be trained whole"));
   }
-  return {};
+  return absl::OkStatus();
 }
 
 absl::Status Transformer::CheckIds(const std::vector<std::int64_t>& ids) const {
@@ -230,12 +268,13 @@ DeviceBatch Transformer::Upload(const TokenBatch& batch) {
           .attention = PlanOf(batch.segments, positions, lengths)};
 }
 
-at::Tensor Transformer::Embed(const DeviceBatch& batch, std::int64_t slots) const {
-  at::Tensor h = embedding_.index_select(0, batch.ids);
-  // The factor is rounded to the type of the embedding first, as transformers does it.
-  if (config_.embedding_scale != 1.0) h = h * at::scalar_tensor(config_.embedding_scale, type_).item();
-  if (positions_.defined()) h = h + positions_.index_select(0, batch.attention.positions.to(at::kLong));
-  return h.unsqueeze(0).expand({slots, -1, -1}).contiguous();
+at::Tensor Transformer::EmbedTokens(const DeviceBatch& batch, const LoraPass* pass) const {
+  const std::int64_t slots = pass == nullptr ? 1 : pass->size();
+  const LoraSite* const site =
+      pass == nullptr ? nullptr : pass->layout->Find(config_.layers, AdapterLayout::kEmbeddingModule);
+  const at::Tensor h = Embed(embedding_, batch.ids, slots, pass, site);
+  if (!positions_.table.defined()) return h;
+  return h + Embed(positions_, batch.attention.positions.to(at::kLong), slots, pass, nullptr);
 }
 
 at::Tensor Transformer::Attended(const Layer& layer, const at::Tensor& x, const DeviceBatch& batch,
@@ -245,7 +284,9 @@ at::Tensor Transformer::Attended(const Layer& layer, const at::Tensor& x, const 
   const std::int64_t rows = x.size(0) * x.size(1);
   at::Tensor qkv = LoraLinear(x, layer.qkv, pass);
   if (layer.qkv.modules.size() == 1) qkv = SplitFused(qkv, {queries, keys, keys});
-  if (config_.qk_norm) qkv = NormalizeHeads(qkv, layer.query_norm, queries * rows, layer.key_norm, keys * rows);
+  if (config_.qk_norm) {
+    qkv = NormalizeHeads(qkv, layer.query_norm, queries * rows, layer.key_norm, keys * rows, pass);
+  }
   const at::Tensor attended = cache == nullptr
                                   ? Attention(qkv, x.size(0), config_, layer.window, batch.attention)
                                   : CachedAttention(qkv, config_, layer.window, batch.attention, past, *cache);
@@ -263,16 +304,16 @@ at::Tensor Transformer::FeedForward(const Layer& layer, const at::Tensor& x, con
 
 at::Tensor Transformer::Block(const Layer& layer, const at::Tensor& input, const DeviceBatch& batch,
                               const LoraPass* pass, LayerCache* cache, std::int64_t past) const {
-  at::Tensor attended = Attended(layer, Normalize(input, layer.attention_norm), batch, pass, cache, past);
-  if (config_.sandwich_norms) attended = Normalize(attended, layer.after_attention);
+  at::Tensor attended = Attended(layer, Normalize(input, layer.attention_norm, pass), batch, pass, cache, past);
+  if (config_.sandwich_norms) attended = Normalize(attended, layer.after_attention, pass);
   const at::Tensor h = input + attended;
-  at::Tensor fed = FeedForward(layer, Normalize(h, layer.mlp_norm), pass);
-  if (config_.sandwich_norms) fed = Normalize(fed, layer.after_mlp);
+  at::Tensor fed = FeedForward(layer, Normalize(h, layer.mlp_norm, pass), pass);
+  if (config_.sandwich_norms) fed = Normalize(fed, layer.after_mlp, pass);
   return h + fed;
 }
 
 at::Tensor Transformer::Hidden(const DeviceBatch& batch, const at::Tensor& rows, const LoraPass* pass) const {
-  at::Tensor h = Embed(batch, pass == nullptr ? 1 : pass->size());
+  at::Tensor h = EmbedTokens(batch, pass);
   if (pass != nullptr) AddEmbeddingNoise(*pass, batch.attention.segments, h);
   const at::Tensor anchor = pass == nullptr ? at::Tensor() : pass->anchor;
   for (const Layer& layer : layers_) {
@@ -282,7 +323,7 @@ at::Tensor Transformer::Hidden(const DeviceBatch& batch, const at::Tensor& rows,
     h = gradient_checkpointing_ ? Recomputed(h, anchor, block) : block(h);
   }
   if (rows.defined()) h = h.index_select(1, rows);
-  return Normalize(h, final_norm_);
+  return Normalize(h, final_norm_, pass);
 }
 
 at::Tensor Transformer::Continue(const std::vector<std::int32_t>& ids, const LoraPass* pass, TokenCache& cache) {
@@ -295,16 +336,16 @@ at::Tensor Transformer::Continue(const std::vector<std::int32_t>& ids, const Lor
   batch.ids = at::tensor(ids, at::kLong).to(device_);
   batch.attention = PlanOf({{0, count}}, positions, lengths);
   cache.layers.resize(layers_.size());
-  at::Tensor h = Embed(batch, 1);
+  at::Tensor h = EmbedTokens(batch, pass);
   for (std::size_t layer = 0; layer < layers_.size(); ++layer) {
     h = Block(layers_[layer], h, batch, pass, &cache.layers[layer], cache.tokens);
   }
   cache.tokens += count;
-  return Normalize(h.narrow(1, count - 1, 1).contiguous(), final_norm_);
+  return Normalize(h.narrow(1, count - 1, 1).contiguous(), final_norm_, pass);
 }
 
-at::Tensor Transformer::Logits(const at::Tensor& hidden) const {
-  const at::Tensor logits = at::linear(hidden, head_);
+at::Tensor Transformer::Logits(const at::Tensor& hidden, const LoraPass* pass) const {
+  const at::Tensor logits = LoraLinear(hidden, head_, pass).view({hidden.size(0), hidden.size(1), -1});
   return config_.logit_softcap > 0 ? Softcap(logits, config_.logit_softcap) : logits;
 }
 

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <variant>
 #include <vector>
 
 #include <ATen/ATen.h>
@@ -10,10 +11,12 @@
 #include "absl/status/statusor.h"
 #include "trainer_core/text/model_config.h"
 #include "trainer_core/trainer/attention.h"
+#include "trainer_core/trainer/embedding.h"
 #include "trainer_core/trainer/layer_ops.h"
 #include "trainer_core/trainer/lora_bank.h"
 #include "trainer_core/trainer/lora_linear.h"
 #include "trainer_core/trainer/token_batch.h"
+#include "trainer_core/trainer/trained_norm.h"
 
 namespace lorasweep::trainer {
 
@@ -37,7 +40,8 @@ struct TransformerOptions {
   bool gradient_checkpointing = false;
 };
 
-// The frozen base model, any architecture that text::ModelConfig describes: nothing in it has a gradient.
+// The frozen base model, any architecture that text::ModelConfig describes: nothing in it has a gradient. What slots of
+// a pass train whole stands in the place of the model's own.
 class Transformer {
  public:
   // Reads config.json and the safetensors files of a folder. Errors: NotFound, InvalidArgument (names file and
@@ -48,10 +52,12 @@ class Transformer {
   const text::ModelConfig& config() const { return config_; }
   at::Device device() const { return device_; }
   at::ScalarType type() const { return type_; }
-  const at::Tensor& head() const { return head_; }  // [vocabulary, hidden]
+  const FrozenLinear& head() const { return head_; }  // [vocabulary, hidden]
 
-  // The weight [out, in] of a linear map of a layer, by its place in text::LinearModules.
-  at::Tensor Weight(std::int64_t layer, std::size_t module) const;
+  // One of text::ModelParameters by its place; linear maps' weights as [out, in].
+  at::Tensor Parameter(std::size_t place) const;
+  // InvalidArgument: one of these is kept in 4 or 8 bits.
+  absl::Status CheckTrainable(const text::WholeParameters& whole) const;
 
   // InvalidArgument for ids that the vocabulary does not have, and for more of them than there are learned positions.
   absl::Status CheckIds(const std::vector<std::int64_t>& ids) const;
@@ -62,17 +68,17 @@ class Transformer {
   // The final hidden state [1, 1, hidden] of the last of `ids`, which follow the tokens in the cache and join them.
   // One text, one slot, without gradient.
   at::Tensor Continue(const std::vector<std::int32_t>& ids, const LoraPass* pass, TokenCache& cache);
-  // What the head makes of hidden states [..., hidden], in the model's type: [..., vocabulary].
-  at::Tensor Logits(const at::Tensor& hidden) const;
+  // What the head makes of hidden states [K, T, hidden], in the model's type: [K, T, vocabulary].
+  at::Tensor Logits(const at::Tensor& hidden, const LoraPass* pass) const;
 
  private:
   struct Layer {
-    Norm attention_norm;
-    Norm mlp_norm;
-    Norm after_attention;  // sandwich norms
-    Norm after_mlp;
-    Norm query_norm;  // of heads
-    Norm key_norm;
+    ModelNorm attention_norm;
+    ModelNorm mlp_norm;
+    ModelNorm after_attention;  // sandwich norms
+    ModelNorm after_mlp;
+    ModelNorm query_norm;  // of heads
+    ModelNorm key_norm;
     FrozenLinear qkv;
     FrozenLinear output;
     FrozenLinear up;  // gate and up where there is a gate
@@ -83,7 +89,7 @@ class Transformer {
 
   Layer LoadLayer(Loader& loader, std::int64_t layer) const;
   // [K, T, hidden], ready for the first layer.
-  at::Tensor Embed(const DeviceBatch& batch, std::int64_t slots) const;
+  at::Tensor EmbedTokens(const DeviceBatch& batch, const LoraPass* pass) const;
   // A layer's output for its input [K, T, hidden]. `cache`: what the layer keeps of `past` tokens, or null.
   at::Tensor Block(const Layer& layer, const at::Tensor& input, const DeviceBatch& batch, const LoraPass* pass,
                    LayerCache* cache, std::int64_t past) const;
@@ -98,13 +104,15 @@ class Transformer {
   at::ScalarType type_ = at::kFloat;
   bool gradient_checkpointing_ = false;
   std::shared_ptr<WeightStore> weights_;
-  at::Tensor embedding_;
-  at::Tensor positions_;  // learned, or undefined
-  Norm final_norm_;
-  at::Tensor head_;
+  Embedding embedding_;
+  Embedding positions_;  // learned, or without a table
+  ModelNorm final_norm_;
+  FrozenLinear head_;
   std::vector<Layer> layers_;
   std::optional<RotaryTables> rotary_;
   std::optional<RotaryTables> window_rotary_;
+  // By place in text::ModelParameters: what stands for it.
+  std::vector<std::variant<at::Tensor, FrozenWeight>> parameters_;
 };
 
 }  // namespace lorasweep::trainer

@@ -66,6 +66,7 @@ def adapters(name):
         yield "embedding", LoraConfig(r=4, lora_alpha=8, target_modules=["q_proj", "embed_tokens"])
     elif name == "llama3":
         yield "saved", LoraConfig(r=4, lora_alpha=8, target_modules=["q_proj", "lm_head"], modules_to_save=["embed_tokens"])
+        yield "ends", LoraConfig(r=4, lora_alpha=8, target_modules=["q_proj", "lm_head", "embed_tokens"])
     elif name == "phi3":
         yield "lora", LoraConfig(r=4, lora_alpha=8, target_modules=["qkv_proj", "o_proj", "gate_up_proj", "down_proj"])
     elif name in ("qwen3", "mistral", "gemma2", "gemma3"):

@@ -56,7 +56,7 @@ TEST_CASE("modules and layers can be left out", "[targets]") {
   CHECK(Ranks({.layers_to_transform = {1, 11}, .rank = 2}) == "000222222");
   CHECK(Ranks({.layers_to_transform = {2}}) == "layers_to_transform: the model has no layer 2");
   CHECK(Ranks({.target_modules = {"q_proj"}, .exclude_modules = {"q_proj"}}) ==
-        "exclude_modules and layers_to_transform leave nothing to train");
+        "exclude_modules, modules_to_save and layers_to_transform leave no adapter");
 }
 
 TEST_CASE("the first pattern that matches a name or its end gives rank and alpha", "[targets]") {

@@ -18,7 +18,10 @@ ModelConfig Small(ModuleStyle style) {
 }
 
 TEST_CASE("each family's modules go by its own names") {
-  CHECK(ModuleNames(Small(ModuleStyle::kSplit)).size() == 14);
+  CHECK(ModuleNames(Small(ModuleStyle::kSplit)).size() == 16);
+  CHECK(ModuleNames(Small(ModuleStyle::kSplit))[14] == "lm_head");
+  CHECK(ModuleNames(Small(ModuleStyle::kSplit))[15] == "model.embed_tokens");
+  CHECK(ModuleNames(Small(ModuleStyle::kConv1d)).back() == "transformer.wte");
   CHECK(ModuleNames(Small(ModuleStyle::kSplit))[8] == "model.layers.1.self_attn.k_proj");
   CHECK(ModuleNames(Small(ModuleStyle::kFused))[0] == "model.layers.0.self_attn.qkv_proj");
   CHECK(ModuleNames(Small(ModuleStyle::kConv1d))[7] == "transformer.h.1.mlp.c_proj");

@@ -27,6 +27,10 @@ struct Fixture {
     config.use_rslora = targets.use_rslora;
     config.modules = *text::ResolveTargets(targets, model);
   }
+  void TrainWhole(const text::WholeChoice& choice) {
+    config.whole_choice = choice;
+    config.whole = *text::ResolveWhole(choice, config.modules, model);
+  }
   AdapterLayout Layout() const { return config.Layout(model); }
   std::vector<float> Values() const {
     std::vector<float> values(static_cast<std::size_t>(Layout().size()));
@@ -85,6 +89,62 @@ TEST_CASE("patterns, single layers, rsLoRA and DoRA come back as they were writt
   CHECK(config.find("\"model.layers.1.mlp.up_proj\": 5") != std::string::npos);
   CHECK(config.find("\"model.layers.1.mlp.down_proj\": 1.5") != std::string::npos);
   CHECK(config.find("\"use_rslora\": true") != std::string::npos);
+}
+
+TEST_CASE("what is trained whole and adapters on head and embedding come back, under PEFT's names") {
+  Fixture f;
+  f.Adapt({.target_modules = {"q_proj", "embed_tokens"}, .rank = 3, .alpha = 6});
+  f.TrainWhole({.modules_to_save = {"lm_head", "model.norm"}, .bias = text::BiasTraining::kAll});
+  const auto folder = f.folder.path() / "adapter";
+  REQUIRE(WriteAdapter(folder, f.model, f.config, f.Values()).ok());
+  const auto read = ReadAdapter(folder, f.model);
+  INFO(std::string{read.status().message()});
+  REQUIRE(read.ok());
+  CHECK(read->values == f.Values());
+  CHECK(read->config.modules == f.config.modules);
+  CHECK(read->config.whole.places == f.config.whole.places);
+  CHECK(read->config.whole_choice.bias == text::BiasTraining::kAll);
+  const auto file = text::Safetensors::Open(folder / "adapter_model.safetensors");
+  REQUIRE(file.ok());
+  const auto shape = [&](const std::string& name) {
+    const text::TensorView* view = file->Find("base_model.model." + name);
+    return view == nullptr ? std::vector<std::int64_t>() : view->shape;
+  };
+  CHECK(shape("lm_head.weight") == std::vector<std::int64_t>{64, 32});
+  CHECK(shape("model.norm.weight") == std::vector<std::int64_t>{32});
+  CHECK(shape("model.embed_tokens.lora_embedding_A") == std::vector<std::int64_t>{3, 64});
+  CHECK(shape("model.embed_tokens.lora_embedding_B") == std::vector<std::int64_t>{32, 3});
+  const std::string config = f.Text(folder / "adapter_config.json");
+  CHECK(config.find("\"modules_to_save\": [\n    \"lm_head\",\n    \"model.norm\"\n  ]") != std::string::npos);
+  CHECK(config.find("\"bias\": \"all\"") != std::string::npos);
+  CHECK(config.find("\"target_modules\": [\n    \"q_proj\",\n    \"embed_tokens\"\n  ]") != std::string::npos);
+}
+
+TEST_CASE("a head that is the embedding is written as both, and what PEFT adds of the base is passed over") {
+  Fixture f;
+  f.TrainWhole({.modules_to_save = {"lm_head"}, .ensure_weight_tying = true});
+  const std::vector<float> values = f.Values();
+  const AdapterLayout layout = f.Layout();
+  std::vector<text::TensorView> tensors = AdapterTensors(layout, values);
+  CHECK(tensors.back().name == "base_model.model.lm_head.weight");
+  CHECK(tensors.back().bytes.data() == tensors[tensors.size() - 2].bytes.data());
+  const std::vector<std::string> of_base = {"base_model.model.lm_head.base_layer.weight",
+                                            "base_model.model.model.norm.original_module.weight"};
+  for (const std::string& name : of_base) {
+    tensors.push_back(tensors.front());
+    tensors.back().name = name;
+  }
+  const auto folder = f.folder.path() / "adapter";
+  REQUIRE(WriteAdapterFiles(folder, AdapterConfigText(f.model, f.config), tensors).ok());
+  const auto read = ReadAdapter(folder, f.model);
+  INFO(std::string{read.status().message()});
+  REQUIRE(read.ok());
+  CHECK(read->values == values);
+  CHECK(read->config.whole.head_is_embedding);
+  tensors.back().name = "base_model.model.model.norm.weight";
+  REQUIRE(WriteAdapterFiles(folder, AdapterConfigText(f.model, f.config), tensors).ok());
+  CHECK_THAT(std::string{ReadAdapter(folder, f.model).status().message()},
+             Catch::Contains("belong to no adapter") && Catch::Contains("model.norm.weight"));
 }
 
 TEST_CASE("what PiSSA took out of the base comes back with twice the rank, and apart again") {

@@ -1,14 +1,13 @@
-"""Writes a small random model of every architecture with transformers, an adapter with PEFT, and what they compute.
+"""Writes a small random model of every architecture with transformers, adapters with PEFT, and what they compute.
 
-    architectures.py FOLDER
-
-makes FOLDER/cases.json, a list of {name, ids, learned, prompt, greedy, adapted_greedy, penalized, penalty}, and for each
-case FOLDER/name/{model, adapter} and expected.safetensors: "logits", "adapted_logits" [T, vocabulary] and the loss's
-gradient of every adapter tensor under its name in the adapter's file. All in fp32 on the CPU.
+write_cases(FOLDER) makes FOLDER/cases.json, a list of {name, ids, learned, prompt, greedy, adapted_greedy, penalized,
+penalty}, and for each case FOLDER/name/{model, adapter, whole} and expected.safetensors: "logits" [T, vocabulary], and for
+both adapters "adapter.logits", "adapter.gradient.NAME" and so on, NAME being that of a tensor in the adapter's file.
+"whole" has LoRA on the embedding too and trains the head, all norms and all biases. All in fp32 on the CPU.
 """
+import copy
 import json
 import os
-import sys
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 
@@ -16,6 +15,7 @@ import torch
 import transformers as hf
 from peft import LoraConfig, get_peft_model
 from safetensors.torch import load_file, save_file
+from transformers.pytorch_utils import Conv1D
 
 LENGTH = 70  # longer than every window and every "original" length below
 PROMPT = 20
@@ -120,28 +120,36 @@ def write_case(folder, name, generator):
     case["greedy"] = greedy(model, ids)
     case["penalized"] = greedy(model, ids, repetition_penalty=PENALTY)
 
-    config = LoraConfig(r=3, lora_alpha=5, target_modules="all-linear", task_type="CAUSAL_LM",
-                        fan_in_fan_out=name == "gpt2")
-    model = get_peft_model(model, config)
-    for parameter_name, parameter in model.named_parameters():
-        if "lora_" in parameter_name:
-            parameter.data = 0.15 * torch.randn(parameter.shape, generator=generator)
-    model.save_pretrained(os.path.join(home, "adapter"))
     learned = (torch.arange(LENGTH) % 7 > 2).long()
     learned[0] = 0
     case["learned"] = learned.tolist()
-    with torch.no_grad():
-        expected["adapted_logits"] = model(ids[None]).logits[0]
-    # Without the last token, which predicts nothing: with dynamic RoPE even its presence matters. There transformers
-    # remembers the longest text until it sees a short one.
-    with torch.no_grad():
-        model(ids[None, :2])
-    losses = torch.nn.functional.cross_entropy(model(ids[None, :-1]).logits[0], ids[1:], reduction="none")
-    (losses * learned[1:]).sum().div(learned.sum()).backward()
-    for parameter_name, parameter in model.named_parameters():
-        if parameter.grad is not None:
-            expected[parameter_name.replace(".default", "")] = parameter.grad
-    case["adapted_greedy"] = greedy(model, ids)
+    linear = [n for n, m in model.named_modules() if isinstance(m, (torch.nn.Linear, Conv1D)) and n != "lm_head"]
+    embedding = next(n for n, m in model.named_modules() if m is model.get_input_embeddings())
+    norms = ["ln_1", "ln_2", "ln_f"] if name == "gpt2" else ["norm"]
+    for kind, settings in {"adapter": {"target_modules": "all-linear"},
+                           "whole": {"target_modules": [*linear, embedding], "bias": "all",
+                                     "modules_to_save": ["lm_head", *norms]}}.items():
+        adapted = get_peft_model(copy.deepcopy(model), LoraConfig(r=3, lora_alpha=5, task_type="CAUSAL_LM",
+                                                                 fan_in_fan_out=name == "gpt2", **settings))
+        for parameter_name, parameter in adapted.named_parameters():
+            if parameter.requires_grad:
+                change = 0.15 * torch.randn(parameter.shape, generator=generator)
+                parameter.data = change if "lora_" in parameter_name else parameter.data + change
+        adapted.save_pretrained(os.path.join(home, kind))
+        with torch.no_grad():
+            expected[f"{kind}.logits"] = adapted(ids[None]).logits[0]
+        # Without the last token, which predicts nothing: with dynamic RoPE even its presence matters. There transformers
+        # remembers the longest text until it sees a short one.
+        with torch.no_grad():
+            adapted(ids[None, :2])
+        losses = torch.nn.functional.cross_entropy(adapted(ids[None, :-1]).logits[0], ids[1:], reduction="none")
+        (losses * learned[1:]).sum().div(learned.sum()).backward()
+        for parameter_name, parameter in adapted.named_parameters():
+            if parameter.grad is not None:
+                stored = parameter_name.replace(".default", "").replace(".modules_to_save", "")
+                expected[f"{kind}.gradient.{stored}"] = parameter.grad
+        if kind == "adapter":
+            case["adapted_greedy"] = greedy(adapted, ids)
     save_file({key: value.contiguous() for key, value in expected.items()}, os.path.join(home, "expected.safetensors"))
     if name == "llama3":
         old_rope_spelling(base)
@@ -150,8 +158,17 @@ def write_case(folder, name, generator):
     return case
 
 
-if __name__ == "__main__":
+def write_cases(folder):
+    torch.set_num_threads(1)  # on models this small, others only wait
     seeded = torch.Generator().manual_seed(3407)
-    cases = [write_case(sys.argv[1], name, seeded) for name in CASES]
-    with open(os.path.join(sys.argv[1], "cases.json"), "w") as cases_file:
+    cases = [write_case(folder, name, seeded) for name in CASES]
+    with open(os.path.join(folder, "cases.json"), "w") as cases_file:
         json.dump(cases, cases_file)
+
+
+def write_model(name, padding, folder):
+    torch.manual_seed(17)
+    model = CASES[name]().float()
+    randomize(model, torch.Generator().manual_seed(3407))
+    model.config.pad_token_id = padding
+    model.save_pretrained(folder)

@@ -1,6 +1,7 @@
 #include "trainer_core/trainer/lora_bank.h"
 
 #include <cmath>
+#include <memory>
 
 #include "tests/support/torch_catch.h"
 #include "trainer_core/text/linear_modules.h"
@@ -11,6 +12,7 @@ namespace {
 
 struct Fixture {
   text::ModelConfig model;
+  std::size_t names = 9;
   Fixture() {
     model.hidden_size = 24;
     model.layers = 1;
@@ -18,6 +20,8 @@ struct Fixture {
     model.kv_heads = 2;
     model.head_dim = 6;
     model.intermediate_size = 20;
+    model.vocab_size = 30;
+    model.qkv_bias = true;
   }
 
   at::Tensor Weight(const LoraSite& site) const {
@@ -30,8 +34,15 @@ struct Fixture {
   SlotAdapter Slot(std::int64_t rank, bool use_dora = false) const {
     return {.modules = *text::ResolveTargets({.rank = rank, .alpha = 8}, model), .use_dora = use_dora, .seed = 7};
   }
+  // The weights of sites, and for other parameters their own place in every element.
   LoraBank Bank(std::vector<SlotAdapter> slots) const {
-    return LoraBank(model, std::move(slots), at::kCPU, [this](const LoraSite& site) { return Weight(site); });
+    const auto all = std::make_shared<AdapterLayout>(model, std::vector<std::int64_t>(names, 1), false);
+    return LoraBank(model, std::move(slots), at::kCPU, [this, all](std::size_t parameter) {
+      for (const LoraSite& site : all->sites()) {
+        if (site.parameter == parameter && !site.embedding) return Weight(site);
+      }
+      return at::full(text::ModelParameters(model)[parameter].shape, static_cast<double>(parameter), at::kFloat);
+    });
   }
 };
 
@@ -106,6 +117,58 @@ TEST_CASE("a rank beyond the weight's is refused for PiSSA, with the module name
   LoraBank bank = f.Bank({f.Slot(13)});
   CHECK_THAT(std::string{bank.Start(0, {.kind = InitKind::kPissa}).message()},
              Catch::Contains("rank 13 is too high") && Catch::Contains("k_proj (at most 12)"));
+}
+
+TEST_CASE("what a slot trains whole begins as the base's, in its row alone, and the head may be the embedding") {
+  const Fixture f;
+  SlotAdapter biases = f.Slot(2);
+  biases.whole = *text::ResolveWhole({.bias = text::BiasTraining::kAll}, biases.modules, f.model);
+  SlotAdapter tied = f.Slot(3);
+  tied.whole = {.places = {0}, .head_is_embedding = true};
+  LoraBank bank = f.Bank({biases, tied, f.Slot(1)});
+  for (const std::size_t slot : {0, 1, 2}) REQUIRE(bank.Start(slot, {}).ok());
+  const LoraPass pass = bank.EvaluationPass({0, 1, 2}, at::kFloat);
+  const auto parameters = text::ModelParameters(f.model);
+  const std::size_t head = parameters.size() - 1;
+  std::size_t own = 0;
+  for (std::size_t place = 0; place < parameters.size(); ++place) {
+    CHECK(pass.Own(0, place).defined() == parameters[place].bias);
+    CHECK(pass.Own(1, place).defined() == (place == 0 || place == head));
+    CHECK(!pass.Own(2, place).defined());
+    if (!pass.Own(0, place).defined()) continue;
+    ++own;
+    CHECK(at::equal(pass.Own(0, place), at::full(parameters[place].shape, static_cast<double>(place))));
+  }
+  CHECK(own == 3);
+  CHECK(pass.Own(1, head).data_ptr() == pass.Own(1, 0).data_ptr());
+  CHECK(pass.Own(1, 0).sizes() == at::IntArrayRef({30, 24}));
+  CHECK(AnyOwns(&pass, 0));
+  CHECK(!AnyOwns(&pass, 1));
+  CHECK(!AnyOwns(nullptr, 0));
+  // In the others' rows there is nothing.
+  const WholeSite& table = *bank.layout().FindWhole(0);
+  CHECK(bank.parameters()[0].narrow(0, table.offset, 30 * 24).abs().max().item().toDouble() == 0);
+  // A slot's values go out and in again in its own layout.
+  const std::vector<float> values = bank.Extract(bank.parameters(), 1);
+  CHECK(static_cast<std::int64_t>(values.size()) == bank.solo_layout(1).size());
+  at::Tensor copy = at::zeros_like(bank.parameters());
+  bank.Insert(values, 1, copy);
+  CHECK(at::equal(copy[1], bank.parameters()[1]));
+}
+
+TEST_CASE("an embedding's adapter begins with A zero, B normal, and takes nothing from the base") {
+  const Fixture f;
+  SlotAdapter slot = f.Slot(4);
+  slot.modules.back() = {.rank = 4, .alpha = 8, .scale = 2};
+  LoraBank bank = f.Bank({slot});
+  REQUIRE(bank.Start(0, {.kind = InitKind::kOlora}).ok());
+  const LoraPass pass = bank.EvaluationPass({0}, at::kFloat);
+  const LoraSite& site = bank.layout().sites().back();
+  REQUIRE(site.embedding);
+  CHECK(pass.A(site).sizes() == at::IntArrayRef({1, 4, 30}));
+  CHECK(pass.A(site).abs().max().item().toDouble() == 0);
+  CHECK(pass.B(site).std().item().toDouble() == Approx(1).epsilon(0.25));
+  CHECK(pass.InitialB(site).abs().max().item().toDouble() == 0);
 }
 
 }  // namespace

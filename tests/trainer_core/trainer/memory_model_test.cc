@@ -75,6 +75,7 @@ struct Configuration {
   Optimizer optimizer = Optimizer::kAdamW;
   std::int64_t batch_size = 4;
   bool short_rows = false;  // rows of 64, 128, 192 and 256 tokens in place of 256 each
+  std::vector<std::string> modules_to_save = {};
 };
 
 // The highest sum of tensors' bytes of two steps, from loading on.
@@ -98,6 +99,7 @@ std::int64_t Measure(const std::filesystem::path& model, const Configuration& wa
                                     .batch_size = wanted.batch_size,
                                     .optimizer = wanted.optimizer,
                                     .lora_rank = wanted.rank,
+                                    .whole = {.modules_to_save = wanted.modules_to_save},
                                     .save_every = 0},
                          .output_folder = output / std::to_string(slot)});
   }
@@ -121,14 +123,18 @@ text::MemoryUse Predict(const std::filesystem::path& model, const Configuration&
   if (options.quantization == Quantization::kNf4) {
     settings.weights = options.double_quantization ? Weights::kFourBitDouble : Weights::kFourBit;
   }
-  for (const text::LinearModule& module : text::LinearModules(*config)) {
-    settings.adapter_parameters += wanted.rank * (module.in + module.out) * config->layers;
-    settings.adapter_outputs += wanted.rank;
-  }
+  settings.adapter_outputs = wanted.rank * static_cast<std::int64_t>(text::LinearModules(*config).size());
+  const auto adapters = text::ResolveTargets({.rank = wanted.rank}, *config);
+  REQUIRE(adapters.ok());
+  const auto whole = text::ResolveWhole({.modules_to_save = wanted.modules_to_save}, *adapters, *config);
+  REQUIRE(whole.ok());
+  const text::TrainedCount trained = text::CountTrained(*config, *adapters, *whole);
+  settings.adapter_parameters = trained.all;
+  settings.whole_head = trained.whole_head;
   return text::PredictMemory(*config, settings);
 }
 
-TEST_CASE("the memory model is within 10 % of what ten configurations of training allocate") {
+TEST_CASE("the memory model is within 10 % of what eleven configurations of training allocate") {
   const testing::TempDir temp;
   const auto fp32 = Precision::kFp32;
   const auto bf16 = Precision::kBf16;
@@ -162,6 +168,10 @@ TEST_CASE("the memory model is within 10 % of what ten configurations of trainin
                    .quantization = Quantization::kInt8,
                    .gradient_checkpointing = true,
                    .micro_batch_tokens = 256}},
+      {.name = "bf16, head and embedding trained whole, two slots",
+       .options = {.precision = bf16, .micro_batch_tokens = 512},
+       .slots = 2,
+       .modules_to_save = {"lm_head", "embed_tokens"}},
   };
   std::printf("%-56s %12s %12s %8s\n", "configuration", "predicted MB", "measured MB", "error");
   for (const Configuration& configuration : all) {

@@ -30,6 +30,23 @@ TEST_CASE("LoRA+ gives what is no A its own rate, in its row alone") {
   CHECK(at::allclose(rows.parameters[1], at::tensor({0.9F, -1.9F, 3.0F})));
 }
 
+TEST_CASE("each kind of matrix has its own rate and decay") {
+  const OptimizerStep step{
+      .learning_rate = 0.1, .loraplus_lr_ratio = 4, .loraplus_embedding_rate = 1e-6, .weight_decay = 0.5};
+  const auto rate = [&](MatrixKind kind) { return StepOf(step, kind).learning_rate; };
+  CHECK(rate(MatrixKind::kA) == 0.1);
+  CHECK(rate(MatrixKind::kWholeMatrix) == 0.1);
+  CHECK(rate(MatrixKind::kWholeEmbedding) == 0.1);
+  CHECK(rate(MatrixKind::kB) == 0.4);
+  CHECK(rate(MatrixKind::kMagnitude) == 0.4);
+  CHECK(rate(MatrixKind::kWholeVector) == 0.4);
+  CHECK(rate(MatrixKind::kEmbeddingFactor) == 1e-6);
+  CHECK(StepOf({.learning_rate = 0.1}, MatrixKind::kEmbeddingFactor).learning_rate == 0.1);
+  CHECK(StepOf(step, MatrixKind::kWholeVector).weight_decay == 0);
+  CHECK(StepOf(step, MatrixKind::kMagnitude).weight_decay == 0.5);
+  CHECK(StepOf(step, MatrixKind::kWholeMatrix).weight_decay == 0.5);
+}
+
 TEST_CASE("SGD decays through the gradient and its momentum begins with the first one") {
   OptimizerRows rows =
       TwoRows({.learning_rate = 0.1, .weight_decay = 0.5, .momentum = 0.9}, {.learning_rate = 0.1, .momentum = 0});

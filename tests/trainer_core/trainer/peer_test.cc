@@ -1,27 +1,17 @@
 // Exactness on real models against transformers, PEFT and the optimizers of torch and bitsandbytes, run live
 // (peers.py).
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <cmath>
 #include <fstream>
 
-#include <nlohmann/json.hpp>
-
-#include "tests/support/torch_catch.h"
-
-#include "tests/support/process.h"
+#include "tests/trainer_core/trainer/peers.h"
 #include "tests/trainer_core/trainer/tiny_model.h"
-#include "trainer_core/text/safetensors.h"
-#include "trainer_core/trainer/adapter_io.h"
 #include "trainer_core/trainer/config_words.h"
-#include "trainer_core/trainer/evaluation.h"
 
 namespace lorasweep::trainer {
 namespace {
 
 using Json = nlohmann::json;
+using testing::Peers;
 using testing::Recorder;
 
 std::filesystem::path Stories() {
@@ -31,83 +21,12 @@ std::filesystem::path SmolLm() {
   return testing::CacheDir() / "models" / "SmolLM2-135M-Instruct";
 }
 
-// peers.py in one process for all tests of this program: Python needs ten seconds to begin.
-class Peers {
- public:
-  static Peers& Instance() {
-    static Peers peers;
-    return peers;
-  }
-
-  // Has the peer do `what` (its docstring lists them).
-  void Run(const std::string& what, const std::filesystem::path& folder, const Json& request) {
-    const auto file = folder / (what + ".json");
-    std::ofstream(file) << request;
-    const std::string line = what + " " + file.string() + "\n";
-    REQUIRE(write(requests_, line.data(), line.size()) == static_cast<ssize_t>(line.size()));
-    const bool done = process_.WaitForOutput("done " + std::to_string(++asked_) + "\n", std::chrono::minutes(20));
-    INFO(process_.Output());
-    REQUIRE(done);
-  }
-
- private:
-  Peers()
-      : requests_(OpenPipe(folder_.path() / "requests")),
-        process_({testing::PeerPython().string(),
-                  (testing::SourceDir() / "tests" / "trainer_core" / "trainer" / "peers.py").string(),
-                  (folder_.path() / "requests").string()},
-                 folder_.path() / "log") {}
-
-  // Also for reading, so that neither opening nor writing depends on the other side.
-  static int OpenPipe(const std::filesystem::path& path) {
-    REQUIRE(mkfifo(path.c_str(), 0600) == 0);
-    return open(path.c_str(), O_RDWR | O_CLOEXEC);
-  }
-
-  testing::TempDir folder_;
-  int requests_;
-  testing::Process process_;
-  int asked_ = 0;
-};
-
-// Logits of one adapter from a file of the peer's.
-at::Tensor LogitsOf(const std::filesystem::path& path, std::size_t adapter) {
-  const auto file = text::Safetensors::Open(path);
-  REQUIRE(file.ok());
-  const text::TensorView* view = file->Find("logits." + std::to_string(adapter));
-  REQUIRE(view != nullptr);
-  return at::from_blob(const_cast<std::byte*>(view->bytes.data()), view->shape, at::kFloat).clone();
-}
-
-// The peer's logits for ids.
-at::Tensor PeerLogits(const std::filesystem::path& folder, const std::filesystem::path& model,
-                      const std::vector<std::int32_t>& ids) {
-  const auto output = folder / "logits.safetensors";
-  Peers::Instance().Run(
-      "logits", folder,
-      {{"model", model.string()}, {"adapters", Json::array({""})}, {"ids", ids}, {"output", output.string()}});
-  return LogitsOf(output, 0);
-}
-
-// Logits of this program with an adapter from its folder.
-at::Tensor AdaptedLogits(Transformer& model, const std::filesystem::path& folder,
-                         const std::vector<std::int32_t>& ids) {
-  const auto adapter = ReadAdapter(folder, model.config());
-  INFO(std::string{adapter.status().message()});
-  REQUIRE(adapter.ok());
-  LoraBank bank(model.config(), {{.modules = adapter->config.modules, .use_dora = adapter->config.use_dora}}, at::kCPU,
-                [&](const LoraSite& site) { return model.Weight(site.layer, site.module); });
-  bank.Insert(adapter->values, 0, bank.parameters());
-  const LoraPass pass = bank.EvaluationPass({0}, at::kFloat);
-  return Logits(model, ids, &pass);
-}
-
 void CompareLogits(const std::filesystem::path& folder, std::uint64_t vocabulary) {
   const testing::TempDir temp;
   auto model = Transformer::Load(folder, at::kCPU, at::kFloat);
   REQUIRE(model.ok());
   const std::vector<std::int32_t> ids = testing::MakeSequence(1, 300, 1, vocabulary).ids;
-  const at::Tensor wanted = PeerLogits(temp.path(), folder, ids);
+  const at::Tensor wanted = testing::PeerLogits(temp.path(), folder, {""}, ids).front();
   CHECK((Logits(*model, ids, nullptr) - wanted).abs().max().item().toDouble() < 1e-4);
 }
 
@@ -170,6 +89,7 @@ Json PeerSettings(const PeerCase& peer_case, const std::filesystem::path& folder
           {"weight_decay", config.weight_decay},
           {"momentum", config.momentum},
           {"loraplus_lr_ratio", config.loraplus_lr_ratio},
+          {"loraplus_lr_embedding", config.loraplus_lr_embedding},
           {"label_smoothing", config.label_smoothing},
           {"max_grad_norm", config.max_grad_norm}};
 }
@@ -265,18 +185,14 @@ void CompareTraining(const std::filesystem::path& model_folder, std::uint64_t vo
   auto model = Transformer::Load(model_folder, at::kCPU, at::kFloat);
   REQUIRE(model.ok());
   const std::vector<std::int32_t> ids = testing::MakeSequence(3, 40, 1, vocabulary).ids;
-  Json merging = {{"model", model_folder.string()}, {"ids", ids}, {"adapters", Json::array()}};
-  std::vector<std::filesystem::path> adapters;
+  std::vector<std::string> adapters;
   for (const PeerCase& peer_case : cases) {
-    if (peer_case.merged) adapters.push_back(temp.path() / "trained" / peer_case.name / "adapter");
+    if (peer_case.merged) adapters.push_back((temp.path() / "trained" / peer_case.name / "adapter").string());
   }
-  for (const auto& adapter : adapters) merging["adapters"].push_back(adapter.string());
-  merging["output"] = (temp.path() / "logits.safetensors").string();
-  Peers::Instance().Run("logits", temp.path(), merging);
+  const std::vector<at::Tensor> merged = testing::PeerLogits(temp.path(), model_folder, adapters, ids);
   for (std::size_t i = 0; i < adapters.size(); ++i) {
     INFO(adapters[i]);
-    const at::Tensor merged = LogitsOf(temp.path() / "logits.safetensors", i);
-    CHECK((AdaptedLogits(*model, adapters[i], ids) - merged).abs().max().item().toDouble() < 1e-4);
+    CHECK((testing::AdaptedLogits(*model, adapters[i], ids) - merged[i]).abs().max().item().toDouble() < 1e-4);
   }
 }
 
@@ -293,6 +209,7 @@ Json OwnStart(const TrainConfig& config) {
   return {{"r", config.lora_rank},
           {"lora_alpha", config.lora_alpha},
           {"target_modules", "all-linear"},
+          {"use_dora", config.use_dora},
           {"init_lora_weights", Word(config.init_lora_weights)}};
 }
 
@@ -311,11 +228,57 @@ std::vector<PeerCase> LoraCases() {
            }),
       Case("gaussian", [](TrainConfig& c) { c.init_lora_weights.kind = InitKind::kGaussian; }),
       Case("pissa", [](TrainConfig& c) { c.init_lora_weights.kind = InitKind::kPissa; }),
-      Case("olora", [](TrainConfig& c) { c.init_lora_weights.kind = InitKind::kOlora; })};
+      Case("olora", [](TrainConfig& c) { c.init_lora_weights.kind = InitKind::kOlora; }),
+      Case("dora_pissa", [](TrainConfig& c) {
+        c.init_lora_weights.kind = InitKind::kPissa;
+        c.use_dora = true;
+      })};
   for (PeerCase& peer_case : cases) {
     if (peer_case.config.init_lora_weights.TakesFromBase()) peer_case.lora = OwnStart(peer_case.config);
   }
   return cases;
+}
+
+// What is trained beside the layers' adapters. Embedding and head are one in the models.
+std::vector<PeerCase> WholeCases() {
+  return {Case("head", [](TrainConfig& c) { c.whole.modules_to_save = {"lm_head"}; }),
+          Case("ends",
+               [](TrainConfig& c) {
+                 c.whole.modules_to_save = {"embed_tokens", "lm_head", "norm", "down_proj"};
+                 c.weight_decay = 0.1;
+               }),
+          Case("tied",
+               [](TrainConfig& c) {
+                 c.whole = {.modules_to_save = {"lm_head"}, .ensure_weight_tying = true};
+                 c.optimizer = Optimizer::kAdafactor;
+               }),
+          Case("lora_on_ends",
+               [](TrainConfig& c) {
+                 c.target_modules = {"q_proj", "lm_head", "embed_tokens"};
+                 c.loraplus_lr_ratio = 2;
+                 c.loraplus_lr_embedding = 1e-4;
+               }),
+          Case("dora_on_head", [](TrainConfig& c) {
+            c.target_modules = {"v_proj", "lm_head"};
+            c.use_dora = true;
+          })};
+}
+
+// What is trained of models with biases, whose names are GPT-2's or Qwen's.
+std::vector<PeerCase> BiasCases(const std::string& embedding) {
+  return {Case("all",
+               [](TrainConfig& c) {
+                 c.whole.bias = text::BiasTraining::kAll;
+                 c.weight_decay = 0.1;
+                 c.loraplus_lr_ratio = 2;
+               }),
+          Case("lora_only",
+               [](TrainConfig& c) {
+                 c.target_modules = {".*(q_proj|c_attn)"};
+                 c.whole.bias = text::BiasTraining::kLoraOnly;
+                 c.use_dora = true;
+               }),
+          Case("embedding", [&](TrainConfig& c) { c.whole.modules_to_save = {embedding}; })};
 }
 
 std::vector<PeerCase> LoopCases() {
@@ -338,6 +301,13 @@ std::vector<PeerCase> LoopCases() {
                                       [](TrainConfig& c) {
                                         c.optimizer = Optimizer::kAdamW8bit;
                                         c.lora_rank = 64;
+                                        c.whole.modules_to_save = {"lm_head", "embed_tokens"};
+                                      }),
+                                 Case("lion_8bit",
+                                      [](TrainConfig& c) {
+                                        c.optimizer = Optimizer::kLion8bit;
+                                        c.learning_rate = 3e-4;
+                                        c.lora_rank = 64;
                                       }),
                                  Case("adafactor", [](TrainConfig& c) {
                                    c.optimizer = Optimizer::kAdafactor;
@@ -353,7 +323,7 @@ std::vector<PeerCase> LoopCases() {
     }));
   }
   for (PeerCase& peer_case : cases) {
-    if (peer_case.config.optimizer == Optimizer::kAdamW8bit) peer_case.wider = 10;
+    if (Word(peer_case.config.optimizer).ends_with("8bit")) peer_case.wider = 10;
   }
   return cases;
 }
@@ -370,11 +340,22 @@ TEST_CASE("twenty steps on stories260K equal PEFT's for each kind of adapter, op
   LORASWEEP_NEEDS(Stories());
   LORASWEEP_NEEDS(testing::PeerPython());
   std::vector<PeerCase> cases = LoraCases();
+  for (PeerCase& peer_case : WholeCases()) cases.push_back(std::move(peer_case));
   for (PeerCase peer_case : LoopCases()) {
     peer_case.merged = false;
     cases.push_back(std::move(peer_case));
   }
   CompareTraining(Stories(), 512, 40, cases);
+}
+
+TEST_CASE("twenty steps on small models with biases equal PEFT's, with a row of padding that is never trained") {
+  LORASWEEP_NEEDS(testing::PeerPython());
+  for (const std::string name : {"qwen2", "gpt2"}) {
+    INFO(name);
+    const testing::TempDir temp;
+    Peers::Instance().Run("model", temp.path(), {{"name", name}, {"padding", 7}, {"folder", temp.path().string()}});
+    CompareTraining(temp.path(), 96, 40, BiasCases(name == "gpt2" ? "wte" : "embed_tokens"));
+  }
 }
 
 TEST_CASE("twenty steps on SmolLM2-135M equal PEFT's with torch's AdamW, and PEFT loads the adapter") {

@@ -4,10 +4,14 @@
 
     logits REQUEST.json   {model, adapters: [folder or "", ...], ids: [...], output}
         writes "logits.N" [T, vocabulary] with adapter N merged, and checks that no adapter tensor is missing
+    architectures REQUEST.json   {folder}
+        see architectures.py
+    model REQUEST.json    {name, padding, folder}
+        writes the base model of one of those, with that token for padding
     train REQUEST.json    {model, quantization (none, nf4, int8), cases: [{name, adapter (a folder), lora (PEFT's LoraConfig, in
                                     place of the adapter, or null), output, optimizer,
                                     learning_rate, warmup, schedule, schedule_settings, max_steps, weight_decay, momentum,
-                                    loraplus_lr_ratio, label_smoothing, max_grad_norm}, ...],
+                                    loraplus_lr_ratio, loraplus_lr_embedding, label_smoothing, max_grad_norm}, ...],
                                     steps: [[micro-batch: [{ids, learned}, ...], ...], ...]}
         trains each case; writes output/losses.json {losses, norms} and the adapter with save_pretrained
 """
@@ -26,13 +30,16 @@ from peft.optimizers import create_loraplus_optimizer
 from safetensors import safe_open
 from safetensors.torch import save_file
 from transformers import Adafactor, AutoModelForCausalLM, BitsAndBytesConfig, get_scheduler
-from transformers.trainer_pt_utils import LabelSmoother
+from transformers.trainer_pt_utils import LabelSmoother, get_parameter_names
+
+import architectures
 
 BETAS = {"betas": (0.9, 0.999)}
 OPTIMIZERS = {
     "adamw": (torch.optim.AdamW, {**BETAS, "eps": 1e-8}),
     "sgd": (torch.optim.SGD, {}),
     "lion": (bitsandbytes.optim.Lion, BETAS),
+    "lion_8bit": (bitsandbytes.optim.Lion8bit, BETAS),
     "adamw_8bit": (bitsandbytes.optim.AdamW8bit, {**BETAS, "eps": 1e-8}),
     "adafactor": (Adafactor, {"scale_parameter": False, "relative_step": False}),
 }
@@ -40,9 +47,11 @@ OPTIMIZERS = {
 
 def load_base(path, quantization="none"):
     """nf4: bitsandbytes' own Linear4bit with double quantisation. int8: LLM.int8()'s weights, without its int8 inputs."""
-    if sum(os.path.getsize(os.path.join(path, name)) for name in os.listdir(path)) < 1 << 26:
+    small = sum(os.path.getsize(os.path.join(path, name)) for name in os.listdir(path)) < 1 << 26
+    if small:
         torch.set_num_threads(1)  # on models this small, others only wait
-    settings = {"dtype": torch.float32, "attn_implementation": "sdpa"}
+    # sdpa does not know Gemma 2's soft cap.
+    settings = {"dtype": torch.float32, "attn_implementation": "eager" if small else "sdpa"}
     if quantization == "nf4":
         settings["quantization_config"] = BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4",
                                                              bnb_4bit_use_double_quant=True,
@@ -57,14 +66,23 @@ def load_base(path, quantization="none"):
 
 
 def check_keys(model, adapter):
-    """Every tensor of the file must have found its place."""
+    """Every tensor of the file must have found its place, and every place its tensor."""
     with safe_open(os.path.join(adapter, "adapter_model.safetensors"), "pt") as file:
         stored = {name: file.get_tensor(name) for name in file.keys()}
-    loaded = {n.replace(".default", "").replace("magnitude_vector.weight", "magnitude_vector"): p
-              for n, p in model.named_parameters() if "lora_" in n}
-    assert set(stored) == set(loaded), set(stored) ^ set(loaded)
+    places = dict(model.named_parameters(remove_duplicate=False))
+    parts = {n: n.replace(".default", "").replace("magnitude_vector.weight", "magnitude_vector")
+             .replace(".modules_to_save", "") for n in places}
+    wanted = {parts[n] for n in places if "lora_" in n or ".modules_to_save." in n}
+    assert wanted <= set(stored), wanted - set(stored)
+    by_part = {part: places[n] for n, part in parts.items()}
     for name, tensor in stored.items():
-        assert torch.equal(tensor, loaded[name].detach()), name
+        assert torch.equal(tensor, by_part[name].detach()), name
+
+
+def untie(model):
+    """As PEFT advises before an adapter of one of them is merged: else it ends up in both."""
+    model.get_output_embeddings().weight = torch.nn.Parameter(model.get_input_embeddings().weight.detach().clone())
+    model.config.tie_word_embeddings = False
 
 
 def logits(request):
@@ -72,6 +90,11 @@ def logits(request):
     for number, adapter in enumerate(request["adapters"]):
         model = load_base(request["model"])
         if adapter:
+            with open(os.path.join(adapter, "adapter_config.json")) as file:
+                config = json.load(file)
+            ends = ("lm_head", "embed_tokens", "wte")
+            if model.config.tie_word_embeddings and any(name.endswith(ends) for name in config["target_modules"]):
+                untie(model)
             model = PeftModel.from_pretrained(model, adapter)
             check_keys(model, adapter)
             model = model.merge_and_unload()
@@ -88,9 +111,21 @@ def make_optimizer(case, model):
     if case["loraplus_lr_ratio"] != 1:
         return create_loraplus_optimizer(model, kind, lr=case["learning_rate"],
                                          loraplus_lr_ratio=case["loraplus_lr_ratio"],
+                                         loraplus_lr_embedding=case["loraplus_lr_embedding"],
                                          loraplus_weight_decay=case["weight_decay"], **arguments)
-    parameters = [p for p in model.parameters() if p.requires_grad]
-    return kind(parameters, lr=case["learning_rate"], weight_decay=case["weight_decay"], **arguments)
+    # As transformers' Trainer makes its groups, and keeps the moments of embeddings from 8 bits.
+    decaying = set(get_parameter_names(
+        model, [torch.nn.LayerNorm], ["bias", "layernorm", "rmsnorm", r"(?:^|\.)norm(?:$|\.)", r"_norm(?:$|\.)"]))
+    trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
+    groups = [{"params": [p for name, p in trained.items() if name in decaying],
+               "weight_decay": case["weight_decay"]},
+              {"params": [p for name, p in trained.items() if name not in decaying], "weight_decay": 0.0}]
+    if "8bit" in case["optimizer"]:
+        for module in model.modules():
+            if isinstance(module, torch.nn.Embedding):
+                bitsandbytes.optim.GlobalOptimManager.get_instance().register_module_override(
+                    module, "weight", {"optim_bits": 32})
+    return kind([group for group in groups if group["params"]], lr=case["learning_rate"], **arguments)
 
 
 def tensors(batch):
@@ -149,12 +184,15 @@ def train(request):
         train_case(request["model"], request["quantization"], case, request["steps"])
 
 
+WHAT = {"logits": logits, "train": train, "model": lambda request: architectures.write_model(**request),
+        "architectures": lambda request: architectures.write_cases(**request)}
+
 if __name__ == "__main__":
     with open(sys.argv[1]) as requests:
         for number, line in enumerate(iter(requests.readline, ""), 1):
             what, path = line.rstrip("\n").split(" ", 1)
             threads = torch.get_num_threads()
             with open(path) as request_file:
-                {"logits": logits, "train": train}[what](json.load(request_file))
+                WHAT[what](json.load(request_file))
             torch.set_num_threads(threads)
             print("done", number, flush=True)

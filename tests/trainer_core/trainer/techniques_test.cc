@@ -20,7 +20,7 @@ using testing::Workbench;
 
 // Trials that have little in common but their data.
 std::vector<TrainConfig> Mixed() {
-  std::vector<TrainConfig> configs(6, kShort);
+  std::vector<TrainConfig> configs(10, kShort);
   configs[0].use_dora = true;
   configs[0].lora_dropout = 0.2;
   configs[0].optimizer = Optimizer::kAdafactor;
@@ -44,6 +44,22 @@ std::vector<TrainConfig> Mixed() {
   configs[5].use_dora = true;
   configs[5].lora_rank = 3;
   configs[5].loraplus_lr_ratio = 4;
+  configs[6].whole.modules_to_save = {"lm_head", "norm"};
+  configs[6].weight_decay = 0.1;
+  configs[6].lora_dropout = 0.1;
+  configs[7].whole = {.modules_to_save = {"lm_head", "v_proj"}, .ensure_weight_tying = true};
+  configs[7].optimizer = Optimizer::kAdamW8bit;
+  configs[7].init_lora_weights = {.kind = InitKind::kPissa};
+  configs[8].target_modules = {"q_proj", "lm_head", "embed_tokens"};
+  configs[8].lora_dropout = 0.2;
+  configs[8].loraplus_lr_ratio = 4;
+  configs[8].loraplus_lr_embedding = 1e-2;
+  configs[9].target_modules = {"all-linear", "lm_head"};
+  configs[9].use_dora = true;
+  configs[9].whole.modules_to_save = {"embed_tokens"};
+  configs[9].optimizer = Optimizer::kAdafactor;
+  configs[9].init_lora_weights = {.kind = InitKind::kOlora};
+  configs[9].lora_dropout = 0.1;
   return configs;
 }
 
@@ -138,9 +154,13 @@ TEST_CASE("settings that a model or another setting rules out are refused in wor
   config.init_lora_weights.kind = InitKind::kPissa;
   config.lora_rank = 17;
   CHECK_THAT(refusal(config), Catch::Contains("rank 17 is too high") && Catch::Contains("k_proj (at most 16)"));
-  config.lora_rank = 4;
+  config = kShort;
   config.use_dora = true;
-  CHECK_THAT(refusal(config), Catch::Contains("use_dora"));
+  config.target_modules = {"q_proj", "embed_tokens"};
+  CHECK_THAT(refusal(config), Catch::Contains("use_dora is not supported on an embedding"));
+  config = kShort;
+  config.whole.modules_to_save = {"q_projection"};
+  CHECK_THAT(refusal(config), Catch::Contains("modules_to_save: unknown module 'q_projection'"));
 }
 
 }  // namespace

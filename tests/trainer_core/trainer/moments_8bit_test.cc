@@ -1,9 +1,9 @@
-// AdamW with 8-bit moments against bitsandbytes' own steps (reference/make_bitsandbytes_reference.py).
+// Optimizers with 8-bit moments against bitsandbytes' own steps (reference/make_bitsandbytes_reference.py).
 #include "tests/support/torch_catch.h"
 
 #include "tests/support/paths.h"
 #include "trainer_core/text/safetensors.h"
-#include "trainer_core/trainer/adam_8bit.h"
+#include "trainer_core/trainer/moments_8bit.h"
 
 namespace lorasweep::trainer {
 namespace {
@@ -19,7 +19,13 @@ at::Tensor Recorded(const std::string& name) {
   return at::from_blob(const_cast<std::byte*>(view->bytes.data()), view->shape, type).clone();
 }
 
-Adam8bit::Settings StepNumber(std::int64_t step) {
+std::vector<SlotMatrix> Matrices(const std::vector<std::int64_t>& sizes) {
+  std::vector<SlotMatrix> matrices;
+  for (const std::int64_t size : sizes) matrices.push_back({.rows = 1, .columns = size});
+  return matrices;
+}
+
+OptimizerStep StepNumber(std::int64_t step) {
   return {.learning_rate = 2e-3, .weight_decay = 0.01, .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8, .step = step};
 }
 
@@ -27,7 +33,7 @@ TEST_CASE("three steps with 8-bit moments equal bitsandbytes' AdamW8bit, small t
   const at::Tensor large = Recorded("adamw.gradient.0");
   const at::Tensor small = Recorded("adamw.gradient.1");
   at::Tensor parameters[] = {Recorded("adamw.start.0"), Recorded("adamw.start.1")};
-  Adam8bit optimizer({large.numel(), small.numel()}, at::kCPU);
+  Moments8bit optimizer(Moments8bit::Rule::kAdamW, Matrices({large.numel(), small.numel()}), at::kCPU);
   CHECK(optimizer.state().numel() == 2 * (large.numel() + 17 * 4) + 2 * 4 * small.numel());
   for (std::int64_t step = 0; step < 3; ++step) {
     optimizer.Step(0, StepNumber(step + 1), large.roll(step), parameters[0]);
@@ -44,12 +50,20 @@ TEST_CASE("three steps with 8-bit moments equal bitsandbytes' AdamW8bit, small t
   CHECK(at::equal(state.narrow(0, 4 * 17, 4 * 17).view(at::kFloat), Recorded("adamw.absmax2")));
 }
 
+TEST_CASE("the moments of an embedding that is trained whole stay in fp32") {
+  std::vector<SlotMatrix> matrices = Matrices({8192});
+  CHECK(Moments8bit::StateBytes(Moments8bit::Rule::kAdamW, matrices) == 2 * (8192 + 4 * 32));
+  CHECK(Moments8bit::StateBytes(Moments8bit::Rule::kLion, matrices) == 8192 + 4 * 32);
+  matrices[0].kind = MatrixKind::kWholeEmbedding;
+  CHECK(Moments8bit::StateBytes(Moments8bit::Rule::kAdamW, matrices) == 2 * 4 * 8192);
+}
+
 TEST_CASE("a copied 8-bit state goes on with the same bits") {
   const at::Tensor gradient = Recorded("adamw.gradient.0");
-  Adam8bit first({gradient.numel()}, at::kCPU);
+  Moments8bit first(Moments8bit::Rule::kAdamW, Matrices({gradient.numel()}), at::kCPU);
   at::Tensor parameters = Recorded("adamw.start.0");
   first.Step(0, StepNumber(1), gradient, parameters);
-  Adam8bit second({gradient.numel()}, at::kCPU);
+  Moments8bit second(Moments8bit::Rule::kAdamW, Matrices({gradient.numel()}), at::kCPU);
   second.state().copy_(first.state());
   at::Tensor others = parameters.clone();
   first.Step(0, StepNumber(2), gradient, parameters);
