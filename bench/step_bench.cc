@@ -10,10 +10,10 @@
 #include <cstdlib>
 #include <filesystem>
 #include <map>
-#include <random>
 #include <string>
 #include <vector>
 
+#include "bench/made_up_data.h"
 #include "trainer_core/text/model_config.h"
 #include "trainer_core/trainer/trainer.h"
 
@@ -27,17 +27,6 @@ constexpr std::int64_t kWarmUpSteps = 2;  // first calls of every matrix shape p
 
 double Seconds(Clock::time_point from, Clock::time_point to) {
   return std::chrono::duration<double>(to - from).count();
-}
-
-text::Sequence MakeSequence(std::mt19937_64& random, std::int64_t length, std::int64_t vocabulary) {
-  text::Sequence sequence;
-  // Lengths from half to one and a half times the mean: shapes change from step to step, as in real data.
-  const std::int64_t own = length / 2 + static_cast<std::int64_t>(random() % static_cast<std::uint64_t>(length + 1));
-  for (std::int64_t i = 0; i < std::max<std::int64_t>(2, own); ++i) {
-    sequence.ids.push_back(static_cast<std::int32_t>(random() % static_cast<std::uint64_t>(vocabulary)));
-    sequence.learned.push_back(i >= std::max<std::int64_t>(1, own / 2) ? 1 : 0);
-  }
-  return sequence;
 }
 
 // Takes the time of every step. The only evaluation is after the last one, where the pack's slots are all done.
@@ -105,13 +94,7 @@ int main(int argc, char** argv) {
   const std::filesystem::path folder = argv[1];
   const absl::StatusOr<text::ModelConfig> model = text::LoadModelConfig(folder);
   if (!model.ok()) return Fail(model.status());
-  std::mt19937_64 random(1);
-  auto data = std::make_shared<text::TokenizedData>();
-  data->key = "step_bench";
-  for (int i = 0; i < 64; ++i) data->train.push_back({{MakeSequence(random, number("length"), model->vocab_size)}});
-  for (long i = 0; i < number("sequences"); ++i) {
-    data->validation.push_back(MakeSequence(random, number("length"), model->vocab_size));
-  }
+  const auto data = lorasweep::bench::MakeUpData(64, number("sequences"), number("length"), model->vocab_size);
 
   trainer::TrainerOptions options{.device = settings["device"], .threads = static_cast<int>(number("threads"))};
   if (settings["precision"] == "fp32") options.precision = trainer::Precision::kFp32;

@@ -33,7 +33,7 @@ struct RunFlags {
   std::filesystem::path state = ".lorasweep";
   std::filesystem::path out;
   int workers = 1;
-  int slots = 1;
+  int slots = 8;
   std::string device = "auto";
   bool fresh = false;
 };
@@ -234,7 +234,8 @@ void AddRunCommand(CLI::App& app, Context& context) {
   auto flags = std::make_shared<RunFlags>();
   run->add_option("file", flags->file, "Sweep file")->required()->type_name("SWEEP.yaml");
   run->add_option("--workers", flags->workers, "Worker processes")->check(CLI::Range(1, 256))->type_name("N");
-  run->add_option("--slots", flags->slots, "Trials that each worker trains at once over one copy of the base model")
+  run->add_option("--slots", flags->slots,
+                  "Trials that each worker trains at once over one copy of the base model, at most")
       ->check(CLI::Range(1, 64))
       ->type_name("K");
   run->add_option("--device", flags->device, "What to train on: auto, cpu or cuda:N")->type_name("DEVICE");

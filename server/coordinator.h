@@ -164,8 +164,19 @@ class Coordinator {
   std::optional<std::vector<std::int64_t>> RepeatedLeases(const WorkerState& worker,
                                                           const v1::LeaseTrialsRequest& request) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // Number of a trial in state kQueued to be leased next; -1: there is none now.
-  absl::StatusOr<std::int64_t> NextTrial(Change& change, SweepState& sweep) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // A pack that is being leased.
+  struct Pack {
+    std::string key;        // proto::PackKey of its trials; empty: the first trial decides
+    std::int64_t room = 0;  // trials that it may still get
+  };
+  // New leases for a worker, by token.
+  absl::StatusOr<std::vector<std::int64_t>> LeasePack(Change& change, const v1::LeaseTrialsRequest& request,
+                                                      const std::string& worker) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Trials of the sweep that one worker may hold now.
+  std::int64_t LargestPack(const SweepState& sweep) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Number of a trial in state kQueued to be leased next into the pack; -1: there is none now.
+  absl::StatusOr<std::int64_t> NextTrial(Change& change, SweepState& sweep, const Pack& pack)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::StatusOr<std::int64_t> ProposeTrial(Change& change, SweepState& sweep) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status PromotePaused(Change& change, SweepState& sweep) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::StatusOr<std::int64_t> Grant(Change& change, SweepState& sweep, std::int64_t trial, const std::string& worker,
@@ -205,6 +216,8 @@ class Coordinator {
   // coordinator_workers.cc: workers.
   absl::StatusOr<v1::RegisterWorkerResponse> DoRegisterWorker(Change& change, const v1::RegisterWorkerRequest& request);
   v1::Worker WorkerMessage(const WorkerState& worker) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Seen within the last lease time.
+  bool Online(const WorkerState& worker) const;
   void Seen(const std::string& worker) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   // Constant after construction, or with a lock of its own.

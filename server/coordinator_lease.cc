@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "proto/convert.h"
+#include "proto/pack_key.h"
 #include "proto/settings.h"
 #include "server/coordinator.h"
 #include "server/coordinator_frame.h"
@@ -23,6 +24,19 @@ constexpr char kExternal[] = "external";
 bool Serves(const v1::Worker& worker, const SweepState& sweep) {
   const auto label = worker.labels().find(kTrainerLabel);
   return (label != worker.labels().end() && label->second == kExternal) == sweep.external();
+}
+
+std::string PackKeyOf(const SweepState& sweep, std::int64_t trial) {
+  const absl::StatusOr<v1::SweepSpec> spec = proto::ApplyParameters(sweep.spec(), sweep.trial(trial).params);
+  return spec.ok() ? proto::PackKey(*spec) : "";  // a queued trial's parameters apply
+}
+
+// The first trial that waits for a worker and fits the pack; -1: none.
+std::int64_t FirstQueued(const SweepState& sweep, const std::string& pack_key) {
+  for (const auto& [fresh, number] : sweep.queued()) {
+    if (pack_key.empty() || PackKeyOf(sweep, number) == pack_key) return number;
+  }
+  return -1;
 }
 
 }  // namespace
@@ -57,24 +71,9 @@ absl::StatusOr<v1::LeaseTrialsResponse> Coordinator::DoLeaseTrials(Change& chang
       worker.unanswered.erase(token);
     }
   } else {
-    // One sweep a call, so that what a worker gets at once shares a base model; the next call begins with the next one.
-    std::vector<std::int64_t> order(active_.upper_bound(served_last_), active_.end());
-    order.insert(order.end(), active_.begin(), active_.upper_bound(served_last_));
-    for (const std::int64_t sweep_id : order) {
-      SweepState& sweep = *sweeps_.at(sweep_id);
-      if (!Serves(worker.record.worker, sweep)) continue;
-      while (tokens.size() < static_cast<std::size_t>(request.max_trials())) {
-        const absl::StatusOr<std::int64_t> trial = NextTrial(change, sweep);
-        if (!trial.ok()) return trial.status();
-        if (*trial < 0) break;
-        absl::StatusOr<std::int64_t> token = Grant(change, sweep, *trial, *id, request.request_id());
-        if (!token.ok()) return token.status();
-        tokens.push_back(*token);
-      }
-      if (tokens.empty()) continue;
-      served_last_ = sweep_id;
-      break;
-    }
+    absl::StatusOr<std::vector<std::int64_t>> leased = LeasePack(change, request, *id);
+    if (!leased.ok()) return leased.status();
+    tokens = *std::move(leased);
   }
   if (!request.request_id().empty() && !tokens.empty()) {
     const auto known = std::find_if(worker.answered.begin(), worker.answered.end(),
@@ -89,6 +88,59 @@ absl::StatusOr<v1::LeaseTrialsResponse> Coordinator::DoLeaseTrials(Change& chang
     *response.add_leases() = *std::move(lease);
   }
   return response;
+}
+
+absl::StatusOr<std::vector<std::int64_t>> Coordinator::LeasePack(Change& change, const v1::LeaseTrialsRequest& request,
+                                                                 const std::string& worker) {
+  std::vector<LeaseTable::Lease> held = leases_.OfWorker(worker);
+  std::erase_if(held, [this](const LeaseTable::Lease& lease) {
+    mutex_.AssertHeld();
+    return sweeps_.at(lease.sweep_id)->Finishing(lease.trial);
+  });
+  // A pack is of one sweep: that of what the worker trains, else of the next one in turn that has something.
+  std::vector<std::int64_t> order(active_.upper_bound(served_last_), active_.end());
+  order.insert(order.end(), active_.begin(), active_.upper_bound(served_last_));
+  const bool packs = !held.empty() && !sweeps_.at(held.front().sweep_id)->external();
+  if (packs) order = {held.front().sweep_id};
+  std::vector<std::int64_t> tokens;
+  for (const std::int64_t sweep_id : order) {
+    SweepState& sweep = *sweeps_.at(sweep_id);
+    if (!Serves(workers_[worker].record.worker, sweep)) continue;
+    Pack pack{.key = packs ? PackKeyOf(sweep, held.front().trial) : "", .room = request.max_trials()};
+    if (!sweep.external()) {
+      pack.room = std::min(pack.room, LargestPack(sweep) - static_cast<std::int64_t>(held.size()));
+    }
+    while (pack.room > 0) {
+      const absl::StatusOr<std::int64_t> trial = NextTrial(change, sweep, pack);
+      if (!trial.ok()) return trial.status();
+      if (*trial < 0) break;
+      if (!sweep.external()) pack.key = PackKeyOf(sweep, *trial);
+      absl::StatusOr<std::int64_t> token = Grant(change, sweep, *trial, worker, request.request_id());
+      if (!token.ok()) return token.status();
+      tokens.push_back(*token);
+      --pack.room;
+    }
+    if (tokens.empty()) continue;
+    served_last_ = sweep_id;
+    break;
+  }
+  return tokens;
+}
+
+std::int64_t Coordinator::LargestPack(const SweepState& sweep) const {
+  std::int64_t largest = sweep.spec().limits().pack();
+  if (largest == 0) largest = kMaxLeases;
+  if (sweep.planned() == 0) return largest;
+  // No worker is to stand idle while others' packs are full: what is left of the sweep is for all of them.
+  std::int64_t workers = 0;
+  for (const auto& [id, worker] : workers_) {
+    workers += Serves(worker.record.worker, sweep) && Online(worker) ? 1 : 0;
+  }
+  using State = search::TrialState;
+  const std::int64_t open = sweep.planned() - sweep.size() + sweep.Count(State::kQueued) +
+                            sweep.Count(State::kRunning) + sweep.Count(State::kPaused);
+  workers = std::max<std::int64_t>(workers, 1);
+  return std::clamp<std::int64_t>((open + workers - 1) / workers, 1, largest);
 }
 
 std::optional<std::vector<std::int64_t>> Coordinator::RepeatedLeases(const WorkerState& worker,
@@ -124,26 +176,34 @@ void Coordinator::MarkUnanswered(const v1::LeaseTrialsResponse& response) {
   }
 }
 
-absl::StatusOr<std::int64_t> Coordinator::NextTrial(Change& change, SweepState& sweep) {
+absl::StatusOr<std::int64_t> Coordinator::NextTrial(Change& change, SweepState& sweep, const Pack& pack) {
   using State = search::TrialState;
   const v1::Sweep::State state = sweep.sweep().state;
   if (state != v1::Sweep::RUNNING && state != v1::Sweep::STOPPING) return -1;
   const std::int64_t parallel = sweep.spec().limits().parallel();
-  if (parallel > 0 && sweep.Count(State::kRunning) >= parallel) return -1;
-  if (sweep.NextQueued() >= 0) return sweep.NextQueued();
+  if (parallel > 0 && sweep.Count(State::kRunning) - sweep.CountFinishing() >= parallel) return -1;
+  if (const std::int64_t queued = FirstQueued(sweep, pack.key); queued >= 0) return queued;
   if (state == v1::Sweep::STOPPING) return -1;
   if (sweep.Count(State::kPaused) > 0) {
     if (absl::Status status = PromotePaused(change, sweep); !status.ok()) return status;
-    if (sweep.NextQueued() >= 0 || sweep.ended()) return sweep.NextQueued();
+    const std::int64_t queued = FirstQueued(sweep, pack.key);
+    if (queued >= 0 || sweep.ended()) return queued;
   }
-  return ProposeTrial(change, sweep);
+  // Trials that fit another pack wait for one: not many, or the sampler would know too little of what came before.
+  while (sweep.Count(State::kQueued) < pack.room) {
+    const absl::StatusOr<std::int64_t> proposed = ProposeTrial(change, sweep);
+    if (!proposed.ok() || *proposed < 0) return proposed;
+    if (pack.key.empty() || PackKeyOf(sweep, *proposed) == pack.key) return proposed;
+  }
+  return -1;
 }
 
 absl::StatusOr<std::int64_t> Coordinator::ProposeTrial(Change& change, SweepState& sweep) {
   sweep.waiting_for_results = false;
   while (!sweep.ended() && !sweep.AllProposed()) {
     const std::uint64_t seed = search::TrialSeed(static_cast<std::uint64_t>(sweep.spec().seed()), sweep.size());
-    absl::StatusOr<search::Proposal> proposal = sweep.sampler().Suggest(sweep.View(), seed);
+    absl::StatusOr<search::Proposal> proposal =
+        sweep.LookAhead([&](const search::SweepView& view) { return sweep.sampler().Suggest(view, seed); });
     if (!proposal.ok()) {
       absl::Status ended =
           EndSweep(change, sweep, v1::Sweep::FAILED,

@@ -192,6 +192,7 @@ absl::Status Coordinator::Ingest(Change& change, const Standing& standing, const
     Log(LogLevel::kInfo,
         absl::StrCat(TrialName(sweep.sweep().slug, trial), " at step ", observation->step(), ": ", verdict.reason));
   }
+  change.news_for_workers |= sweep.Finishing(trial);
   return absl::OkStatus();
 }
 

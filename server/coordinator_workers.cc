@@ -81,13 +81,17 @@ v1::Worker Coordinator::WorkerMessage(const WorkerState& worker) {
   v1::Worker message = worker.record.worker;
   *message.mutable_create_time() = ToProtoTime(worker.record.create_time);
   *message.mutable_last_seen_time() = ToProtoTime(worker.record.last_seen_time);
-  message.set_online(options_.clock->Steady() - worker.last_seen <= options_.lease_duration);
+  message.set_online(Online(worker));
   const absl::StatusOr<std::string> id = ParseWorkerName(message.name());
   if (!id.ok()) return message;
   for (const LeaseTable::Lease& lease : leases_.OfWorker(*id)) {
     message.add_trials(TrialName(sweeps_.at(lease.sweep_id)->sweep().slug, lease.trial));
   }
   return message;
+}
+
+bool Coordinator::Online(const WorkerState& worker) const {
+  return options_.clock->Steady() - worker.last_seen <= options_.lease_duration;
 }
 
 void Coordinator::Seen(const std::string& worker) {

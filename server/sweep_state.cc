@@ -64,6 +64,24 @@ std::vector<std::int64_t> SweepState::InState(search::TrialState state) const {
   return found;
 }
 
+bool SweepState::Finishing(std::int64_t number) const {
+  const TrialRecord& kept = record(number);
+  return !external() && trial(number).state == search::TrialState::kRunning &&
+         (kept.verdict == StoredVerdict::kStop ||
+          (kept.verdict == StoredVerdict::kNone && kept.step >= kept.max_steps));
+}
+
+std::vector<std::int64_t> SweepState::FinishingTrials() const {
+  std::vector<std::int64_t> finishing = InState(search::TrialState::kRunning);
+  std::erase_if(finishing, [this](std::int64_t number) { return !Finishing(number); });
+  return finishing;
+}
+
+search::TrialState SweepState::StateAhead(std::int64_t finishing) const {
+  return record(finishing).verdict == StoredVerdict::kStop ? search::TrialState::kPruned
+                                                           : search::TrialState::kCompleted;
+}
+
 std::int64_t SweepState::AddTrial(search::Params params, TrialRecord record) {
   const std::int64_t number = size();
   trials_.push_back({.number = number, .state = search::TrialState::kQueued, .params = std::move(params), .curve = {}});

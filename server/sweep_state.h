@@ -60,10 +60,23 @@ class SweepState {
   const TrialRecord& record(std::int64_t number) const { return records_[static_cast<std::size_t>(number)]; }
 
   std::int64_t Count(search::TrialState state) const { return counts_[static_cast<std::size_t>(state)]; }
-  // Trials that wait for a worker; the interrupted ones first, then the lowest number. -1: none.
-  std::int64_t NextQueued() const { return queued_.empty() ? -1 : queued_.begin()->second; }
+  // Trials that wait for a worker, as (never tried, number): the interrupted ones first.
+  const std::set<std::pair<bool, std::int64_t>>& queued() const { return queued_; }
   // Numbers of the trials in a state, ascending.
   std::vector<std::int64_t> InState(search::TrialState state) const;
+
+  // A running trial that was reported to its end, whose worker has yet to complete it with its adapter.
+  bool Finishing(std::int64_t number) const;
+  std::int64_t CountFinishing() const { return static_cast<std::int64_t>(FinishingTrials().size()); }
+  // What `look` makes of a view in which finishing trials are what they are about to be.
+  template <typename Look>
+  auto LookAhead(const Look& look) {
+    const std::vector<std::int64_t> finishing = FinishingTrials();
+    for (const std::int64_t number : finishing) MutableTrial(number).state = StateAhead(number);
+    auto seen = look(View());
+    for (const std::int64_t number : finishing) MutableTrial(number).state = search::TrialState::kRunning;
+    return seen;
+  }
 
   // A new trial in state kQueued; returns its number.
   std::int64_t AddTrial(search::Params params, TrialRecord record);
@@ -90,6 +103,9 @@ class SweepState {
 
  private:
   SweepState() = default;
+  std::vector<std::int64_t> FinishingTrials() const;
+  search::TrialState StateAhead(std::int64_t finishing) const;
+  search::Trial& MutableTrial(std::int64_t number) { return trials_[static_cast<std::size_t>(number)]; }
   void Enter(std::int64_t number, search::TrialState state);
   void Leave(std::int64_t number, search::TrialState state);
 
@@ -104,7 +120,7 @@ class SweepState {
   std::vector<search::Trial> trials_;
   std::vector<TrialRecord> records_;  // records_[i] belongs to trials_[i]
   std::array<std::int64_t, 8> counts_{};
-  std::set<std::pair<bool, std::int64_t>> queued_;  // (never tried, number)
+  std::set<std::pair<bool, std::int64_t>> queued_;
   std::set<std::pair<std::int64_t, std::int64_t>> by_revision_;
   std::optional<double> base_value_;
   std::optional<std::vector<search::LeaderboardRow>> ranking_;

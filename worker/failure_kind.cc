@@ -26,6 +26,8 @@ std::optional<v1::FailTrialRequest::Kind> KindOfOutcome(trainer::Outcome::Kind o
       return v1::FailTrialRequest::INFEASIBLE;
     case trainer::Outcome::Kind::kInterrupted:
       return v1::FailTrialRequest::HANDED_BACK;
+    case trainer::Outcome::Kind::kRefused:
+      return v1::FailTrialRequest::ERROR;
   }
   return v1::FailTrialRequest::ERROR;
 }

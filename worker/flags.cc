@@ -45,7 +45,10 @@ void AddFlags(CLI::App& app, WorkerFlags* flags) {
   app.add_option("--threads", flags->threads, "CPU threads (0: all cores)")
       ->check(CLI::Range(0, 4096))
       ->capture_default_str();
-  app.add_option("--slots", flags->slots, "Trials to train at once over one copy of the base model")
+  app.add_option(
+         "--slots", flags->slots,
+         "Trials to train at once over one copy of the base model, at most: as many as fit memory, where that is "
+         "measured to be faster (limits.pack of a sweep says it outright)")
       ->check(CLI::Range(1, 64))
       ->capture_default_str();
   app.add_option("--work", flags->work, "Where to keep files while working (default: the system's temporary folder)");

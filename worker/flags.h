@@ -23,7 +23,7 @@ struct WorkerFlags {
   std::string device = "auto";
   std::string name;
   int threads = 0;
-  int slots = 1;
+  int slots = 8;
   std::filesystem::path work;    // empty: the system's temporary folder
   std::filesystem::path models;  // empty: as the environment says
   std::map<std::string, std::string> labels;

@@ -1,8 +1,7 @@
 #include "worker/pack_runner.h"
 
 #include <algorithm>
-#include <cmath>
-#include <map>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -15,20 +14,39 @@ namespace {
 
 using std::chrono::milliseconds;
 
+// Of waiting for the coordinator to say what else it has before a pack starts with less than it could hold.
+constexpr milliseconds kSettleLimit{2000};
+
+std::string PlanKey(const LeasedTrial& trial) {
+  const v1::LimitsSpec& limits = trial.lease.spec().limits();
+  return absl::StrCat(trial.setup.key, "\n", trial.job.config.batch_size, " ", limits.pack(), " ", limits.parallel());
+}
+
+void LogStart(const LeasedTrial& trial) {
+  spdlog::info(
+      "{}: {} (attempt {}, {} steps)", trial.lease.trial(),
+      trial.job.checkpoint.empty() ? "begins" : absl::StrCat("goes on from step ", trial.lease.checkpoint().step()),
+      trial.lease.attempt_number(), trial.job.config.max_steps);
+}
+
+}  // namespace
+
 // What a pack says while it trains, on its way to the coordinator, and the coordinator's word on its way back.
-class PackObserver final : public trainer::TrialObserver {
+class PackRunner::Observer final : public trainer::TrialObserver {
  public:
-  PackObserver(std::vector<std::int64_t> tokens, milliseconds verdict_wait, ReportStream& stream,
-               CheckpointUploader& uploader, Clock& clock)
-      : tokens_(std::move(tokens)), verdict_wait_(verdict_wait), stream_(stream), uploader_(uploader), clock_(clock) {}
+  Observer(PackRunner& runner, std::vector<LeasedTrial> trials, int slots)
+      : runner_(runner), setup_key_(trials.front().setup.key), slots_(static_cast<std::size_t>(slots)) {
+    for (LeasedTrial& trial : trials) Add(std::move(trial));
+  }
 
   trainer::Command OnProgress(std::size_t slot, const trainer::Progress& progress) override {
-    const std::int64_t token = tokens_[slot];
+    ReportStream& stream = runner_.stream_;
+    const std::int64_t token = trials_[slot]->lease.token();
     const bool evaluated = progress.validation.has_value();
-    const std::uint64_t ticket =
-        stream_.Observe(token, ToObservations(progress, clock_.WallNow()),
-                        evaluated ? ReportStream::Urgency::kNow : ReportStream::Urgency::kSoon);
-    const LeaseVerdict verdict = evaluated ? stream_.Await(token, ticket, verdict_wait_) : stream_.verdict(token);
+    const std::uint64_t ticket = stream.Observe(token, ToObservations(progress, runner_.clock_.WallNow()),
+                                                evaluated ? ReportStream::Urgency::kNow : ReportStream::Urgency::kSoon);
+    const LeaseVerdict verdict =
+        evaluated ? stream.Await(token, ticket, runner_.options_.verdict_wait) : stream.verdict(token);
     switch (verdict.action) {
       case v1::Verdict::PAUSE:
         return trainer::Command::kPause;
@@ -41,252 +59,179 @@ class PackObserver final : public trainer::TrialObserver {
   }
 
   void OnCheckpoint(std::size_t slot, std::int64_t step, const std::filesystem::path& file) override {
-    uploader_.Add(tokens_[slot], step, file);
+    runner_.uploader_.Add(trials_[slot]->lease.token(), step, file);
+  }
+
+  void OnEnd(std::size_t slot, const trainer::Outcome& outcome) override {
+    --live_;
+    if (absl::IsResourceExhausted(outcome.refusal)) {
+      slots_ = std::max<std::size_t>(live_, 1);
+      runner_.SetPlan(*trials_[slot], static_cast<int>(slots_));
+    }
+    const bool reported = runner_.finisher_.End(*std::exchange(trials_[slot], std::nullopt), outcome);
+    if (reported) runner_.feed_.Release();
+  }
+
+  std::vector<trainer::TrialJob> Join() override {
+    runner_.Accept(runner_.feed_.Take());
+    std::vector<trainer::TrialJob> jobs;
+    if (live_ >= slots_) return jobs;
+    for (LeasedTrial& trial : runner_.TakeAccepted(setup_key_, slots_ - live_)) {
+      LogStart(trial);
+      jobs.push_back(trial.job);
+      Add(std::move(trial));
+    }
+    return jobs;
+  }
+
+  // Those that have not ended.
+  std::vector<LeasedTrial> Unfinished() const {
+    std::vector<LeasedTrial> unfinished;
+    for (const std::optional<LeasedTrial>& trial : trials_) {
+      if (trial) unfinished.push_back(*trial);
+    }
+    return unfinished;
   }
 
  private:
-  const std::vector<std::int64_t> tokens_;
-  const milliseconds verdict_wait_;
-  ReportStream& stream_;
-  CheckpointUploader& uploader_;
-  Clock& clock_;
+  void Add(LeasedTrial trial) {
+    trials_.emplace_back(std::move(trial));
+    ++live_;
+  }
+
+  PackRunner& runner_;
+  const std::string setup_key_;
+  std::size_t slots_;
+  std::size_t live_ = 0;
+  std::vector<std::optional<LeasedTrial>> trials_;  // by slot; none: it has ended
 };
 
-}  // namespace
-
-PackRunner::PackRunner(PackRunnerOptions options, CoordinatorClient& client, ReportStream& stream,
-                       CheckpointUploader& uploader, TrainerCache& trainers, Clock& clock)
-    : options_(std::move(options)),
-      client_(client),
+PackRunner::PackRunner(PackRunnerOptions options, ReportStream& stream, CheckpointUploader& uploader, LeaseFeed& feed,
+                       TrialFinisher& finisher, TrainerCache& trainers, Clock& clock)
+    : options_(options),
       stream_(stream),
       uploader_(uploader),
+      feed_(feed),
+      finisher_(finisher),
       trainers_(trainers),
       clock_(clock) {}
 
-void PackRunner::Run(const std::vector<v1::Lease>& leases, const std::stop_token& stop) {
-  std::map<std::string, std::vector<Slot>> groups;
-  for (const v1::Lease& lease : leases) {
-    absl::StatusOr<Slot> slot = Prepare(lease);
-    if (slot.ok()) {
-      groups[slot->setup.key].push_back(*std::move(slot));
-    } else {
-      Fail(lease, KindOfSetupError(slot.status()), std::string{slot.status().message()}, stop);
-    }
-  }
-  for (const auto& [key, slots] : groups) RunGroup(slots, stop);
+void PackRunner::Run(std::vector<LeasedTrial> trials, const std::stop_token& stop) {
+  Accept(std::move(trials));
+  while (!accepted_.empty() && !stop.stop_requested()) RunPack(stop);
+  for (LeasedTrial& trial : accepted_) finisher_.HandBack(std::move(trial.lease));
+  accepted_.clear();
 }
 
-absl::StatusOr<PackRunner::Slot> PackRunner::Prepare(const v1::Lease& lease) const {
-  absl::StatusOr<trainer::TrainConfig> config = ConfigFromLease(lease);
-  if (!config.ok()) return config.status();
-  absl::StatusOr<TrialSetup> setup = SetupFromLease(lease);
-  if (!setup.ok()) return setup.status();
-  Slot slot{.lease = lease, .setup = *std::move(setup), .job = {}};
-  slot.job.name = lease.trial();
-  slot.job.config = *std::move(config);
-  slot.job.data_seed = static_cast<std::uint64_t>(lease.spec().seed());
-  slot.job.seed = lease.seed();
-  slot.job.output_folder = Folder(lease);
-  slot.job.base_model_name = lease.spec().model();
-  return slot;
-}
-
-void PackRunner::RunGroup(const std::vector<Slot>& slots, const std::stop_token& stop) {
-  std::vector<Slot> ready;
-  for (const Slot& slot : slots) {
-    if (stop.stop_requested()) {
-      HandBack(slot.lease, stop);
+void PackRunner::Accept(std::vector<LeasedTrial> trials) {
+  for (LeasedTrial& trial : trials) {
+    if (stream_.verdict(trial.lease.token()).action == v1::Verdict::ABANDON) {
+      finisher_.Drop(std::move(trial.lease));
+    } else if (absl::IsCancelled(trial.problem)) {
+      finisher_.HandBack(std::move(trial.lease));
+    } else if (!trial.problem.ok()) {
+      finisher_.Fail(std::move(trial.lease), KindOfSetupError(trial.problem), std::string{trial.problem.message()});
     } else {
-      ready.push_back(slot);
+      accepted_.push_back(std::move(trial));
     }
   }
-  if (ready.empty()) return;
-
-  const absl::StatusOr<trainer::Trainer*> trainer = trainers_.Get(ready.front().setup);
-  std::vector<Slot> fetched;
-  for (Slot& slot : ready) {
-    absl::Status status = trainer.status();
-    if (status.ok()) status = FetchCheckpoint(slot, stop);
-    if (stop.stop_requested()) {
-      HandBack(slot.lease, stop);
-    } else if (!status.ok()) {
-      Fail(slot.lease, KindOfSetupError(status), std::string{status.message()}, stop);
-    } else if (Abandoned(slot.lease.token())) {
-      Leave(slot.lease);
-    } else {
-      fetched.push_back(std::move(slot));
-    }
-  }
-  if (!fetched.empty()) Train(**trainer, fetched, stop);
 }
 
-void PackRunner::Train(trainer::Trainer& trainer, const std::vector<Slot>& slots, const std::stop_token& stop) {
+std::vector<LeasedTrial> PackRunner::TakeAccepted(const std::string& setup_key, std::size_t count) {
+  std::vector<LeasedTrial> taken;
+  for (auto trial = accepted_.begin(); trial != accepted_.end() && taken.size() < count;) {
+    if (trial->setup.key == setup_key) {
+      taken.push_back(std::move(*trial));
+      trial = accepted_.erase(trial);
+    } else {
+      ++trial;
+    }
+  }
+  return taken;
+}
+
+void PackRunner::RunPack(const std::stop_token& stop) {
+  const LeasedTrial& first = accepted_.front();
+  const std::string key = first.setup.key;
+  const absl::StatusOr<trainer::Trainer*> trainer = trainers_.Get(first.setup);
+  if (!trainer.ok()) {
+    for (LeasedTrial& trial : TakeAccepted(key, accepted_.size())) {
+      finisher_.Fail(std::move(trial.lease), KindOfSetupError(trainer.status()),
+                     std::string{trainer.status().message()});
+    }
+    return;
+  }
+  const int slots = stop.stop_requested() ? 1 : PlannedSlots(**trainer, first);
+  feed_.SetCapacity(slots);
+  // A pack that starts together stays together.
+  if (slots > 1) feed_.Settle(kSettleLimit);
+  Accept(feed_.Take());
+  std::vector<LeasedTrial> trials = TakeAccepted(key, static_cast<std::size_t>(slots));
+  for (LeasedTrial& surplus : TakeAccepted(key, accepted_.size())) {
+    finisher_.HandBack(std::move(surplus.lease), "the worker trains fewer at once");
+  }
+  if (!stop.stop_requested()) return Train(**trainer, std::move(trials), slots, stop);
+  for (LeasedTrial& trial : trials) finisher_.HandBack(std::move(trial.lease));
+}
+
+int PackRunner::PlannedSlots(trainer::Trainer& trainer, const LeasedTrial& trial) {
+  const v1::LimitsSpec& limits = trial.lease.spec().limits();
+  std::int64_t most = options_.slots;
+  for (const std::int64_t limit : {limits.pack(), limits.parallel(), limits.trials()}) {
+    if (limit > 0) most = std::min(most, limit);
+  }
+  if (most <= 1) return 1;
+  const auto [known, is_new] = plans_.try_emplace(PlanKey(trial), 1);
+  if (!is_new) return std::min<int>(known->second, static_cast<int>(most));
+  trainer::TrialJob job = trial.job;
+  job.config.lora_rank = std::max(job.config.lora_rank, LargestRank(trial.lease.spec()));
+  const absl::StatusOr<text::PackPlan> plan =
+      trainer.PlanPack(job, most, limits.pack() > 0 ? text::PackSize::kLargest : text::PackSize::kFastest);
+  if (!plan.ok()) {
+    // What is wrong with this trial, its training will say.
+    spdlog::warn("no pack was planned: {}", std::string{plan.status().message()});
+    plans_.erase(known);
+    return 1;
+  }
+  known->second = static_cast<int>(plan->slots);
+  spdlog::info("trials trained at once: {} ({})", plan->slots, plan->reason);
+  return known->second;
+}
+
+void PackRunner::SetPlan(const LeasedTrial& trial, int slots) {
+  plans_[PlanKey(trial)] = slots;
+  feed_.SetCapacity(slots);
+  spdlog::warn("trials trained at once: {}, for want of memory", slots);
+}
+
+void PackRunner::Train(trainer::Trainer& trainer, std::vector<LeasedTrial> trials, int slots,
+                       const std::stop_token& stop) {
   trainer::JobPack pack;
-  std::vector<std::int64_t> tokens;
-  for (const Slot& slot : slots) {
-    pack.jobs.push_back(slot.job);
-    tokens.push_back(slot.lease.token());
-    spdlog::info(
-        "{}: {} (attempt {}, {} steps)", slot.lease.trial(),
-        slot.job.checkpoint.empty() ? "begins" : absl::StrCat("goes on from step ", slot.lease.checkpoint().step()),
-        slot.lease.attempt_number(), slot.job.config.max_steps);
+  for (const LeasedTrial& trial : trials) {
+    pack.jobs.push_back(trial.job);
+    LogStart(trial);
   }
-  PackObserver observer(std::move(tokens), options_.verdict_wait, stream_, uploader_, clock_);
-  absl::StatusOr<std::vector<trainer::Outcome>> outcomes = trainer.Run(pack, observer, stop);
-  if (outcomes.ok() && outcomes->size() != slots.size()) {
-    outcomes =
-        absl::InternalError(absl::StrCat("the trainer ended ", outcomes->size(), " of ", slots.size(), " trials"));
-  }
-  if (outcomes.ok()) {
-    for (std::size_t i = 0; i < slots.size(); ++i) End(slots[i], (*outcomes)[i], stop);
+  Observer observer(*this, std::move(trials), slots);
+  absl::Status status = trainer.Run(pack, observer, stop).status();
+  std::vector<LeasedTrial> unfinished = observer.Unfinished();
+  if (unfinished.empty()) return;
+  if (status.ok()) status = absl::InternalError(absl::StrCat("the trainer left ", unfinished.size(), " trials open"));
+  if (unfinished.size() > 1 && !stop.stop_requested()) {
+    spdlog::warn("a pack of {} trials failed ({}): it is halved", unfinished.size(), std::string{status.message()});
+    const auto middle = unfinished.begin() + static_cast<std::ptrdiff_t>(unfinished.size() / 2);
+    const int half = static_cast<int>(unfinished.size() - unfinished.size() / 2);
+    if (absl::IsResourceExhausted(status)) SetPlan(unfinished.front(), half);
+    Train(trainer, {unfinished.begin(), middle}, 0, stop);
+    Train(trainer, {middle, unfinished.end()}, 0, stop);
     return;
   }
-  if (slots.size() > 1 && !stop.stop_requested()) {
-    spdlog::warn("a pack of {} trials failed ({}): it is halved", slots.size(),
-                 std::string{outcomes.status().message()});
-    const auto middle = slots.begin() + static_cast<std::ptrdiff_t>(slots.size() / 2);
-    Train(trainer, {slots.begin(), middle}, stop);
-    Train(trainer, {middle, slots.end()}, stop);
-    return;
-  }
-  for (const Slot& slot : slots) {
-    Fail(slot.lease, KindOfRunError(outcomes.status()), std::string{outcomes.status().message()}, stop);
-  }
-}
-
-absl::Status PackRunner::FetchCheckpoint(Slot& slot, const std::stop_token& stop) {
-  std::error_code error;
-  std::filesystem::create_directories(slot.job.output_folder, error);
-  if (error) {
-    return absl::InternalError(absl::StrCat("cannot make ", slot.job.output_folder.string(), ": ", error.message()));
-  }
-  if (!slot.lease.has_checkpoint() || slot.lease.checkpoint().files().empty()) return absl::OkStatus();
-  const std::filesystem::path file = slot.job.output_folder / "resume.safetensors";
-  const absl::Status status = client_.Download(slot.lease.checkpoint().files(0), file, {.stop = stop});
-  if (absl::IsNotFound(status)) {
-    // Training is repeatable: from the beginning it comes to the same numbers, only later.
-    spdlog::warn("{}: its checkpoint is gone; beginning at the beginning", slot.lease.trial());
-    return absl::OkStatus();
-  }
-  if (status.ok()) slot.job.checkpoint = file;
-  return status;
-}
-
-void PackRunner::End(const Slot& slot, const trainer::Outcome& outcome, const std::stop_token& stop) {
-  const std::int64_t token = slot.lease.token();
-  if (Abandoned(token)) {
-    spdlog::info("{}: dropped, the lease is not ours any more", slot.lease.trial());
-    Leave(slot.lease);
-    return;
-  }
-  const LeaseVerdict verdict = stream_.verdict(token);
-  if (!verdict.refused.ok()) {
-    Fail(slot.lease, v1::FailTrialRequest::ERROR, absl::StrCat("the coordinator refused a report: ", verdict.reason),
-         stop);
-    return;
-  }
-  if (const std::optional<v1::FailTrialRequest::Kind> kind = KindOfOutcome(outcome.kind)) {
-    if (*kind == v1::FailTrialRequest::HANDED_BACK) {
-      HandBack(slot.lease, stop);
+  for (LeasedTrial& trial : unfinished) {
+    if (stop.stop_requested()) {
+      finisher_.HandBack(std::move(trial.lease));
     } else {
-      Fail(slot.lease, *kind, outcome.reason, stop);
-    }
-    return;
-  }
-  Complete(slot, outcome, stop);
-}
-
-void PackRunner::Complete(const Slot& slot, const trainer::Outcome& outcome, const std::stop_token& stop) {
-  const std::int64_t token = slot.lease.token();
-  const Patience patience{.stop = stop, .limit = std::nullopt, .grace = options_.grace};
-  v1::CompleteTrialRequest request;
-  request.set_token(token);
-  if (outcome.kind == trainer::Outcome::Kind::kCompleted) request.set_reason(outcome.reason);
-  if (outcome.kind == trainer::Outcome::Kind::kPaused) {
-    uploader_.Wait(token, options_.grace);
-  } else {
-    uploader_.Drop(token);
-    absl::StatusOr<v1::Artifact> adapter = UploadAdapter(slot, outcome.step, patience);
-    if (!adapter.ok()) {
-      Fail(slot.lease, v1::FailTrialRequest::ERROR,
-           absl::StrCat("the adapter was not stored: ", std::string{adapter.status().message()}), stop);
-      return;
-    }
-    *request.mutable_adapter() = *std::move(adapter);
-  }
-  stream_.Flush(token, options_.grace);
-  for (v1::Observation& observation : stream_.Unsent(token)) *request.add_observations() = std::move(observation);
-  if (outcome.test && std::isfinite(MeanOverTokens(*outcome.test))) {
-    *request.add_observations() = TestObservation(outcome, clock_.WallNow());
-  }
-  const absl::Status status = client_.Complete(std::move(request), patience);
-  if (status.ok()) {
-    spdlog::info("{}: {} at step {}", slot.lease.trial(),
-                 outcome.kind == trainer::Outcome::Kind::kCompleted ? "complete" : "stopped", outcome.step);
-  } else {
-    spdlog::warn("{}: not completed: {}", slot.lease.trial(), std::string{status.message()});
-  }
-  Leave(slot.lease);
-}
-
-absl::StatusOr<v1::Artifact> PackRunner::UploadAdapter(const Slot& slot, std::int64_t step, const Patience& patience) {
-  std::vector<std::filesystem::path> files;
-  std::error_code error;
-  for (std::filesystem::directory_iterator entry(slot.job.output_folder / "adapter", error), end;
-       !error && entry != end; entry.increment(error)) {
-    if (entry->is_regular_file(error)) files.push_back(entry->path());
-  }
-  if (error) return absl::InternalError(absl::StrCat("cannot list the adapter's folder: ", error.message()));
-  std::sort(files.begin(), files.end());
-  v1::Artifact adapter;
-  adapter.set_kind("adapter");
-  adapter.set_step(step);
-  for (const std::filesystem::path& file : files) {
-    absl::StatusOr<v1::ArtifactFile> entry = client_.Upload(file, file.filename().string(), patience);
-    if (!entry.ok()) return entry.status();
-    *adapter.add_files() = *std::move(entry);
-  }
-  return adapter;
-}
-
-void PackRunner::Fail(const v1::Lease& lease, v1::FailTrialRequest::Kind kind, const std::string& reason,
-                      const std::stop_token& stop) {
-  if (!Abandoned(lease.token())) {
-    v1::FailTrialRequest request;
-    request.set_token(lease.token());
-    request.set_kind(kind);
-    request.set_reason(reason);
-    for (v1::Observation& observation : stream_.Unsent(lease.token())) {
-      *request.add_observations() = std::move(observation);
-    }
-    spdlog::warn("{}: {}: {}", lease.trial(), v1::FailTrialRequest::Kind_Name(kind), reason);
-    const absl::Status status = client_.Fail(std::move(request), {.stop = stop, .limit = {}, .grace = options_.grace});
-    if (!status.ok()) {
-      spdlog::warn("{}: the coordinator was not told: {}", lease.trial(), std::string{status.message()});
+      finisher_.Fail(std::move(trial.lease), KindOfRunError(status), std::string{status.message()});
     }
   }
-  Leave(lease);
-}
-
-void PackRunner::HandBack(const v1::Lease& lease, const std::stop_token& stop) {
-  uploader_.Wait(lease.token(), options_.grace);
-  stream_.Flush(lease.token(), options_.grace);
-  Fail(lease, v1::FailTrialRequest::HANDED_BACK, "the worker is stopping", stop);
-}
-
-bool PackRunner::Abandoned(std::int64_t token) const {
-  return stream_.verdict(token).action == v1::Verdict::ABANDON;
-}
-
-void PackRunner::Leave(const v1::Lease& lease) {
-  uploader_.Drop(lease.token());
-  stream_.Remove(lease.token());
-  std::error_code ignored;
-  std::filesystem::remove_all(Folder(lease), ignored);
-}
-
-std::filesystem::path PackRunner::Folder(const v1::Lease& lease) const {
-  return options_.work_folder / absl::StrCat("attempt-", lease.token());
 }
 
 }  // namespace lorasweep::worker

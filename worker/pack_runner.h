@@ -2,73 +2,64 @@
 
 #include <chrono>
 #include <cstdint>
-#include <filesystem>
+#include <deque>
+#include <map>
 #include <stop_token>
 #include <string>
 #include <vector>
 
-#include "lorasweep/v1/worker_service.pb.h"
 #include "trainer_core/trainer/trainer.h"
 #include "worker/checkpoint_uploader.h"
 #include "worker/clock.h"
-#include "worker/coordinator_client.h"
+#include "worker/lease_feed.h"
+#include "worker/leased_trial.h"
 #include "worker/report_stream.h"
 #include "worker/trainer_cache.h"
-#include "worker/trial_setup.h"
+#include "worker/trial_finisher.h"
 
 namespace lorasweep::worker {
 
 struct PackRunnerOptions {
-  std::filesystem::path work_folder;  // exists; a folder for each trial is made in it and removed again
+  int slots = 8;  // trials in a pack, at most
   // At an evaluation, training waits so long for the verdict, so that a bad trial stops at its rung.
   std::chrono::milliseconds verdict_wait{5000};
-  // After `stop`: so long the last checkpoint and the last word may take.
-  std::chrono::milliseconds grace{10'000};
 };
 
-// Takes leases to their ends: prepares, trains, uploads, and tells the coordinator how each attempt ended. Leases that
-// share a setup are trained as one pack; a pack that does not fit is halved before a trial is blamed. Not thread safe.
+// Trains leased trials. Those that share a setup are one pack, as large as its plan says; where a slot gets free, what
+// the feed has joins. A pack that fails is halved before a trial is blamed. Not thread safe.
 class PackRunner {
  public:
   // All references outlive the runner.
-  PackRunner(PackRunnerOptions options, CoordinatorClient& client, ReportStream& stream, CheckpointUploader& uploader,
-             TrainerCache& trainers, Clock& clock);
+  PackRunner(PackRunnerOptions options, ReportStream& stream, CheckpointUploader& uploader, LeaseFeed& feed,
+             TrialFinisher& finisher, TrainerCache& trainers, Clock& clock);
 
-  // Blocks until every lease has ended. The leases were added to the report stream; they are removed from it. `stop`
-  // ends training after its current step and hands the leases back with a checkpoint each.
-  void Run(const std::vector<v1::Lease>& leases, const std::stop_token& stop);
+  // Blocks until these trials, and what joined them, were given to the finisher. `stop` ends training after its current
+  // step and hands all back with a checkpoint each.
+  void Run(std::vector<LeasedTrial> trials, const std::stop_token& stop);
 
  private:
-  // One lease on its way through.
-  struct Slot {
-    v1::Lease lease;
-    TrialSetup setup;
-    trainer::TrialJob job;
-  };
+  class Observer;
 
-  absl::StatusOr<Slot> Prepare(const v1::Lease& lease) const;
-  void RunGroup(const std::vector<Slot>& slots, const std::stop_token& stop);
-  void Train(trainer::Trainer& trainer, const std::vector<Slot>& slots, const std::stop_token& stop);
-  // Fetches the checkpoint that the slot goes on from, if any.
-  absl::Status FetchCheckpoint(Slot& slot, const std::stop_token& stop);
-  void End(const Slot& slot, const trainer::Outcome& outcome, const std::stop_token& stop);
-  void Complete(const Slot& slot, const trainer::Outcome& outcome, const std::stop_token& stop);
-  absl::StatusOr<v1::Artifact> UploadAdapter(const Slot& slot, std::int64_t step, const Patience& patience);
-  void Fail(const v1::Lease& lease, v1::FailTrialRequest::Kind kind, const std::string& reason,
-            const std::stop_token& stop);
-  void HandBack(const v1::Lease& lease, const std::stop_token& stop);
-  // The coordinator said that the lease is not ours any more: it is dropped without a word.
-  bool Abandoned(std::int64_t token) const;
-  // Forgets the lease and removes its files.
-  void Leave(const v1::Lease& lease);
-  std::filesystem::path Folder(const v1::Lease& lease) const;
+  // Takes trials in that can be trained; the others are given to the finisher.
+  void Accept(std::vector<LeasedTrial> trials);
+  // Up to `count` of the accepted trials with a setup.
+  std::vector<LeasedTrial> TakeAccepted(const std::string& setup_key, std::size_t count);
+  void RunPack(const std::stop_token& stop);
+  // How many trials like this one the trainer is to train at once.
+  int PlannedSlots(trainer::Trainer& trainer, const LeasedTrial& trial);
+  // `slots`: how large the pack may become by what joins it.
+  void Train(trainer::Trainer& trainer, std::vector<LeasedTrial> trials, int slots, const std::stop_token& stop);
+  void SetPlan(const LeasedTrial& trial, int slots);
 
   const PackRunnerOptions options_;
-  CoordinatorClient& client_;
   ReportStream& stream_;
   CheckpointUploader& uploader_;
+  LeaseFeed& feed_;
+  TrialFinisher& finisher_;
   TrainerCache& trainers_;
   Clock& clock_;
+  std::deque<LeasedTrial> accepted_;
+  std::map<std::string, int> plans_;  // slots, by setup and what else they depend on
 };
 
 }  // namespace lorasweep::worker

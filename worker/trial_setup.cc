@@ -5,6 +5,7 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "proto/pack_key.h"
 #include "trainer_core/trainer/config_words.h"
 
 namespace lorasweep::worker {
@@ -178,11 +179,21 @@ absl::StatusOr<TrialSetup> SetupFromLease(const v1::Lease& lease) {
     setup.data_files.insert(setup.data_files.end(), split->files().paths().begin(), split->files().paths().end());
   }
   if (spec.data().has_chat_template()) setup.data_files.push_back(spec.data().chat_template());
-  setup.key = absl::StrCat(setup.model, "\n", setup.seed, "\n", static_cast<int>(options.precision), "\n",
-                           static_cast<int>(options.quantization), options.double_quantization ? "+" : "-",
-                           options.gradient_checkpointing ? "+" : "-", options.micro_batch_tokens, "\n",
-                           setup.data.SerializeAsString());
+  setup.key = proto::PackKey(spec);
   return setup;
+}
+
+std::int64_t LargestRank(const v1::SweepSpec& spec) {
+  const auto whole = [](const v1::Value& value) {
+    return value.has_number() ? static_cast<std::int64_t>(std::clamp(value.number(), 0.0, 1024.0)) : value.integer();
+  };
+  std::int64_t largest = 0;
+  for (const v1::ParameterSpec& parameter : spec.parameters()) {
+    if (parameter.name() != "lora_rank") continue;
+    for (const v1::Value& value : parameter.values()) largest = std::max(largest, whole(value));
+    if (parameter.has_max()) largest = std::max(largest, whole(parameter.max()));
+  }
+  return largest;
 }
 
 }  // namespace lorasweep::worker

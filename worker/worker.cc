@@ -10,17 +10,16 @@
 #include "google/protobuf/util/time_util.h"
 #include "spdlog/spdlog.h"
 #include "worker/checkpoint_uploader.h"
+#include "worker/lease_feed.h"
 #include "worker/pack_runner.h"
 #include "worker/report_stream.h"
 #include "worker/trainer_cache.h"
+#include "worker/trial_finisher.h"
 
 namespace lorasweep::worker {
 namespace {
 
 using std::chrono::milliseconds;
-
-// Of waiting for leases that came while the worker was stopping.
-constexpr milliseconds kUnseenLeasesLimit{2000};
 
 std::string HostName() {
   std::array<char, 256> name{};
@@ -54,15 +53,24 @@ absl::Status Worker::Run(const std::stop_token& stop) {
   ReportStream stream({.heartbeat = Heartbeat(*registered), .seed = options_.seed}, client_);
   CheckpointUploader uploader(options_.work_folder, client_, stream);
   TrainerCache trainers(factory_, options_.resident_trainers);
-  PackRunner runner(
-      {.work_folder = options_.work_folder, .verdict_wait = options_.verdict_wait, .grace = options_.grace}, client_,
-      stream, uploader, trainers, clock_);
+  LeaseFeed feed({.work_folder = options_.work_folder,
+                  .lease_wait = options_.lease_wait,
+                  .register_again = [this](const Patience& patience) { return Register(patience).status(); }},
+                 client_, stream, clock_);
+  TrialFinisher finisher(
+      {.work_folder = options_.work_folder, .grace = options_.grace, .on_over = [&feed] { feed.Release(); }}, client_,
+      stream, uploader, clock_, stop);
+  PackRunner runner({.slots = options_.slots, .verdict_wait = options_.verdict_wait}, stream, uploader, feed, finisher,
+                    trainers, clock_);
+  const std::stop_callback on_stop(stop, [&feed] { feed.RequestStop(); });
+  feed.SetCapacity(1);
   while (!stop.stop_requested()) {
-    const absl::StatusOr<std::vector<v1::Lease>> leases = NextLeases(stop);
-    if (!leases.ok()) return leases.status();
-    for (const v1::Lease& lease : *leases) stream.Add(lease.token());
-    if (!leases->empty()) runner.Run(*leases, stop);
+    absl::StatusOr<std::vector<LeasedTrial>> trials = feed.Wait();
+    if (!trials.ok()) return trials.status();
+    runner.Run(*std::move(trials), stop);
   }
+  feed.Stop();
+  for (LeasedTrial& trial : feed.Take()) finisher.HandBack(std::move(trial.lease));
   spdlog::info("stopped");
   return absl::OkStatus();
 }
@@ -78,44 +86,6 @@ absl::StatusOr<v1::RegisterWorkerResponse> Worker::Register(const Patience& pati
   absl::StatusOr<v1::RegisterWorkerResponse> registered = client_.Register(worker, options_.incarnation, patience);
   if (registered.ok()) name_ = registered->worker().name();
   return registered;
-}
-
-absl::StatusOr<std::vector<v1::Lease>> Worker::NextLeases(const std::stop_token& stop) {
-  const std::string request_id = client_.NewRequestId();
-  const absl::StatusOr<v1::LeaseTrialsResponse> response =
-      client_.Lease(options_.slots, request_id, options_.lease_wait, {.stop = stop});
-  if (response.ok()) return std::vector<v1::Lease>(response->leases().begin(), response->leases().end());
-  if (stop.stop_requested()) {
-    ReturnUnseenLeases(request_id);
-    return std::vector<v1::Lease>{};
-  }
-  if (absl::IsNotFound(response.status()) || absl::IsFailedPrecondition(response.status())) {
-    spdlog::info("the coordinator does not know this worker: registering again");
-    clock_.Pause(milliseconds{200}, stop);
-    const absl::StatusOr<v1::RegisterWorkerResponse> registered = Register({.stop = stop});
-    if (!registered.ok() && !absl::IsCancelled(registered.status())) return registered.status();
-    return std::vector<v1::Lease>{};
-  }
-  if (absl::IsUnknown(response.status()) || absl::IsInternal(response.status())) {
-    spdlog::warn("LeaseTrials: {}", std::string{response.status().message()});
-    clock_.Pause(milliseconds{5000}, stop);
-    return std::vector<v1::Lease>{};
-  }
-  return response.status();
-}
-
-void Worker::ReturnUnseenLeases(const std::string& request_id) {
-  const absl::StatusOr<v1::LeaseTrialsResponse> unseen =
-      client_.Lease(options_.slots, request_id, milliseconds{0}, {.stop = {}, .limit = kUnseenLeasesLimit});
-  if (!unseen.ok()) return;
-  for (const v1::Lease& lease : unseen->leases()) {
-    v1::FailTrialRequest request;
-    request.set_token(lease.token());
-    request.set_kind(v1::FailTrialRequest::HANDED_BACK);
-    request.set_reason("the worker is stopping");
-    const absl::Status status = client_.Fail(std::move(request), {.stop = {}, .limit = kUnseenLeasesLimit});
-    if (!status.ok()) spdlog::warn("{} was not handed back: {}", lease.trial(), std::string{status.message()});
-  }
 }
 
 }  // namespace lorasweep::worker

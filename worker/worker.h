@@ -21,7 +21,7 @@ struct WorkerOptions {
   std::string device;  // as shown to people: "cpu", "cuda:0"
   std::string version;
   std::map<std::string, std::string> labels;
-  int slots = 1;                                    // trials trained at once over one copy of the base model
+  int slots = 8;                                    // trials trained at once over one copy of the base model, at most
   std::size_t resident_trainers = 1;                // base models with their data kept in memory
   std::filesystem::path work_folder;                // exists; nothing of the worker's is left in it
   std::string incarnation;                          // a new random text for each start of the process
@@ -48,17 +48,11 @@ class Worker {
 
  private:
   absl::StatusOr<v1::RegisterWorkerResponse> Register(const Patience& patience);
-  // The next leases. None: `stop` was requested, or the coordinator does not know this worker any more and it was
-  // registered again.
-  absl::StatusOr<std::vector<v1::Lease>> NextLeases(const std::stop_token& stop);
-  // The leases that a cancelled question may have been given: they are handed back.
-  void ReturnUnseenLeases(const std::string& request_id);
-
   const WorkerOptions options_;
   CoordinatorClient& client_;
   TrainerFactory& factory_;
   Clock& clock_;
-  std::string name_;  // workers/{id}, once the coordinator has said it
+  std::string name_;  // workers/{id}, once the coordinator has said it; of the thread that asks for work
 };
 
 }  // namespace lorasweep::worker

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <deque>
 #include <fstream>
 #include <optional>
 #include <thread>
@@ -132,30 +133,55 @@ double ToyLoss(const trainer::TrainConfig& config, std::int64_t sequences) {
 
 absl::StatusOr<std::vector<Outcome>> FakeTrainer::Run(const trainer::JobPack& pack, trainer::TrialObserver& observer,
                                                       std::stop_token stop) {
-  std::vector<Slot> slots;
-  for (const trainer::TrialJob& job : pack.jobs) {
-    Slot& slot = slots.emplace_back(Slot{.job = &job, .step = 0, .outcome = {}});
+  std::deque<trainer::TrialJob> jobs;
+  std::deque<Slot> slots;
+  const auto end = [&](std::size_t index) {
+    if (slots[index].outcome) observer.OnEnd(index, *slots[index].outcome);
+  };
+  const auto add = [&](const trainer::TrialJob& job) -> absl::Status {
+    jobs.push_back(job);
+    Slot& slot = slots.emplace_back(Slot{.job = &jobs.back(), .step = 0, .outcome = {}});
     if (absl::Status status = Begin(slot); !status.ok()) return status;
     const std::size_t index = slots.size() - 1;
     if (!slot.outcome && slot.step == 0) {
       Obey(Tell(slot, index, true, options_.validation_sequences, observer), slot, index, observer);
     }
+    end(index);
+    return absl::OkStatus();
+  };
+  for (const trainer::TrialJob& job : pack.jobs) {
+    if (absl::Status added = add(job); !added.ok()) return added;
   }
   const auto runs = [](const Slot& slot) { return !slot.outcome.has_value(); };
-  while (std::any_of(slots.begin(), slots.end(), runs)) {
+  while (true) {
+    for (const trainer::TrialJob& job : stop.stop_requested() ? std::vector<trainer::TrialJob>() : observer.Join()) {
+      const absl::Status added = add(job);
+      if (added.ok()) continue;
+      slots.back().outcome =
+          Outcome{.kind = Outcome::Kind::kRefused, .reason = std::string{added.message()}, .refusal = added};
+      end(slots.size() - 1);
+    }
+    if (std::none_of(slots.begin(), slots.end(), runs)) break;
     std::this_thread::sleep_for(options_.step_time);
     for (std::size_t index = 0; index < slots.size(); ++index) {
       Slot& slot = slots[index];
-      if (runs(slot)) Step(slot, index, options_.validation_sequences, observer);
+      if (!runs(slot)) continue;
+      Step(slot, index, options_.validation_sequences, observer);
       if (runs(slot) && stop.stop_requested()) {
         SaveCheckpoint(slot, index, observer);
         slot.outcome = Outcome{.kind = Outcome::Kind::kInterrupted, .reason = "", .step = slot.step};
       }
+      end(index);
     }
   }
   std::vector<Outcome> outcomes;
   for (const Slot& slot : slots) outcomes.push_back(*slot.outcome);
   return outcomes;
+}
+
+absl::StatusOr<text::PackPlan> FakeTrainer::PlanPack(const trainer::TrialJob&, std::int64_t most, text::PackSize size) {
+  const std::int64_t slots = size == text::PackSize::kLargest ? most : std::min<std::int64_t>(most, options_.pack);
+  return text::PackPlan{.slots = slots, .reason = "a toy's", .measured = {}};
 }
 
 absl::StatusOr<std::filesystem::path> FakeTrainerFactory::ResolveModel(const std::string& model) {

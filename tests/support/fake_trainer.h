@@ -14,6 +14,7 @@ struct FakeTrainerOptions {
   std::chrono::milliseconds step_time{0};  // each optimizer step takes so long
   std::chrono::milliseconds load_time{0};  // as does the making of a trainer
   std::int64_t validation_sequences = 32;
+  std::int64_t pack = 1;  // slots of its plan where none are asked for
 };
 
 // The toy's validation loss: best at learning_rate 1e-3 and lora_rank 16, falling with the sequences seen.
@@ -27,6 +28,8 @@ class FakeTrainer final : public trainer::Trainer {
 
   absl::StatusOr<std::vector<trainer::Outcome>> Run(const trainer::JobPack& pack, trainer::TrialObserver& observer,
                                                     std::stop_token stop) override;
+  absl::StatusOr<text::PackPlan> PlanPack(const trainer::TrialJob& job, std::int64_t most,
+                                          text::PackSize size) override;
   std::string description() const override { return "toy fp64"; }
 
  private:

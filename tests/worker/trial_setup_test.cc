@@ -178,6 +178,22 @@ TEST_CASE("How the base model is kept reaches the trainer", "[worker]") {
   CHECK_THAT(std::string{SetupFromLease(lease).status().message()}, Catch::Contains("int3") && Catch::Contains("nf4"));
 }
 
+TEST_CASE("A pack is planned for the largest rank that its sweep searches", "[worker]") {
+  v1::SweepSpec spec;
+  CHECK(LargestRank(spec) == 0);
+  v1::ParameterSpec& rate = *spec.add_parameters();
+  rate.set_name("learning_rate");
+  rate.mutable_max()->set_number(0.5);
+  CHECK(LargestRank(spec) == 0);
+  v1::ParameterSpec& rank = *spec.add_parameters();
+  rank.set_name("lora_rank");
+  for (const int choice : {8, 64, 16}) rank.add_values()->set_integer(choice);
+  CHECK(LargestRank(spec) == 64);
+  rank.clear_values();
+  rank.mutable_max()->set_number(128.0);
+  CHECK(LargestRank(spec) == 128);
+}
+
 TEST_CASE("Rows in one forward pass become tokens in one", "[worker]") {
   v1::Lease lease = MakeLease(1);
   lease.mutable_spec()->mutable_training()->set_micro_batch_size(3);

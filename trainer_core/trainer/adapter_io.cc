@@ -298,8 +298,7 @@ absl::StatusOr<Adapter> ReadAdapter(const std::filesystem::path& folder, const t
   if (!choice.ok()) return choice.status();
   config.whole_choice = *std::move(choice);
   std::vector<std::string> unused;  // PEFT does not mind names of modules that are not there
-  absl::StatusOr<text::WholeParameters> whole =
-      text::ResolveWhole(config.whole_choice, config.modules, model, &unused);
+  absl::StatusOr<text::WholeParameters> whole = text::ResolveWhole(config.whole_choice, config.modules, model, &unused);
   if (!whole.ok()) return absl::InvalidArgumentError(absl::StrCat(where, ": ", std::string{whole.status().message()}));
   config.whole = *std::move(whole);
   const AdapterLayout layout = config.Layout(model);

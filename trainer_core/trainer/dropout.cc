@@ -12,13 +12,14 @@ namespace {
 kernels::DropMask MaskOf(const LoraPass& pass, const LoraSite& site, std::size_t slot) {
   return {.key = SubSeed(pass.slots[slot].dropout_seed, site.key),
           .threshold = static_cast<std::uint32_t>(std::lround(pass.slots[slot].dropout * 65536.0)),
-          .first_row = pass.first_token};
+          .first_row = pass.slots[slot].first_token};
 }
 
 // The mask as numbers 0 and 1, for devices without kernels.
 at::Tensor DrawMask(const LoraPass& pass, const LoraSite& site, std::size_t slot, const at::Tensor& like) {
   at::Generator generator = at::globalContext().defaultGenerator(like.device()).clone();
-  generator.set_current_seed(SubSeed(MaskOf(pass, site, slot).key, static_cast<std::uint64_t>(pass.first_token)));
+  const kernels::DropMask mask = MaskOf(pass, site, slot);
+  generator.set_current_seed(SubSeed(mask.key, static_cast<std::uint64_t>(mask.first_row)));
   return at::empty_like(like).bernoulli_(1.0 - pass.slots[slot].dropout, generator);
 }
 

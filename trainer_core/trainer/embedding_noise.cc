@@ -26,12 +26,12 @@ void AddEmbeddingNoise(const LoraPass& pass, const std::vector<Segment>& segment
     const at::Tensor bounds = unit * settings.noise_alpha;
     if (HasKernels(rows)) {
       WithElementType(rows, [&]<typename T>(T) {
-        kernels::AddNoise(settings.noise_seed, pass.first_token, Data<float>(bounds), Data<T>(rows), rows.size(0),
+        kernels::AddNoise(settings.noise_seed, settings.first_token, Data<float>(bounds), Data<T>(rows), rows.size(0),
                           width);
       });
     } else {
       at::Generator generator = at::globalContext().defaultGenerator(rows.device()).clone();
-      generator.set_current_seed(SubSeed(settings.noise_seed, static_cast<std::uint64_t>(pass.first_token)));
+      generator.set_current_seed(SubSeed(settings.noise_seed, static_cast<std::uint64_t>(settings.first_token)));
       const at::Tensor noise = at::empty(rows.sizes(), bounds.options()).uniform_(-1, 1, generator);
       rows.add_(noise.mul_(bounds.unsqueeze(1)));
     }

@@ -282,6 +282,33 @@ LoraPass LoraBank::TrainingPass(const std::vector<std::size_t>& slots, const std
   return pass;
 }
 
+void LoraBank::Take(std::size_t slot, LoraBank& from, std::size_t other) {
+  const auto row_of = [](const at::Tensor& tensor, std::size_t number) {
+    return tensor.select(0, static_cast<std::int64_t>(number));
+  };
+  const auto take = [&](at::Tensor& to, const at::Tensor& values) {
+    row_of(to, slot).copy_(TakeRow(slot, from, other, row_of(values, other)));
+  };
+  take(parameters_, from.parameters_);
+  if (moments_8bit_[slot]) {
+    moments_8bit_[slot]->state().copy_(from.moments_8bit_[other]->state());
+  } else {
+    take(first_moments_, from.first_moments_);
+    take(second_moments_, from.second_moments_);
+  }
+  if (!from.initial_.defined()) return;
+  AllocateInitial();
+  take(initial_, from.initial_);
+}
+
+at::Tensor LoraBank::TakeRow(std::size_t slot, const LoraBank& from, std::size_t other, const at::Tensor& row) const {
+  at::Tensor taken = at::zeros({layout_.size()}, row.options());
+  for (std::size_t i = 0; i < matrices_[slot].size(); ++i) {
+    matrices_[slot][i].InRow(taken).copy_(from.matrices_[other][i].InRow(row));
+  }
+  return taken;
+}
+
 std::vector<float> LoraBank::Extract(const at::Tensor& from, std::size_t slot) const {
   std::vector<float> values(static_cast<std::size_t>(solo_layouts_[slot].size()));
   const at::Tensor solo = at::from_blob(values.data(), {solo_layouts_[slot].size()}, at::kFloat);

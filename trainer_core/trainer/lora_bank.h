@@ -37,6 +37,9 @@ struct PassSlot {
   std::uint64_t dropout_seed = 0;  // of the trial and the step
   double noise_alpha = 0;          // NEFTune's
   std::uint64_t noise_seed = 0;    // of the trial and the step
+  // Of the batch in the optimizer step, in tokens and in targets: masks and noise do not depend on the split.
+  std::int64_t first_token = 0;
+  std::int64_t first_target = 0;
 };
 
 // DoRA at one site, [K, 1, out] fp32: the magnitude over the norm of the rows of W + s·B·A, which has no gradient; 1
@@ -55,9 +58,6 @@ struct LoraPass {
   at::Tensor gradients;         // [K, P] fp32: backward adds to it. Undefined: evaluation, without dropout
   at::Tensor anchor;            // requires a gradient, so that backward reaches every site
   std::vector<PassSlot> slots;
-  // Of the micro-batch in its optimizer step, in tokens and in targets: dropout does not depend on the split.
-  std::int64_t first_token = 0;
-  std::int64_t first_target = 0;
 
   bool training() const { return gradients.defined(); }
   std::int64_t size() const { return static_cast<std::int64_t>(slots.size()); }
@@ -124,6 +124,11 @@ class LoraBank {
 
   // The layout of a slot's adapter by itself, at its own ranks.
   const AdapterLayout& solo_layout(std::size_t slot) const { return solo_layouts_[slot]; }
+  // Gives a slot all that a slot of another bank, of the same SlotAdapter, has.
+  void Take(std::size_t slot, LoraBank& from, std::size_t other);
+  // A row [P] of the other bank's slot in this bank's layout.
+  at::Tensor TakeRow(std::size_t slot, const LoraBank& from, std::size_t other, const at::Tensor& row) const;
+
   // A slot's row of one of the tensors, in its solo layout, and the way back.
   std::vector<float> Extract(const at::Tensor& from, std::size_t slot) const;
   void Insert(const std::vector<float>& values, std::size_t slot, at::Tensor& to) const;

@@ -17,6 +17,10 @@ constexpr char kHighSteps[] = "explosion.high_steps";
 
 }  // namespace
 
+std::string NotFinite(std::string_view what, double value, std::int64_t step) {
+  return absl::StrFormat("%s is %s at step %d", std::string{what}, std::isnan(value) ? "nan" : "infinite", step);
+}
+
 void LossGuard::Save(std::map<std::string, std::string>& notes) const {
   notes[kUpdates] = absl::StrCat(updates);
   notes[kScale] = absl::StrFormat("%.17g", scale.scale);

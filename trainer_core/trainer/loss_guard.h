@@ -5,11 +5,15 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <string_view>
 
 #include "absl/status/status.h"
 
 // What watches over a slot's loss: plain numbers, kept in checkpoints as they are. Free of torch.
 namespace lorasweep::trainer {
+
+// "loss is nan at step 3".
+std::string NotFinite(std::string_view what, double value, std::int64_t step);
 
 // Dynamic loss scaling for fp16, as torch.amp.GradScaler with its defaults: the loss is multiplied by `scale` so that
 // small gradients do not vanish. A step whose gradients overflow is left out and halves the scale; 2000 good steps in a

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -9,6 +10,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "trainer_core/text/memory_model.h"
 #include "trainer_core/trainer/adapter_setup.h"
 #include "trainer_core/trainer/checkpoint.h"
 #include "trainer_core/trainer/evaluation.h"
@@ -28,8 +30,13 @@ struct ResidentModel {
   std::optional<Evaluator> test;            // the hold-out rows, where the data have any
   std::string digest;                       // of the model's files
   std::int64_t micro_batch_tokens = 2048;   // over all slots of a pass
+  text::MemorySettings memory;              // of a training, but for its slots and adapters
+  std::int64_t memory_bytes = 0;            // that trainings may take
   std::optional<ValidationLoss> base_loss;  // of the base alone, once it was needed
 };
+
+// A job's adapter as a bank keeps it.
+SlotAdapter SlotAdapterOf(const TrialJob& job, const AdapterSetup& setup);
 
 // One call of Trainer::Run: from a pack's first step to the end of its last slot. May throw torch's exceptions.
 class PackRun {
@@ -38,10 +45,25 @@ class PackRun {
           std::function<void(std::string_view)> log);
 
   absl::StatusOr<std::vector<Outcome>> Run();
+  // After Run ran out of memory: whether one slot alone was left, which then does not fit at all.
+  bool Alone() const;
+  // Ends that slot with kOutOfMemory; the outcomes of all.
+  std::vector<Outcome> EndOutOfMemory(std::string reason);
 
  private:
+  // What is done of an optimizer step, between passes over rows that other slots end a step at.
+  struct StepPart {
+    std::int64_t rows = 0;
+    std::int64_t tokens = 0;
+    std::int64_t needed_tokens = 0;
+    std::int64_t targets = 0;
+    double loss = 0;
+    at::Tensor gradients;  // [P]
+  };
   struct Slot {
-    std::size_t number = 0;  // in the pack and in the bank
+    std::size_t index = 0;   // as the observer knows it
+    std::size_t number = 0;  // in the bank
+    bool seated = false;     // it has a place in the bank
     const TrialJob* job = nullptr;
     AdapterSetup setup;
     RunIdentity identity;
@@ -49,46 +71,69 @@ class PackRun {
     std::int64_t step = 0;  // optimizer steps done
     std::int64_t sequences = 0;
     std::int64_t tokens = 0;
+    StepPart part;
     LossGuard guard;
     ValidationHistory history;
     std::vector<float> best;         // the adapter at history.best(), with load_best_model_at_end
     std::optional<Outcome> outcome;  // set when the slot has left
 
     bool Done() const { return step >= job->config.max_steps; }
+    std::int64_t place() const { return sequences + part.rows; }
+    std::int64_t rows_left() const { return job->config.batch_size - part.rows; }
   };
-  // Slots that stand at the same place in the same data and so take a step together, over the same tokens.
+  // Slots that stand at the same place in the same data: they go on together, over the same tokens, to the next end of
+  // a step of any.
   using Group = std::vector<Slot*>;
-  // What a step's forward and backward passes came to, by slot of the group.
-  struct StepResult {
+  // What such a stretch came to, by slot of the group, with what was done of its step before.
+  struct Stretch {
     std::vector<double> losses;
-    std::vector<double> norms;
+    std::vector<bool> ends;  // whether it ends a step of the slot
+    std::int64_t rows = 0;
     std::int64_t tokens = 0;
+    std::int64_t needed_tokens = 0;  // that went through the model
+    std::int64_t targets = 0;
   };
 
+  // pack_run.cc: how slots come and go.
   absl::Status Prepare();
+  // Takes in what the observer has, and gives up the room of those that have left.
+  absl::Status Join();
+  // A further slot for the job, which has no place in the bank yet.
+  absl::Status Admit(TrialJob job);
+  // A bank of the slots that have not left.
+  void Seat();
+  absl::Status Begin(Slot& slot);
   absl::StatusOr<ValidationLoss> StartLoss(const Slot& slot);
-  absl::Status ReportStart();
+  absl::Status ReportStart(Slot& slot);
+  absl::Status Report(Slot& slot, Progress progress);
+  // Takes note of a validation; why the slot has trained enough, or nothing.
+  std::string Judge(Slot& slot, const Progress& progress);
+  void Refuse(Slot& slot, const absl::Status& why);
+  // The slot is complete: its adapter is written and tested.
+  absl::Status Complete(Slot& slot, std::string reason = "");
+  void Leave(Slot& slot, Outcome outcome);
+  std::vector<Outcome> Outcomes() const;
+
+  // pack_run_step.cc: how they take steps.
   Group NextGroup();
   absl::Status TakeStep(const Group& group);
-  // One optimizer step's gradients, in micro-batches that shrink when memory runs out.
-  absl::StatusOr<StepResult> Accumulate(const Group& group, LoraPass& pass);
-  StepResult RunBatches(const Group& group, const std::vector<TokenBatch>& batches, LoraPass& pass);
+  // The gradients of the group's next rows, in micro-batches that shrink when memory runs out.
+  absl::StatusOr<Stretch> Accumulate(const Group& group, LoraPass& pass);
+  Stretch RunBatches(const Group& group, const std::vector<TokenBatch>& batches, LoraPass& pass);
+  // Supervised tokens of the slot's whole step.
+  double StepTargets(const Slot& slot) const;
+  // For those that do not end a step.
+  void KeepParts(const Group& group, const Stretch& stretch, const LoraPass& pass);
   // Why a slot cannot go on after such a step; empty: it can.
   std::string Divergence(Slot& slot, double loss, double norm) const;
   bool Scaled() const { return resident_.model.type() == at::kHalf; }
-  void Update(const Group& group, const StepResult& result, LoraPass& pass);
+  // Steps of those that end one; the norms of the gradients.
+  std::vector<double> Update(const Group& group, const Stretch& stretch, LoraPass& pass);
   absl::Status Evaluate(const Group& group, std::vector<Progress>& progress);
   // In passes that shrink when memory runs out; `sequences` are the evaluator's own.
   absl::StatusOr<std::vector<ValidationLoss>> LossesOf(Evaluator& evaluator,
                                                        const std::vector<text::Sequence>& sequences,
                                                        const LoraPass* pass);
-  absl::Status Report(Slot& slot, Progress progress);
-  // Takes note of a validation; why the slot has trained enough, or nothing.
-  std::string Judge(Slot& slot, const Progress& progress);
-
-  // The slot is complete: its adapter is written and tested.
-  absl::Status Complete(Slot& slot, std::string reason = "");
-  void Leave(Slot& slot, Outcome::Kind kind, std::string reason = "");
   std::vector<std::size_t> Numbers(const Group& group) const;
 
   // pack_run_files.cc
@@ -106,8 +151,11 @@ class PackRun {
   TrialObserver& observer_;
   std::stop_token stop_;
   std::function<void(std::string_view)> log_;
-  std::vector<Slot> slots_;
+  std::deque<TrialJob> jobs_;  // they stay where they are, as slots do
+  std::deque<Slot> slots_;
   std::optional<LoraBank> bank_;
+  bool vacant_ = false;                          // a slot has left its place in the bank
+  std::size_t largest_group_ = ~std::size_t{0};  // more slots at once do not fit memory
 };
 
 }  // namespace lorasweep::trainer

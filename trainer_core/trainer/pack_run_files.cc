@@ -118,7 +118,7 @@ absl::Status PackRun::SaveCheckpoint(const Slot& slot) {
       !written.ok()) {
     return written;
   }
-  observer_.OnCheckpoint(slot.number, slot.step, file);
+  observer_.OnCheckpoint(slot.index, slot.step, file);
   return absl::OkStatus();
 }
 

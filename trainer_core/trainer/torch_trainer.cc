@@ -10,6 +10,7 @@
 #include "trainer_core/text/memory_model.h"
 #include "trainer_core/trainer/compute_type.h"
 #include "trainer_core/trainer/devices.h"
+#include "trainer_core/trainer/pack_probe.h"
 #include "trainer_core/trainer/pack_run.h"
 #include "trainer_core/trainer/run_identity.h"
 #include "trainer_core/trainer/torch_guard.h"
@@ -34,26 +35,34 @@ std::string QuantizationMark(const TrainerOptions& options) {
   return "";
 }
 
-// As many tokens in a forward pass as fit, within what still speeds a device up. Of a CPU's memory others use half; the
-// rest of a GPU's is for what its allocator leaves unused. An adapter of common size stands for those to come.
-std::int64_t MicroBatchTokens(const Transformer& model, const DeviceInfo& device, const TrainerOptions& options) {
-  constexpr std::int64_t kRank = 32;
-  const bool gpu = device.name != "cpu";
+// What every training on the model takes, whatever its slots and adapters.
+text::MemorySettings MemoryOf(const Transformer& model, const DeviceInfo& device, const TrainerOptions& options) {
   text::MemorySettings settings{.element_bytes = static_cast<std::int64_t>(at::elementSize(model.type())),
                                 .gradient_checkpointing = options.gradient_checkpointing,
-                                .gpu = gpu};
-  for (const text::LinearModule& module : text::LinearModules(model.config())) {
-    settings.adapter_parameters += kRank * (module.in + module.out) * model.config().layers;
-    settings.adapter_outputs += kRank;
-  }
+                                .gpu = device.name != "cpu"};
   if (options.quantization == Quantization::kInt8) {
     settings.weights = text::MemorySettings::Weights::kInt8;
   } else if (options.quantization != Quantization::kNone) {
     settings.weights = options.double_quantization ? text::MemorySettings::Weights::kFourBitDouble
                                                    : text::MemorySettings::Weights::kFourBit;
   }
-  const std::int64_t bytes = gpu ? device.memory_bytes / 10 * 8 : device.memory_bytes / 2;
-  return text::FittingMicroBatch(model.config(), settings, bytes, 128, gpu ? 16384 : 2048);
+  return settings;
+}
+
+// Of a CPU's memory others use half; the rest of a GPU's is for what its allocator leaves unused.
+std::int64_t MemoryBytes(const DeviceInfo& device) {
+  return device.name == "cpu" ? device.memory_bytes / 2 : device.memory_bytes / 10 * 8;
+}
+
+// As many tokens in a forward pass as fit, within what still speeds a device up. An adapter of common size stands for
+// those to come.
+std::int64_t MicroBatchTokens(const Transformer& model, text::MemorySettings settings, std::int64_t bytes) {
+  constexpr std::int64_t kRank = 32;
+  for (const text::LinearModule& module : text::LinearModules(model.config())) {
+    settings.adapter_parameters += kRank * (module.in + module.out) * model.config().layers;
+    settings.adapter_outputs += kRank;
+  }
+  return text::FittingMicroBatch(model.config(), settings, bytes, 128, settings.gpu ? 16384 : 2048);
 }
 
 // Ids from outside index the embedding: all are checked once.
@@ -86,15 +95,23 @@ class TorchTrainer : public Trainer {
                                            std::stop_token stop) override {
     // The number of threads belongs to the calling thread, which need not be the one that loaded the model.
     if (options_.threads > 0) at::set_num_threads(options_.threads);
-    absl::StatusOr<std::vector<Outcome>> outcomes = TorchGuard([&]() -> absl::StatusOr<std::vector<Outcome>> {
-      return PackRun(resident_, pack, observer, std::move(stop), options_.log).Run();
-    });
-    if (outcomes.ok() || !absl::IsResourceExhausted(outcomes.status()) || pack.jobs.size() != 1) return outcomes;
+    PackRun run(resident_, pack, observer, std::move(stop), options_.log);
+    absl::StatusOr<std::vector<Outcome>> outcomes = TorchGuard([&run] { return run.Run(); });
+    if (!absl::IsResourceExhausted(outcomes.status()) || !run.Alone()) return outcomes;
     // A trial that does not fit even alone is a result of the search.
-    return std::vector<Outcome>{
-        {.kind = Outcome::Kind::kOutOfMemory,
-         .reason = absl::StrCat("does not fit on ", device_.name, ": ", std::string{outcomes.status().message()}),
-         .step = 0}};
+    return run.EndOutOfMemory(
+        absl::StrCat("does not fit on ", device_.name, ": ", std::string{outcomes.status().message()}));
+  }
+
+  absl::StatusOr<text::PackPlan> PlanPack(const TrialJob& job, std::int64_t most, text::PackSize size) override {
+    if (options_.threads > 0) at::set_num_threads(options_.threads);
+    return TorchGuard([&]() -> absl::StatusOr<text::PackPlan> {
+      absl::StatusOr<PackProbe> probe = PackProbe::Make(resident_, job);
+      if (!probe.ok()) return probe.status();
+      return text::PlanPack(most, size,
+                            {.fits = [&](std::int64_t slots) { return probe->Fits(slots); },
+                             .measure = [&](std::int64_t slots) { return probe->Measure(slots); }});
+    });
   }
 
   std::string description() const override {
@@ -121,8 +138,10 @@ absl::StatusOr<std::unique_ptr<Trainer>> Load(const TrainerOptions& options, con
   absl::StatusOr<std::string> digest = ModelDigest(folder);
   if (!digest.ok()) return digest.status();
   if (absl::Status fits = CheckData(*model, *data); !fits.ok()) return fits;
+  const text::MemorySettings memory = MemoryOf(*model, *device, options);
+  const std::int64_t bytes = MemoryBytes(*device);
   const std::int64_t tokens =
-      options.micro_batch_tokens > 0 ? options.micro_batch_tokens : MicroBatchTokens(*model, *device, options);
+      options.micro_batch_tokens > 0 ? options.micro_batch_tokens : MicroBatchTokens(*model, memory, bytes);
   Evaluator evaluator(*model, data->validation, tokens);
   std::optional<Evaluator> test;
   if (!data->test.empty()) test.emplace(*model, data->test, tokens);
@@ -133,6 +152,8 @@ absl::StatusOr<std::unique_ptr<Trainer>> Load(const TrainerOptions& options, con
                                                       .test = std::move(test),
                                                       .digest = *std::move(digest) + QuantizationMark(options),
                                                       .micro_batch_tokens = tokens,
+                                                      .memory = memory,
+                                                      .memory_bytes = bytes,
                                                       .base_loss = std::nullopt});
 }
 

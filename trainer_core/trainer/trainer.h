@@ -12,6 +12,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "trainer_core/text/pack_plan.h"
 #include "trainer_core/text/tokenized_data.h"
 #include "trainer_core/trainer/train_config.h"
 
@@ -67,19 +68,6 @@ struct Progress {
 
 enum class Command { kContinue, kPause, kStop };
 
-// Told of everything that happens to a pack, on the training thread.
-class TrialObserver {
- public:
-  virtual ~TrialObserver() = default;
-  // After each step, once its validation is done. The command takes effect at once: the slot's adapter (and for kPause
-  // a checkpoint) is saved and its outcome is kPaused or kStopped. After the last step the outcome is kCompleted in any
-  // case. Going on from a checkpoint, the first call is for the step after it.
-  virtual Command OnProgress(std::size_t slot, const Progress& progress) = 0;
-  // A checkpoint was written: output_folder/checkpoint.safetensors. The file may be replaced once this returns, and may
-  // be moved away before.
-  virtual void OnCheckpoint(std::size_t slot, std::int64_t step, const std::filesystem::path& file) = 0;
-};
-
 struct TrialJob {
   std::string name = {};  // for logs
   TrainConfig config = {};
@@ -90,31 +78,61 @@ struct TrialJob {
   std::string base_model_name = {};          // what adapter_config.json names as base_model_name_or_path
 };
 
-struct JobPack {
-  std::vector<TrialJob> jobs;  // one a slot
-};
-
 // How one slot ended. A diverged trial or one that does not fit alone is data, not an error.
 struct Outcome {
-  enum class Kind { kCompleted, kStopped, kPaused, kDiverged, kOutOfMemory, kInterrupted };
+  enum class Kind { kCompleted, kStopped, kPaused, kDiverged, kOutOfMemory, kInterrupted, kRefused };
   Kind kind = Kind::kCompleted;
-  // A sentence for people: for kDiverged and kOutOfMemory, and for a kCompleted that its own early stopping ended.
+  // A sentence for people: for kDiverged, kOutOfMemory and kRefused, and for a kCompleted that its own early stopping
+  // ended.
   std::string reason = {};
   std::int64_t step = 0;                    // steps done
   std::optional<BestValidation> best = {};  // none before the first validation of a trained adapter
+  // Why a job that was to join could not begin, as Run says it of the first ones; not OK for kRefused alone.
+  // ResourceExhausted: there is no room beside the others.
+  absl::Status refusal = {};
   // Of the adapter that was written, on the hold-out rows; for kCompleted where the data have any.
   std::optional<ValidationLoss> test = {};
+};
+
+// Told of everything that happens to a pack, on the training thread. `slot` counts the pack's jobs from 0, then those
+// that joined.
+class TrialObserver {
+ public:
+  virtual ~TrialObserver() = default;
+  // After each step, once its validation is done. The command takes effect at once: the slot's adapter (and for kPause
+  // a checkpoint) is saved and its outcome is kPaused or kStopped. After the last step the outcome is kCompleted in any
+  // case. Going on from a checkpoint, the first call is for the step after it.
+  virtual Command OnProgress(std::size_t slot, const Progress& progress) = 0;
+  // A checkpoint was written: output_folder/checkpoint.safetensors. The file may be replaced once this returns, and may
+  // be moved away before.
+  virtual void OnCheckpoint(std::size_t slot, std::int64_t step, const std::filesystem::path& file) = 0;
+  // The slot has left the pack, which goes on without it; its files are written.
+  virtual void OnEnd(std::size_t slot, const Outcome& outcome) {
+    static_cast<void>(slot);
+    static_cast<void>(outcome);
+  }
+  // Asked before each step, and when no slot is left: jobs that join the pack, each at its own place in the data.
+  virtual std::vector<TrialJob> Join() { return {}; }
+};
+
+struct JobPack {
+  std::vector<TrialJob> jobs;  // one a slot
 };
 
 // A base model and its tokenised data, resident. Not thread safe: one Run at a time.
 class Trainer {
  public:
   virtual ~Trainer() = default;
-  // Trains the pack to the end of every slot. Blocks. `stop` ends it after the current step with kInterrupted and a
-  // checkpoint for each slot. Errors: InvalidArgument (a config), ResourceExhausted (the pack does not fit: try fewer
-  // slots), FailedPrecondition (a checkpoint of another model or config), Internal.
+  // Trains the pack, and what joins it, to the end of every slot; one outcome each. Blocks. Slots take a step together
+  // where they stand at the same place in the data; those that are furthest behind go first, until they have caught
+  // up. `stop` ends it after the current step with kInterrupted and a checkpoint for each slot. Errors: InvalidArgument
+  // (a config), ResourceExhausted (the pack does not fit: try fewer slots), FailedPrecondition (a checkpoint of another
+  // model or config), Internal; slots that have ended before stay ended.
   virtual absl::StatusOr<std::vector<Outcome>> Run(const JobPack& pack, TrialObserver& observer,
                                                    std::stop_token stop) = 0;
+  // How many trials like `job` to train at once, at most `most` (text/pack_plan.h). Speed is measured on packs of
+  // copies of the job over its first rows: a few passes, which leave no trace. Errors as Run's.
+  virtual absl::StatusOr<text::PackPlan> PlanPack(const TrialJob& job, std::int64_t most, text::PackSize size) = 0;
   // "cpu bf16", "cuda:0 bf16 nf4, double": what it computes on and in.
   virtual std::string description() const = 0;
 };

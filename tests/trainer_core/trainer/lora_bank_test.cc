@@ -112,6 +112,35 @@ TEST_CASE("DoRA's magnitudes begin as the weight's norms, and its gain is over t
   CHECK(bank.EvaluationPass({0}, at::kFloat).gains.empty());
 }
 
+TEST_CASE("a slot takes all that it has into a bank of other ranks") {
+  const Fixture f;
+  SlotAdapter small = f.Slot(3);
+  small.moments_in_8bit = true;
+  LoraBank from = f.Bank({f.Slot(2, true), small});
+  from.parameters().uniform_();
+  from.first_moments().uniform_();
+  from.second_moments().uniform_();
+  from.AllocateInitial();
+  from.initial().uniform_();
+  from.adam_8bit(1)->state().fill_(77);
+  LoraBank to = f.Bank({small, f.Slot(9), f.Slot(2, true)});
+  to.Take(0, from, 1);
+  to.Take(2, from, 0);
+  for (const auto& [now, before] : {std::pair{0, 1}, std::pair{2, 0}}) {
+    CHECK(to.Extract(to.parameters(), now) == from.Extract(from.parameters(), before));
+    CHECK(to.Extract(to.initial(), now) == from.Extract(from.initial(), before));
+    const at::Tensor row = to.TakeRow(now, from, before, from.parameters()[before]);
+    CHECK(at::equal(row, to.parameters()[now]));
+  }
+  CHECK(to.Extract(to.first_moments(), 2) == from.Extract(from.first_moments(), 0));
+  CHECK(to.Extract(to.second_moments(), 2) == from.Extract(from.second_moments(), 0));
+  CHECK(at::equal(to.adam_8bit(0)->state(), from.adam_8bit(1)->state()));
+  // Others, and what pads a slot, stay as they are.
+  CHECK(to.parameters()[1].abs().max().item().toDouble() == 0);
+  const LoraSite& site = to.layout().sites().front();
+  CHECK(to.EvaluationPass({0}, at::kFloat).A(site)[0].narrow(0, 3, 6).abs().max().item().toDouble() == 0);
+}
+
 TEST_CASE("a rank beyond the weight's is refused for PiSSA, with the module named") {
   const Fixture f;
   LoraBank bank = f.Bank({f.Slot(13)});

@@ -164,7 +164,7 @@ TEST_CASE("dropout keeps its share, is different in every place and the same aga
   CHECK(agreement(kept[0], DropInput(f.pass, value, ones)[0]) == Approx(0.625).margin(0.01));
   CHECK(agreement(kept[0].narrow(0, 0, 1999), kept[0].narrow(0, 1, 1999)) == Approx(0.625).margin(0.01));
   CHECK(agreement(kept[0].narrow(1, 0, 12), kept[0].narrow(1, 12, 12)) == Approx(0.625).margin(0.01));
-  f.pass.first_token = 1000;
+  for (PassSlot& slot : f.pass.slots) slot.first_token = 1000;
   CHECK(at::equal(DropInput(f.pass, query, ones.narrow(1, 0, 1000)), kept.narrow(1, 1000, 1000)));
   f.pass.slots[0].dropout_seed += 1;
   CHECK(agreement(kept[0], DropInput(f.pass, query, ones)[0]) == Approx(0.625).margin(0.01));

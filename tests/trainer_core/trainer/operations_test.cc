@@ -239,7 +239,7 @@ TEST_CASE("embedding noise stays within its bound and depends on slot, step and 
   CHECK(first.abs().max().item().toDouble() > 0.9 * bound);
   CHECK(second.abs().max().item().toDouble() <= bound / 2);
   CHECK(first.mean().item().toDouble() == Approx(0).margin(0.2 * bound));
-  pass.first_token = 9;
+  for (PassSlot& slot : pass.slots) slot.first_token = 9;
   at::Tensor later = at::zeros({2, 20, 16});
   AddEmbeddingNoise(pass, {segments[1]}, later);
   CHECK(at::equal(later[0], second));
