@@ -262,6 +262,12 @@ absl::StatusOr<v1::GetLeaderboardResponse> Client::GetLeaderboard(const std::str
   return Call(&v1::SweepService::Stub::GetLeaderboard, request);
 }
 
+absl::StatusOr<v1::GetImportanceResponse> Client::GetImportance(const std::string& sweep) {
+  v1::GetImportanceRequest request;
+  request.set_name(sweep);
+  return Call(&v1::SweepService::Stub::GetImportance, request);
+}
+
 absl::StatusOr<std::vector<v1::Worker>> Client::ListWorkers() {
   std::vector<v1::Worker> workers;
   v1::ListWorkersRequest request;

@@ -56,6 +56,8 @@ class Client {
   // Without per-sequence losses, all metrics, by step.
   absl::StatusOr<std::vector<v1::Observation>> ListObservations(const std::string& sweep, std::int64_t trial);
   absl::StatusOr<v1::GetLeaderboardResponse> GetLeaderboard(const std::string& sweep, std::int32_t top);
+  // FailedPrecondition while too few trials have completed.
+  absl::StatusOr<v1::GetImportanceResponse> GetImportance(const std::string& sweep);
   absl::StatusOr<std::vector<v1::Worker>> ListWorkers();
 
   // Calls `on_change` for each change after `after_revision` until the sweep has ended (Ok), `on_change` returns false

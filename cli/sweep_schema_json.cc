@@ -54,7 +54,10 @@ Json SchemaOf(const Setting& setting) {
       break;
     case Setting::Type::kTextList:
       schema = {{"anyOf", {Type("string"), Texts()}}};
-      if (setting.pairs) schema["anyOf"].push_back(Json{{"type", "object"}, {"additionalProperties", Type("number")}});
+      if (setting.pairs) {
+        const Json values = setting.words.empty() ? Type("number") : Json{{"enum", setting.words}};
+        schema["anyOf"].push_back(Json{{"type", "object"}, {"additionalProperties", values}});
+      }
       break;
     case Setting::Type::kSplit:
       schema = {{"anyOf",

@@ -1,6 +1,7 @@
 #include "cli/tables.h"
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 
 #include "absl/strings/str_cat.h"
@@ -44,6 +45,29 @@ void AddParameterCells(std::vector<Cell>& row, const v1::Trial& trial, const std
 std::string ShortMetricName(const v1::SweepSpec& spec) {
   const std::string& name = spec.metric().name();
   return name.empty() ? "loss" : name.substr(name.rfind('/') + 1);
+}
+
+// Front, further objectives and broken constraints, where the sweep has them.
+void AddObjectiveColumns(Table& table, const v1::MetricSpec& metric) {
+  if (metric.objectives_size() > 0) table.columns.push_back({"front", "front", Align::kRight});
+  for (const std::string& objective : metric.objectives()) {
+    const std::string name = objective.substr(0, objective.rfind('='));
+    table.columns.push_back({name, name, Align::kDecimal});
+  }
+  if (metric.constraints_size() > 0) table.columns.push_back({"broken by", "violation", Align::kDecimal});
+}
+
+void AddObjectiveCells(std::vector<Cell>& row, const v1::LeaderboardRow& line, const v1::MetricSpec& metric) {
+  if (metric.objectives_size() > 0) {
+    row.emplace_back(line.front() > 0 ? std::to_string(line.front()) : "", std::to_string(line.front()));
+  }
+  for (int i = 0; i < metric.objectives_size(); ++i) {
+    const double value = i < line.objectives_size() ? line.objectives(i) : std::nan("");
+    row.push_back(std::isnan(value) ? Cell("") : Cell(FormatNumber(value, 4), ExactNumber(value)));
+  }
+  if (metric.constraints_size() > 0) {
+    row.emplace_back(line.violation() > 0 ? FormatNumber(line.violation()) : "", ExactNumber(line.violation()));
+  }
 }
 
 std::string SecondsText(const google::protobuf::Timestamp& time) {
@@ -104,6 +128,7 @@ Table LeaderboardTable(const v1::GetLeaderboardResponse& leaderboard) {
                    {"", "gap_step", Align::kLeft, Shown::kCsvOnly},
                    {"", "tied_with_best", Align::kLeft, Shown::kCsvOnly},
                    {"steps", "step", Align::kRight}};
+  AddObjectiveColumns(table, spec.metric());
   AddParameterColumns(table, parameters);
   for (const v1::LeaderboardRow& row : leaderboard.rows()) {
     const v1::Trial& trial = row.trial();
@@ -122,8 +147,29 @@ Table LeaderboardTable(const v1::GetLeaderboardResponse& leaderboard) {
         std::to_string(row.gap_step()),
         tied ? "true" : "false",
         CountCell(trial.step())};
+    AddObjectiveCells(cells, row, spec.metric());
     AddParameterCells(cells, trial, parameters);
     table.rows.push_back(std::move(cells));
+  }
+  return table;
+}
+
+Table ImportanceTable(const v1::GetImportanceResponse& importance) {
+  Table table;
+  table.columns = {{"parameter", "parameter"},
+                   {"importance ± se", "importance", Align::kDecimal},
+                   {"", "importance_stderr", Align::kLeft, Shown::kCsvOnly},
+                   {"best trials have", "best_low"},
+                   {"", "best_high", Align::kLeft, Shown::kCsvOnly}};
+  for (const v1::ParameterImportance& row : importance.parameters()) {
+    const std::string low = FormatValue(row.best_low());
+    const std::string high = FormatValue(row.best_high());
+    table.rows.push_back(
+        {row.parameter(),
+         Cell(FormatEstimate(row.importance(), row.importance_stderr()), ExactNumber(row.importance())),
+         ExactNumber(row.importance_stderr()),
+         Cell(low == high ? low : absl::StrCat(low, " to ", high), ExactValue(row.best_low())),
+         ExactValue(row.best_high())});
   }
   return table;
 }

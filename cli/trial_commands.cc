@@ -4,6 +4,7 @@
 #include "absl/strings/str_cat.h"
 #include "cli/client.h"
 #include "cli/commands.h"
+#include "cli/format.h"
 #include "cli/message_json.h"
 #include "cli/names.h"
 #include "cli/run_report.h"
@@ -51,6 +52,19 @@ absl::Status Leaderboard(Context& context, const LeaderboardFlags& flags) {
     if (!status.ok() && !absl::IsCancelled(status)) return context.Explain(status, client);
   }
   return PrintLeaderboard(context, client, sweep->name(), flags.top);
+}
+
+absl::Status Importance(Context& context, const std::string& text) {
+  Client client(context.server);
+  auto sweep = client.FindSweep(text);
+  if (!sweep.ok()) return context.Explain(sweep.status(), client);
+  auto importance = client.GetImportance(sweep->name());
+  if (!importance.ok()) return context.Explain(importance.status(), client);
+  context.Print(ImportanceTable(*importance), ToJson(*importance));
+  if (context.output != OutputFormat::kTable) return absl::OkStatus();
+  context.out << "\nWhat sets the best tenth of " << Plural(importance->trials(), "completed trial")
+              << " apart from all of them (PED-ANOVA); shares of 1.\n";
+  return absl::OkStatus();
 }
 
 struct TrialsFlags {
@@ -107,6 +121,14 @@ void AddTrialCommands(CLI::App& app, Context& context) {
       ->type_name("N");
   leaderboard->add_flag("-w,--watch", board->watch, "Show it live until the sweep has ended");
   leaderboard->callback([=, &context] { context.action = [=, &context] { return Leaderboard(context, *board); }; });
+
+  CLI::App* importance =
+      app.add_subcommand("importance", "Tell which parameters matter, and where the best trials lie");
+  auto measured = std::make_shared<std::string>();
+  importance->add_option("sweep", *measured, "Sweep: its id, its name or the beginning of its id")
+      ->required()
+      ->type_name("SWEEP");
+  importance->callback([=, &context] { context.action = [=, &context] { return Importance(context, *measured); }; });
 
   CLI::App* trials = app.add_subcommand("trials", "List a sweep's trials");
   auto list = std::make_shared<TrialsFlags>();

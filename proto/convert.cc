@@ -27,11 +27,11 @@ double NumberIn(const v1::Value& value) {
   return number;
 }
 
-// In steps. Losses during the warm-up say little about those after it, so paired waits for its end and a twentieth
-// more.
+// In steps. Losses during the warm-up say little about those after it, so paired and pasha wait for its end and a
+// twentieth more.
 double FirstRung(const v1::SweepSpec& spec) {
   const auto min_steps = static_cast<double>(spec.early_terminate().min_steps());
-  if (spec.early_terminate().type() != "paired") return min_steps;
+  if (spec.early_terminate().type() != "paired" && spec.early_terminate().type() != "pasha") return min_steps;
   const auto max_steps = static_cast<double>(spec.training().max_steps());
   double warmup = spec.training().warmup();
   for (const v1::ParameterSpec& parameter : spec.parameters()) {
@@ -191,11 +191,14 @@ absl::StatusOr<search::PrunerOptions> MakePrunerOptions(const v1::SweepSpec& spe
   }
   options.patience = rule.patience();
   options.min_gain = rule.min_gain();
-  for (const std::string_view type : {"median", "percentile", "paired"}) {
+  options.promote = rule.promote();
+  options.brackets = std::max<std::int64_t>(rule.brackets(), 1);  // sweeps stored before there were brackets have none
+  options.min_probability = rule.min_probability();
+  for (const std::string_view type : {"median", "percentile", "paired", "pasha", "extrapolation"}) {
     if (rule.type() == type) options.type = type;
   }
   if (rule.type() == "asha" || rule.type() == "hyperband") options.type = "asha";
-  if (options.type != "asha" && options.type != "paired") return options;
+  if (options.type != "asha" && options.type != "paired" && options.type != "pasha") return options;
 
   const std::int64_t max_steps = spec.training().max_steps();
   std::vector<std::int64_t> steps;

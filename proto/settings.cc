@@ -241,6 +241,12 @@ std::vector<std::string> KeysOf(std::string_view section) {
   return keys;
 }
 
+bool IsPairValue(const Setting& setting, const std::string& text) {
+  double number = 0;
+  if (setting.words.empty()) return absl::SimpleAtod(text, &number);
+  return std::find(setting.words.begin(), setting.words.end(), text) != setting.words.end();
+}
+
 std::string Allowed(const Setting& setting) {
   const std::string range = InWords(setting.range);
   const std::string suffix = range.empty() ? "" : absl::StrCat(" ", range);
@@ -254,7 +260,9 @@ std::string Allowed(const Setting& setting) {
     case Setting::Type::kText:
       return setting.words.empty() ? "a text" : absl::StrCat("one of ", absl::StrJoin(setting.words, ", "));
     case Setting::Type::kTextList:
-      return setting.pairs ? "a map of patterns and numbers" : "a text or a list of texts";
+      if (!setting.pairs) return "a text or a list of texts";
+      return setting.words.empty() ? "a map of patterns and numbers"
+                                   : absl::StrCat("a map of names to one of ", absl::StrJoin(setting.words, ", "));
     case Setting::Type::kSplit:
       return "a share above 0 and below 1, a number of rows, a file or a list of files";
     case Setting::Type::kValue:
@@ -305,6 +313,29 @@ absl::Status SetSetting(const Setting& setting, const search::Value& value, Mess
 Message* SectionOf(const Setting& setting, v1::SweepSpec* spec) {
   if (setting.section.empty()) return spec;
   return spec->GetReflection()->MutableMessage(spec, spec->GetDescriptor()->FindFieldByName(setting.section));
+}
+
+std::optional<search::Value> ValueOf(const Setting& setting, const v1::SweepSpec& spec) {
+  const Message* section = &spec;
+  if (!setting.section.empty()) {
+    section = &spec.GetReflection()->GetMessage(spec, spec.GetDescriptor()->FindFieldByName(setting.section));
+  }
+  const Reflection* reflection = section->GetReflection();
+  if (setting.field->is_repeated() || !reflection->HasField(*section, setting.field)) return std::nullopt;
+  switch (setting.field->cpp_type()) {
+    case FieldDescriptor::CPPTYPE_BOOL:
+      return reflection->GetBool(*section, setting.field);
+    case FieldDescriptor::CPPTYPE_INT32:
+      return std::int64_t{reflection->GetInt32(*section, setting.field)};
+    case FieldDescriptor::CPPTYPE_INT64:
+      return std::int64_t{reflection->GetInt64(*section, setting.field)};
+    case FieldDescriptor::CPPTYPE_DOUBLE:
+      return reflection->GetDouble(*section, setting.field);
+    case FieldDescriptor::CPPTYPE_STRING:
+      return reflection->GetString(*section, setting.field);
+    default:
+      return std::nullopt;
+  }
 }
 
 void FillDefaults(v1::SweepSpec* spec) {

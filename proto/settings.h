@@ -51,6 +51,8 @@ const Setting* FindSetting(std::string_view path);
 const Setting* FindParameterSetting(std::string_view name);
 // Keys that may stand in a section ("" is the top), sections included, in .proto order.
 std::vector<std::string> KeysOf(std::string_view section);
+// May `text` be what the pairs of a setting lead to: one of its words, a number where it has none?
+bool IsPairValue(const Setting& setting, const std::string& text);
 // "a whole number in [1,)", "one of linear, cosine, constant", "true or false".
 std::string Allowed(const Setting& setting);
 
@@ -61,6 +63,9 @@ absl::Status SetSetting(const Setting& setting, const search::Value& value, goog
 
 // The message inside spec that a setting outside `parameters` is a field of; made when absent.
 google::protobuf::Message* SectionOf(const Setting& setting, v1::SweepSpec* spec);
+
+// What a field that is set once holds; nullopt when it is absent, a list or a split.
+std::optional<search::Value> ValueOf(const Setting& setting, const v1::SweepSpec& spec);
 
 // Sets every field that is absent to its setting's default. A constant parameter (`value`) that names a setting of
 // training or data, or model, is that setting's value too, whatever the section says.

@@ -9,6 +9,7 @@ namespace lorasweep::proto {
 absl::StatusOr<v1::SweepSpec> ApplyParameters(const v1::SweepSpec& spec, const search::Params& params) {
   const bool external = spec.trainer() == "external";
   v1::SweepSpec applied = spec;
+  applied.clear_known_trials();  // says nothing of one trial
   for (const auto& [name, value] : params) {
     const Setting* setting = FindParameterSetting(name);
     if (setting == nullptr) {

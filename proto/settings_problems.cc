@@ -5,10 +5,10 @@
 #include <set>
 #include <utility>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "proto/convert.h"
+#include "proto/objectives.h"
 #include "proto/parameter_check.h"
 #include "proto/search_space.h"
 #include "proto/settings.h"
@@ -17,16 +17,23 @@
 namespace lorasweep::proto {
 namespace {
 
-using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
 using google::protobuf::Reflection;
 
 constexpr int kMostParameters = 1000;
 constexpr int kMostListItems = 10000;
+constexpr int kMostKnownTrials = 1000;
 
 // The observations that lorasweep's own workers report and that say how good a trial is.
 const std::vector<std::string>& BuiltinMetrics() {
   static const std::vector<std::string> metrics = {"validation/loss", "train/loss"};
+  return metrics;
+}
+
+// What metric.objectives and metric.constraints may name besides.
+const std::vector<std::string>& FurtherMetrics() {
+  static const std::vector<std::string> metrics = {"validation/loss", "train/loss", "test/loss", kAdapterBytes,
+                                                   kTrialSeconds};
   return metrics;
 }
 
@@ -39,6 +46,8 @@ class Inspector {
       if (setting.section != "parameters.*") CheckSetting(setting);
     }
     CheckMetric();
+    CheckObjectives();
+    CheckKnownTrials();
     CheckParameters();
     if (problems_.empty()) CheckTogether();
     return std::move(problems_);
@@ -67,27 +76,11 @@ class Inspector {
       CheckMissing(setting);
       return;
     }
-    search::Value value;
-    switch (setting.field->cpp_type()) {
-      case FieldDescriptor::CPPTYPE_BOOL:
-        value = reflection->GetBool(*section, setting.field);
-        break;
-      case FieldDescriptor::CPPTYPE_INT32:
-        value = std::int64_t{reflection->GetInt32(*section, setting.field)};
-        break;
-      case FieldDescriptor::CPPTYPE_INT64:
-        value = std::int64_t{reflection->GetInt64(*section, setting.field)};
-        break;
-      case FieldDescriptor::CPPTYPE_DOUBLE:
-        value = reflection->GetDouble(*section, setting.field);
-        break;
-      case FieldDescriptor::CPPTYPE_STRING:
-        value = reflection->GetString(*section, setting.field);
-        break;
-      default:
-        CheckSplit(setting, static_cast<const v1::Split&>(reflection->GetMessage(*section, setting.field)));
-        return;
+    if (setting.type == Setting::Type::kSplit) {
+      CheckSplit(setting, static_cast<const v1::Split&>(reflection->GetMessage(*section, setting.field)));
+      return;
     }
+    const search::Value value = *ValueOf(setting, spec_);
     if (const absl::Status status = SetSetting(setting, value, SectionOf(setting, &scratch)); !status.ok()) {
       Add(setting.path, status);
     }
@@ -109,8 +102,7 @@ class Inspector {
         return;
       }
       const std::string& text = reflection->GetRepeatedString(section, setting.field, i);
-      double number = 0;
-      if (setting.pairs && !absl::SimpleAtod(text.substr(std::min(text.rfind('='), text.size() - 1) + 1), &number)) {
+      if (setting.pairs && !IsPairValue(setting, text.substr(std::min(text.rfind('='), text.size() - 1) + 1))) {
         Add(setting.path, absl::StrCat(text, " is not allowed (", Allowed(setting), ")"));
         return;
       }
@@ -160,6 +152,36 @@ class Inspector {
                                       " (one of ", absl::StrJoin(known, ", "), "; any name with trainer: external)"));
     } else if (spec_.metric().goal() == "maximize") {
       Add("metric.goal", absl::StrCat("maximize would look for the worst ", name, " (minimize)"));
+    }
+  }
+
+  void CheckObjectives() {
+    const absl::StatusOr<Objectives> objectives = MakeObjectives(spec_);
+    if (!objectives.ok()) return AddPrefixed(objectives.status());
+    if (!builtin_) return;
+    const std::vector<std::string>& known = FurtherMetrics();
+    const auto check = [&](const char* path, const std::string& metric) {
+      if (std::find(known.begin(), known.end(), metric) != known.end()) return;
+      Add(path, absl::StrCat(metric, " is not known of a trial", DidYouMean(metric, known), " (one of ",
+                             absl::StrJoin(known, ", "), "; any name with trainer: external)"));
+    };
+    for (const Objectives::Further& one : objectives->further) check("metric.objectives", one.metric);
+    for (const Objectives::Constraint& one : objectives->constraints) check("metric.constraints", one.metric);
+  }
+
+  void CheckKnownTrials() {
+    const std::string& method = spec_.method();
+    if (spec_.warm_start_size() > 0 && method != "auto" && method != "bayes" && method != "gp" && method != "tpe") {
+      Add("warm_start", absl::StrCat("has no meaning for method ", method, " (auto, bayes, gp and tpe learn from it)"));
+    }
+    if (spec_.known_trials_size() > kMostKnownTrials) {
+      Add("known_trials", absl::StrCat(spec_.known_trials_size(), " are too many (at most ", kMostKnownTrials, ")"));
+      return;
+    }
+    for (const v1::KnownTrial& known : spec_.known_trials()) {
+      if (known.standing() >= 0 && known.standing() <= 1 && FromProto(known.parameters()).ok()) continue;
+      Add("known_trials", "each needs parameters with values and a standing from 0 to 1");
+      return;
     }
   }
 
@@ -237,6 +259,15 @@ class Inspector {
           "max_iter and s go together: give both, or min_steps");
     } else if (const auto options = MakePrunerOptions(spec_); !options.ok()) {
       AddPrefixed(options.status());
+    }
+    const bool halving = rule.type() == "asha" || rule.type() == "hyperband" || rule.type() == "paired";
+    if (rule.brackets() > 1 && !halving) {
+      Add("early_terminate.brackets",
+          absl::StrCat("has no meaning for type ", rule.type(), " (asha and paired have it)"));
+    }
+    if (rule.promote() && !halving && rule.type() != "pasha") {
+      Add("early_terminate.promote",
+          absl::StrCat("has no meaning for type ", rule.type(), " (asha and paired have it)"));
     }
     const bool guarded = rule.patience() > 0 || rule.has_worst_value();
     if (builtin_ && (rule.type() != "none" || guarded) && spec_.training().eval_every() == 0) {

@@ -1,5 +1,6 @@
 #include "search/algorithms.h"
 
+#include <algorithm>
 #include <cmath>
 #include <string>
 #include <utility>
@@ -8,6 +9,7 @@
 #include "search/asha_pruner.h"
 #include "search/auto_sampler.h"
 #include "search/cmaes_sampler.h"
+#include "search/extrapolation_pruner.h"
 #include "search/gp_sampler.h"
 #include "search/grid_sampler.h"
 #include "search/guarded_pruner.h"
@@ -15,6 +17,7 @@
 #include "search/random_sampler.h"
 #include "search/sobol_sampler.h"
 #include "search/tpe_sampler.h"
+#include "search/warm_start_sampler.h"
 
 namespace lorasweep::search {
 namespace {
@@ -40,15 +43,26 @@ absl::StatusOr<std::unique_ptr<Pruner>> MakeAsha(const PrunerOptions& options) {
   if (!std::isfinite(options.eta) || options.eta <= 1) {
     return Invalid(options, absl::StrCat("eta ", ToString(Value(options.eta)), " must be above 1"));
   }
-  AshaOptions asha{.rungs = rungs, .eta = options.eta, .full_sequences = options.full_sequences};
-  if (options.type == "paired") {
+  if (options.brackets < 1) return Invalid(options, absl::StrCat("brackets ", options.brackets, " must be 1 or more"));
+  AshaOptions asha{.rungs = rungs,
+                   .eta = options.eta,
+                   .full_sequences = options.full_sequences,
+                   .promote = options.promote,
+                   .brackets = std::min(options.brackets, static_cast<std::int64_t>(rungs.size()) + 1)};
+  if (options.type == "pasha") {
+    asha.promote = true;
+    asha.grow = true;
+    asha.brackets = 1;
+  }
+  if (asha.promote) asha.keep = 0;
+  if (options.type == "paired" || options.type == "pasha") {
     if (!std::isfinite(options.standard_errors) || options.standard_errors < 0) {
       return Invalid(options,
                      absl::StrCat("standard_errors ", ToString(Value(options.standard_errors)), " must be 0 or more"));
     }
     if (options.keep < 0) return Invalid(options, absl::StrCat("keep ", options.keep, " must be 0 or more"));
     asha.standard_errors = options.standard_errors;
-    asha.keep = options.keep;
+    if (options.type == "paired") asha.keep = options.keep;
   }
   return std::make_unique<AshaPruner>(std::move(asha));
 }
@@ -72,27 +86,48 @@ absl::StatusOr<std::unique_ptr<Pruner>> MakePercentile(const PrunerOptions& opti
   return std::make_unique<PercentilePruner>(percentile);
 }
 
+absl::StatusOr<std::unique_ptr<Pruner>> MakeExtrapolation(const PrunerOptions& options) {
+  if (options.min_trials < 1) {
+    return Invalid(options, absl::StrCat("min_trials ", options.min_trials, " must be 1 or more"));
+  }
+  if (!(options.min_probability > 0 && options.min_probability < 1)) {
+    return Invalid(options, absl::StrCat("min_probability ", ToString(Value(options.min_probability)),
+                                         " must be above 0 and below 1"));
+  }
+  return std::make_unique<ExtrapolationPruner>(ExtrapolationOptions{.min_probability = options.min_probability,
+                                                                    .min_sequences = options.min_sequences,
+                                                                    .min_trials = options.min_trials,
+                                                                    .full_sequences = options.full_sequences});
+}
+
 absl::StatusOr<std::unique_ptr<Pruner>> MakeUnguarded(const PrunerOptions& options) {
   if (options.type == "none") return std::make_unique<NoPruner>();
-  if (options.type == "asha" || options.type == "hyperband" || options.type == "paired") return MakeAsha(options);
+  if (options.type == "asha" || options.type == "hyperband" || options.type == "paired" || options.type == "pasha") {
+    return MakeAsha(options);
+  }
   if (options.type == "median" || options.type == "percentile") return MakePercentile(options);
-  return absl::InvalidArgumentError(absl::StrCat("unknown pruner ", std::string(options.type),
-                                                 "; pruners: asha, hyperband, median, none, paired, percentile"));
+  if (options.type == "extrapolation") return MakeExtrapolation(options);
+  return absl::InvalidArgumentError(
+      absl::StrCat("unknown pruner ", std::string(options.type),
+                   "; pruners: asha, extrapolation, hyperband, median, none, paired, pasha, percentile"));
 }
 
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Sampler>> MakeSampler(const SamplerOptions& options) {
   const std::string_view method = options.method;
+  const auto warm = [&](std::unique_ptr<Sampler> sampler) {
+    return std::make_unique<WarmStartSampler>(std::move(sampler), options.trials);
+  };
   if (method == "auto" || method == "bayes") {
-    return std::make_unique<AutoSampler>(AutoOptions{options.seed, options.trials, options.lora_prior});
+    return warm(std::make_unique<AutoSampler>(AutoOptions{options.seed, options.trials, options.lora_prior}));
   }
   if (method == "cmaes") return std::make_unique<CmaEsSampler>(options.seed);
-  if (method == "gp") return std::make_unique<GpSampler>(options.seed);
+  if (method == "gp") return warm(std::make_unique<GpSampler>(options.seed));
   if (method == "grid") return std::make_unique<GridSampler>();
   if (method == "random") return std::make_unique<RandomSampler>();
   if (method == "sobol") return std::make_unique<SobolSampler>(options.seed);
-  if (method == "tpe") return std::make_unique<TpeSampler>();
+  if (method == "tpe") return warm(std::make_unique<TpeSampler>());
   return absl::InvalidArgumentError(absl::StrCat("unknown method ", std::string(method),
                                                  "; methods: auto, bayes, cmaes, gp, grid, random, sobol, tpe"));
 }

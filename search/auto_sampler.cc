@@ -39,7 +39,8 @@ absl::StatusOr<Proposal> AutoSampler::Suggest(const SweepView& view, std::uint64
     }
     return proposal;
   }
-  if (view.trials.size() < starts_ && KnowsLora(view.space)) return SuggestStart(view, seed);
+  // What is known from earlier sweeps is better than what is known in general.
+  if (view.known.empty() && view.trials.size() < starts_ && KnowsLora(view.space)) return SuggestStart(view, seed);
   return SuggestByModel(view, seed);
 }
 

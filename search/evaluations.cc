@@ -19,6 +19,14 @@ const Evaluation* FirstAtOrAfter(const Trial& trial, std::int64_t sequences) {
   return found == trial.curve.end() ? nullptr : &*found;
 }
 
+bool IsNoWorseElsewhere(const Trial& a, const Trial& b) {
+  if (a.others.size() != b.others.size()) return false;
+  for (std::size_t i = 0; i < a.others.size(); ++i) {
+    if (!(a.others[i] <= b.others[i])) return false;
+  }
+  return true;
+}
+
 std::string NotFiniteReason(const Evaluation& evaluation) {
   return absl::StrFormat("the value at step %d is %s", evaluation.step, ToString(Value(evaluation.value)));
 }

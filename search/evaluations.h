@@ -14,6 +14,9 @@ double FiniteOrWorst(double value);
 // The first evaluation after at least `sequences` training sequences, or null. Logarithmic in the curve's length.
 const Evaluation* FirstAtOrAfter(const Trial& trial, std::int64_t sequences);
 
+// With several objectives: is `a` known to be no worse than `b` in any but the first? True where there is only one.
+bool IsNoWorseElsewhere(const Trial& a, const Trial& b);
+
 // "the value at step 40 is nan"
 std::string NotFiniteReason(const Evaluation& evaluation);
 

@@ -45,7 +45,7 @@ MatrixXd Covariance(const GpData& data, const GpParams& params, Index count, Mat
   MatrixXd covariance(count, count);
   if (slopes != nullptr) slopes->setZero(count, count);
   for (Index b = 0; b < count; ++b) {
-    covariance(b, b) = params.signal + params.noise;
+    covariance(b, b) = params.signal + params.noise + (b < data.extra_noise.size() ? data.extra_noise[b] : 0);
     for (Index a = b + 1; a < count; ++a) {
       const Matern matern(DistanceSquared(data, params, data.points.col(a).data(), data.points.col(b).data()));
       covariance(a, b) = params.signal * matern.value;
@@ -117,6 +117,12 @@ GaussianProcess::GaussianProcess(GpData data, GpParams params) : data_(std::move
   weights_ = data_.values;
   corner.triangularView<Eigen::Lower>().solveInPlace(weights_);
   corner.triangularView<Eigen::Lower>().transpose().solveInPlace(weights_);
+}
+
+VectorXd GaussianProcess::FittedMeans() const {
+  VectorXd noise = VectorXd::Constant(data_.values.size(), params_.noise);
+  if (data_.extra_noise.size() > 0) noise += data_.extra_noise;
+  return data_.values - noise.cwiseProduct(weights_);
 }
 
 GaussianProcess::Prediction GaussianProcess::Predict(const VectorXd& x, VectorXd* mean_gradient,

@@ -19,9 +19,10 @@ struct GpParams {
 
 // What a process is conditioned on.
 struct GpData {
-  std::vector<bool> categorical;  // of each axis
-  Eigen::MatrixXd points;         // a column each
-  Eigen::VectorXd values;         // of the first values.size() points; the others are pending
+  std::vector<bool> categorical;     // of each axis
+  Eigen::MatrixXd points;            // a column each
+  Eigen::VectorXd values;            // of the first values.size() points; the others are pending
+  Eigen::VectorXd extra_noise = {};  // of each value: variance on top of GpParams::noise; empty: none
 };
 
 // log p(values | points, params) of the points that have a value. With `gradient`: its derivatives by the logarithms of
@@ -47,7 +48,7 @@ class GaussianProcess {
   void PredictAll(const Eigen::MatrixXd& points, Eigen::VectorXd* means, Eigen::VectorXd* variances) const;
 
   // The means at the points that have a value.
-  Eigen::VectorXd FittedMeans() const { return data_.values - params_.noise * weights_; }
+  Eigen::VectorXd FittedMeans() const;
 
   Eigen::Index size() const { return data_.points.cols(); }
   const GpParams& params() const { return params_; }

@@ -1,5 +1,6 @@
 #include "search/gp_fit.h"
 
+#include <algorithm>
 #include <cmath>
 #include <utility>
 
@@ -12,7 +13,10 @@ using Eigen::Index;
 using Eigen::VectorXd;
 
 constexpr double kLeastNoise = 1e-6;
-constexpr int kEvaluations = 40;  // of each start
+// A likelihood takes cubic time, so which explanation is the better one is found out on few points.
+constexpr Index kScoutPoints = 64;
+constexpr int kScoutEvaluations = 30;  // of each start
+constexpr int kEvaluations = 30;       // on all points, from the better one's end
 
 GpParams ParamsOf(const VectorXd& logs) {
   const Index axes = logs.size() - 2;
@@ -20,16 +24,26 @@ GpParams ParamsOf(const VectorXd& logs) {
 }
 
 // Spread evenly over the history. Not the best ones: chosen by their values, they would hide the noise.
-GpData Subset(const GpData& data) {
+GpData Subset(const GpData& data, Index most) {
   const Index count = data.values.size();
-  if (count <= kFitPoints) return {data.categorical, data.points.leftCols(count), data.values};
-  GpData subset{data.categorical, Eigen::MatrixXd(data.points.rows(), kFitPoints), VectorXd(kFitPoints)};
-  for (Index i = 0; i < kFitPoints; ++i) {
-    const Index source = i * count / kFitPoints;
+  const Index kept = std::min(count, most);
+  GpData subset{data.categorical, Eigen::MatrixXd(data.points.rows(), kept), VectorXd(kept), {}};
+  if (data.extra_noise.size() > 0) subset.extra_noise.resize(kept);
+  for (Index i = 0; i < kept; ++i) {
+    const Index source = i * count / kept;
     subset.points.col(i) = data.points.col(source);
     subset.values[i] = data.values[source];
+    if (data.extra_noise.size() > 0) subset.extra_noise[i] = data.extra_noise[source];
   }
   return subset;
+}
+
+SmoothFunction LossOn(const GpData& data) {
+  return [&data](const VectorXd& logs, VectorXd* gradient) {
+    const double value = -LogPosterior(data, ParamsOf(logs), gradient);
+    *gradient = -*gradient;
+    return value;
+  };
 }
 
 }  // namespace
@@ -52,7 +66,6 @@ double LogPosterior(const GpData& data, const GpParams& params, VectorXd* gradie
 }
 
 GpParams FitGp(const GpData& data) {
-  const GpData subset = Subset(data);
   const Index axes = data.points.rows();
   VectorXd low = VectorXd::Constant(axes + 2, std::log(1e-3));
   VectorXd high = VectorXd::Constant(axes + 2, std::log(1e4));
@@ -60,21 +73,18 @@ GpParams FitGp(const GpData& data) {
   high[axes] = std::log(1e2);
   low[axes + 1] = std::log(kLeastNoise);
   high[axes + 1] = 0;
-  const SmoothFunction loss = [&](const VectorXd& logs, VectorXd* gradient) {
-    const double value = -LogPosterior(subset, ParamsOf(logs), gradient);
-    *gradient = -*gradient;
-    return value;
-  };
+  const GpData few = Subset(data, kScoutPoints);
   BoxMinimum best;
   // A smooth and a rough explanation: the likelihood often has a maximum for each.
   for (const double inverse_square : {1.0, 16.0}) {
     VectorXd start = VectorXd::Constant(axes + 2, std::log(inverse_square));
     start[axes] = 0;
     start[axes + 1] = std::log(1e-2);
-    BoxMinimum found = MinimizeInBox(loss, start, low, high, {kEvaluations, 1e-2, 1e-5});
+    BoxMinimum found = MinimizeInBox(LossOn(few), start, low, high, {kScoutEvaluations, 1e-2, 1e-5});
     if (best.evaluations == 0 || found.value < best.value) best = std::move(found);
   }
-  return ParamsOf(best.x);
+  const GpData most = Subset(data, kFitPoints);
+  return ParamsOf(MinimizeInBox(LossOn(most), best.x, low, high, {kEvaluations, 1e-2, 1e-5}).x);
 }
 
 }  // namespace lorasweep::search

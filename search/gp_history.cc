@@ -12,24 +12,20 @@ namespace {
 
 // Keeps half of the most with the lowest losses, half the newest.
 void Thin(GpHistory* history) {
-  const std::size_t count = history->losses.size();
-  if (count > kMostObserved) {
-    const std::size_t newest = count - kMostObserved / 2;
+  auto& outcomes = history->outcomes;
+  if (outcomes.size() > kMostObserved) {
+    const std::size_t newest = outcomes.size() - kMostObserved / 2;
     std::vector<std::size_t> order(newest);
     std::iota(order.begin(), order.end(), std::size_t{0});
     std::nth_element(order.begin(), order.begin() + kMostObserved / 2, order.end(), [&](std::size_t a, std::size_t b) {
-      return std::pair(history->losses[a], a) < std::pair(history->losses[b], b);
+      return std::pair(outcomes[a].loss, a) < std::pair(outcomes[b].loss, b);
     });
     order.resize(kMostObserved / 2);
     std::sort(order.begin(), order.end());
-    for (std::size_t i = newest; i < count; ++i) order.push_back(i);
-    GpHistory thinned;
-    for (const std::size_t i : order) {
-      thinned.points.push_back(std::move(history->points[i]));
-      thinned.losses.push_back(history->losses[i]);
-    }
-    history->points = std::move(thinned.points);
-    history->losses = std::move(thinned.losses);
+    for (std::size_t i = newest; i < outcomes.size(); ++i) order.push_back(i);
+    std::vector<GpHistory::Outcome> thinned;
+    for (const std::size_t i : order) thinned.push_back(std::move(outcomes[i]));
+    outcomes = std::move(thinned);
   }
   if (history->pending.size() > kMostPending) {
     history->pending.erase(history->pending.begin(), history->pending.end() - std::ptrdiff_t{kMostPending});
@@ -46,10 +42,19 @@ GpHistory CollectOutcomes(const SweepView& view, const UnitSpace& space) {
     if (!loss && IsFinal(trial.state)) continue;
     std::optional<std::vector<double>> point = space.CoordinatesOf(trial.params);
     if (!point) continue;
-    (loss ? history.points : history.pending).push_back(*std::move(point));
-    if (loss) history.losses.push_back(*loss);
+    if (loss) {
+      history.outcomes.push_back({*std::move(point), *loss, trial.others, trial.violations});
+    } else {
+      history.pending.push_back(*std::move(point));
+    }
   }
   Thin(&history);
+  for (const KnownPoint& known : view.known.first(std::min(view.known.size(), kMostKnown))) {
+    std::optional<std::vector<double>> point = space.CoordinatesOf(known.params);
+    if (!point) continue;
+    history.known.push_back(*std::move(point));
+    history.standings.push_back(known.standing);
+  }
   return history;
 }
 

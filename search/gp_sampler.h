@@ -12,6 +12,9 @@ namespace lorasweep::search {
 // highest expected improvement over the best fitted mean. Scrambled Sobol points come first; one in kRandomShare later
 // suggestions is random too, against a model that is wrong. Running trials count as seen at their prediction, so that
 // workers asking at once are sent to different places; infeasible and pruned trials teach it as CollectOutcomes says.
+// Several objectives are drawn together with random weights at each suggestion (ParEGO; Knowles 2006), and each
+// constraint that was ever broken gets a process of its own. Points known from elsewhere count as observations with
+// noise that grows with the sweep's own results.
 //
 // Where the space is discrete it never repeats a point. Time: bounded, but for what CollectOutcomes does.
 class GpSampler : public Sampler {

@@ -20,6 +20,7 @@ using Eigen::VectorXd;
 constexpr double kScreeningWork = 4e7;
 constexpr double kLeastScreened = 256;
 constexpr double kMostScreened = 2048;
+constexpr double kLogSqrtTwoPi = 0.91893853320467274178;
 constexpr int kStarts = 6;
 constexpr double kStartsApart = 0.1;    // distance in the cube
 constexpr int kRounds = 3;              // of continuous and discrete steps in turn
@@ -27,8 +28,9 @@ constexpr std::size_t kMostTried = 32;  // choices of one axis; of more only wha
 
 class Search {
  public:
-  Search(const GaussianProcess& process, const UnitSpace& space, double best, Rng* rng)
-      : process_(process), space_(space), best_(best), rng_(rng) {
+  Search(const GaussianProcess& process, const std::vector<GpLimit>& limits, const UnitSpace& space, double best,
+         Rng* rng)
+      : process_(process), limits_(limits), space_(space), best_(best), rng_(rng) {
     for (std::size_t j = 0; j < space.axes().size(); ++j) {
       if (space.axes()[j].kind == UnitAxis::Kind::kContinuous) continuous_.push_back(static_cast<Index>(j));
     }
@@ -90,6 +92,13 @@ class Search {
     VectorXd scores;
     process_.PredictAll(points, &means, &scores);
     for (Index p = 0; p < points.cols(); ++p) scores[p] = Score(means[p], scores[p]);
+    for (const GpLimit& limit : limits_) {
+      VectorXd variances;
+      limit.process.PredictAll(points, &means, &variances);
+      for (Index p = 0; p < points.cols(); ++p) {
+        scores[p] += LogNormalCdf((limit.most - means[p]) / std::sqrt(variances[p]));
+      }
+    }
     return scores;
   }
 
@@ -108,6 +117,22 @@ class Search {
     return x;
   }
 
+  // The log probability of keeping a limit; takes its derivatives along continuous axes off `gradient`.
+  double AddLimit(const GpLimit& limit, const VectorXd& point, VectorXd* gradient) const {
+    VectorXd by_mean;
+    VectorXd by_variance;
+    const auto [mean, variance] = limit.process.Predict(point, &by_mean, &by_variance);
+    const double deviation = std::sqrt(variance);
+    const double z = (limit.most - mean) / deviation;
+    const double log_probability = LogNormalCdf(z);
+    const double slope = std::exp(-0.5 * z * z - kLogSqrtTwoPi - log_probability);  // of log Φ
+    for (std::size_t i = 0; i < continuous_.size(); ++i) {
+      const Index j = continuous_[i];
+      (*gradient)[static_cast<Index>(i)] -= slope * (-by_mean[j] / deviation - z * by_variance[j] / (2 * variance));
+    }
+    return log_probability;
+  }
+
   double ClimbContinuous(VectorXd* x) const {
     const auto count = static_cast<Index>(continuous_.size());
     VectorXd point = *x;
@@ -124,7 +149,9 @@ class Search {
         const Index j = continuous_[static_cast<std::size_t>(i)];
         (*gradient)[i] = slope / deviation * mean_gradient[j] - (1 - z * slope) * variance_gradient[j] / (2 * variance);
       }
-      return -Score(mean, variance);
+      double score = Score(mean, variance);
+      for (const GpLimit& limit : limits_) score += AddLimit(limit, point, gradient);
+      return -score;
     };
     VectorXd start(count);
     for (Index i = 0; i < count; ++i) start[i] = (*x)[continuous_[static_cast<std::size_t>(i)]];
@@ -156,6 +183,7 @@ class Search {
   }
 
   const GaussianProcess& process_;
+  const std::vector<GpLimit>& limits_;
   const UnitSpace& space_;
   const double best_;
   Rng* rng_;
@@ -172,9 +200,10 @@ bool IsFarFrom(const std::vector<double>& point, const std::vector<GpCandidate>&
 
 }  // namespace
 
-std::vector<GpCandidate> FindImprovements(const GaussianProcess& process, const UnitSpace& space, double best,
+std::vector<GpCandidate> FindImprovements(const GaussianProcess& process, const std::vector<GpLimit>& limits,
+                                          const UnitSpace& space, double best,
                                           const std::vector<std::vector<double>>& good_points, Rng* rng) {
-  Search search(process, space, best, rng);
+  Search search(process, limits, space, best, rng);
   const auto size = static_cast<double>(process.size());
   const double count = std::clamp(kScreeningWork / (size * size + 1), kLeastScreened, kMostScreened);
   std::vector<GpCandidate> candidates = search.Screen(static_cast<std::size_t>(count), good_points);

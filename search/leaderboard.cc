@@ -4,6 +4,8 @@
 #include <cmath>
 #include <tuple>
 
+#include "search/pareto.h"
+
 namespace lorasweep::search {
 namespace {
 
@@ -35,10 +37,14 @@ struct Candidate {
   const Trial* trial;
   bool completed;
   const Evaluation* last;
+  double violation = 0;
+  int front = 0;  // from 1; 0: on none
 };
 
 bool Better(const Candidate& a, const Candidate& b) {
+  if (a.violation != b.violation) return a.violation < b.violation;
   if (a.completed != b.completed) return a.completed;
+  if (a.front != b.front) return a.front > 0 && (b.front == 0 || a.front < b.front);
   if (!a.completed && std::tie(a.last->sequences, a.last->step) != std::tie(b.last->sequences, b.last->step)) {
     return std::tie(a.last->sequences, a.last->step) > std::tie(b.last->sequences, b.last->step);
   }
@@ -54,9 +60,27 @@ std::vector<Candidate> Candidates(const SweepView& view) {
     }
     const bool completed = trial.state == TrialState::kCompleted;
     const Evaluation& last = trial.curve.back();
-    if (std::isfinite(last.value) && (completed || last.step > 0)) candidates.push_back({&trial, completed, &last});
+    if (std::isfinite(last.value) && (completed || last.step > 0)) {
+      candidates.push_back({&trial, completed, &last, TotalViolation(trial)});
+    }
   }
   return candidates;
+}
+
+// Finds the fronts of completed trials that keep all constraints and have all objectives.
+void FindFronts(std::vector<Candidate>* candidates) {
+  std::vector<Candidate*> members;
+  std::vector<Losses> losses;
+  for (Candidate& candidate : *candidates) {
+    const std::vector<double>& others = candidate.trial->others;
+    const bool known = std::all_of(others.begin(), others.end(), [](double value) { return std::isfinite(value); });
+    if (!candidate.completed || candidate.violation > 0 || others.empty() || !known) continue;
+    members.push_back(&candidate);
+    losses.push_back(others);
+    losses.back().push_back(candidate.last->value);
+  }
+  const std::vector<int> fronts = Fronts(losses, losses.size());
+  for (std::size_t i = 0; i < members.size(); ++i) members[i]->front = fronts[i] + 1;
 }
 
 // Fills the row's gap from the last trained step at which both have a finite value.
@@ -99,6 +123,7 @@ Estimate PairedDifference(const Evaluation& a, const Evaluation& b) {
 
 std::vector<LeaderboardRow> Rank(const SweepView& view) {
   std::vector<Candidate> candidates = Candidates(view);
+  FindFronts(&candidates);
   std::sort(candidates.begin(), candidates.end(), Better);
   std::vector<LeaderboardRow> rows;
   rows.reserve(candidates.size());
@@ -109,6 +134,8 @@ std::vector<LeaderboardRow> Rank(const SweepView& view) {
     row.value = MeanLoss(*candidate.last);
     FillGap(*candidate.trial, *candidates.front().trial, &row);
     row.tied_with_best = std::abs(row.gap.value) <= 2 * row.gap.stderr_;
+    row.front = candidate.front;
+    row.violation = candidate.violation;
     rows.push_back(row);
   }
   return rows;

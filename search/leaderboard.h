@@ -31,10 +31,14 @@ struct LeaderboardRow {
   Estimate gap;
   std::int64_t gap_step = 0;
   bool tied_with_best = false;  // |gap| <= 2 standard errors
+  int front = 0;                // with several objectives: the Pareto front, from 1; 0 for trials that are on none
+  double violation = 0;         // TotalViolation
 };
 
 // Completed trials by value, then the others that were evaluated after step 0 by how far they got and their value
-// there. Infeasible, failed and cancelled trials and those without a finite value are left out.
+// there. With several objectives completed trials with all of them are first by Pareto front, then by value. Trials
+// that break a constraint are last, by how much. Infeasible, failed and cancelled trials and those without a finite
+// value are left out.
 std::vector<LeaderboardRow> Rank(const SweepView& view);
 
 }  // namespace lorasweep::search

@@ -51,7 +51,10 @@ Verdict PercentilePruner::Judge(const SweepView& view, const Trial& trial) const
   for (const Trial& other : view.trials) {
     if (other.number == trial.number || FirstAtOrAfter(other, news.sequences) == nullptr) continue;
     const std::optional<double> best = BestUpTo(other, news.sequences);
-    if (best) others.push_back(other.state == TrialState::kInfeasible ? kWorst : *best);
+    if (!best) continue;
+    // One that is worse elsewhere is no reason to stop.
+    const bool counts = other.state != TrialState::kInfeasible && IsNoWorseElsewhere(other, trial);
+    others.push_back(counts ? *best : kWorst);
   }
   if (static_cast<std::int64_t>(others.size()) < std::max<std::int64_t>(options_.min_trials, 1)) return {};
   std::sort(others.begin(), others.end());

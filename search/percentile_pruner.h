@@ -18,7 +18,8 @@ struct PercentileOptions {
 // training: with the 50th, the median rule of Vizier (Golovin et al. 2017, §3.2.2). Percentiles between two values are
 // interpolated. Others count, running or not, when they have come as far; what they did later does not. The untrained
 // model's evaluation is nobody's best. Infeasible trials count as worse than any number; failed and cancelled ones as
-// what they reached.
+// what they reached. With several objectives, one that is not known to be no worse in all the others counts as worse
+// than any number.
 class PercentilePruner : public Pruner {
  public:
   explicit PercentilePruner(const PercentileOptions& options) : options_(options) {}

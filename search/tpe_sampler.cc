@@ -15,7 +15,8 @@ namespace {
 
 struct Model {
   Model(const TpeSpace& space, const TpeHistory& history)
-      : good(space.axes(), history.good), rest(space.axes(), history.rest, history.rest_weights) {}
+      : good(space.axes(), history.good, history.good_weights),
+        rest(space.axes(), history.rest, history.rest_weights) {}
 
   TpeScore Score(const std::vector<double>& point) const { return {good.LogDensity(point), rest.LogDensity(point)}; }
 
@@ -45,9 +46,12 @@ std::string Reason(const TpeHistory& history, std::size_t place, double log_rati
                                         : absl::StrCat("Candidate ", place + 1, " of ", TpeSampler::kCandidates,
                                                        " (the better ones were tried already)");
   const std::string pending = history.pending > 0 ? absl::StrFormat(", %d of them unfinished", history.pending) : "";
-  return absl::StrFormat("%s: log density ratio %.2f between the %d best trials and the other %d%s (TPE).", choice,
-                         log_ratio, history.good.size(),
-                         static_cast<std::size_t>(history.finished + history.pending) - history.good.size(), pending);
+  const std::string known = history.known > 0 ? absl::StrFormat(", %d of earlier sweeps", history.known) : "";
+  return absl::StrFormat(
+      "%s: log density ratio %.2f between the %d best trials and the other %d%s%s (TPE).", choice, log_ratio,
+      history.good.size(),
+      static_cast<std::size_t>(history.finished + history.pending + history.known) - history.good.size(), pending,
+      known);
 }
 
 }  // namespace
@@ -58,7 +62,7 @@ absl::StatusOr<Proposal> TpeSampler::Suggest(const SweepView& view, std::uint64_
   if (proposed.Exhausted()) return SpaceExhausted{};
   const TpeSpace space(view.space);
   const TpeHistory history = SplitTrials(view, space);
-  if (space.axes().empty() || history.finished < kStartupTrials) {
+  if (space.axes().empty() || history.finished + history.known < kStartupTrials) {
     return DrawRandom(view.space, proposed, &rng,
                       absl::StrCat("Drawn at random: TPE needs ", kStartupTrials, " finished trials, there are ",
                                    history.finished, "."));

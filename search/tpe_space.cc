@@ -10,10 +10,6 @@
 namespace lorasweep::search {
 namespace {
 
-bool IsSingle(const Domain& domain) {
-  return Cardinality(domain) == 1;
-}
-
 double LastPoint(const Domain& domain) {
   double number = 0;
   AsNumber(PointAt(domain, *Cardinality(domain) - 1), &number);
@@ -70,17 +66,31 @@ Value ValueAt(const Domain& domain, double coordinate) {
 
 TpeSpace::TpeSpace(const Space& space) : space_(space) {
   for (const Parameter& parameter : space_.free_parameters()) {
-    if (!IsSingle(parameter.domain)) axes_.push_back(AxisOf(parameter.domain));
+    single_.push_back(Cardinality(parameter.domain) == 1);
+    if (!single_.back()) axes_.push_back(AxisOf(parameter.domain));
   }
+}
+
+std::vector<std::string> TpeSpace::names() const {
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < single_.size(); ++i) {
+    if (!single_[i]) names.push_back(space_.free_parameters()[i].name);
+  }
+  return names;
 }
 
 std::optional<std::vector<double>> TpeSpace::CoordinatesOf(const Params& params) const {
   std::vector<double> coordinates;
   coordinates.reserve(axes_.size());
-  for (const Parameter& parameter : space_.free_parameters()) {
-    const auto value = params.find(parameter.name);
-    if (value == params.end() || !Contains(parameter.domain, value->second)) return std::nullopt;
-    if (!IsSingle(parameter.domain)) coordinates.push_back(CoordinateOf(parameter.domain, value->second));
+  const auto& free = space_.free_parameters();
+  // Both are in the order of names: one walk over both finds all.
+  auto value = params.begin();
+  for (std::size_t i = 0; i < free.size(); ++i) {
+    while (value != params.end() && value->first < free[i].name) ++value;
+    if (value == params.end() || value->first != free[i].name || !Contains(free[i].domain, value->second)) {
+      return std::nullopt;
+    }
+    if (!single_[i]) coordinates.push_back(CoordinateOf(free[i].domain, value->second));
   }
   return coordinates;
 }
@@ -88,9 +98,10 @@ std::optional<std::vector<double>> TpeSpace::CoordinatesOf(const Params& params)
 Params TpeSpace::ParamsAt(const std::vector<double>& coordinates) const {
   Params params;
   std::size_t axis = 0;
-  for (const Parameter& parameter : space_.free_parameters()) {
-    params.emplace(parameter.name, IsSingle(parameter.domain) ? PointAt(parameter.domain, 0)
-                                                              : ValueAt(parameter.domain, coordinates[axis++]));
+  const auto& free = space_.free_parameters();
+  for (std::size_t i = 0; i < free.size(); ++i) {
+    params.emplace(free[i].name,
+                   single_[i] ? PointAt(free[i].domain, 0) : ValueAt(free[i].domain, coordinates[axis++]));
   }
   return params;
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "search/parzen_estimator.h"
@@ -15,6 +16,8 @@ class TpeSpace {
   explicit TpeSpace(const Space& space);
 
   const std::vector<Axis>& axes() const { return axes_; }
+  // The parameter of each axis.
+  std::vector<std::string> names() const;
 
   // Coordinates of a point; nullopt where a free parameter is missing or outside its domain.
   std::optional<std::vector<double>> CoordinatesOf(const Params& params) const;
@@ -24,6 +27,7 @@ class TpeSpace {
  private:
   const Space& space_;
   std::vector<Axis> axes_;
+  std::vector<bool> single_;  // of each free parameter: it has one value, and no axis
 };
 
 }  // namespace lorasweep::search

@@ -60,4 +60,12 @@ std::string_view ToString(TrialState state) {
   return "UNKNOWN";
 }
 
+double TotalViolation(const Trial& trial) {
+  double sum = 0;
+  for (const double violation : trial.violations) {
+    if (violation > 0) sum += violation;
+  }
+  return sum;
+}
+
 }  // namespace lorasweep::search

@@ -50,6 +50,14 @@ struct Trial {
   TrialState state = TrialState::kQueued;
   Params params;                  // every parameter, constants and derived ones included
   std::vector<Evaluation> curve;  // strictly ascending steps; step 0 is the untrained base model
+  // Where the sweep has several objectives: the latest value of each but the first, in the sweep's order, lower is
+  // better, NaN until observed.
+  std::vector<double> others = {};
+  // By how much each of the sweep's constraints is broken, 0 or less where it is kept, NaN until observed.
+  std::vector<double> violations = {};
 };
+
+// The sum of what is broken; 0: nothing is known to be.
+double TotalViolation(const Trial& trial);
 
 }  // namespace lorasweep::search

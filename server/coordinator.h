@@ -68,6 +68,7 @@ class Coordinator {
   absl::StatusOr<v1::ListTrialsResponse> ListTrials(const v1::ListTrialsRequest& request);
   absl::StatusOr<v1::ListObservationsResponse> ListObservations(const v1::ListObservationsRequest& request);
   absl::StatusOr<v1::GetLeaderboardResponse> GetLeaderboard(const v1::GetLeaderboardRequest& request);
+  absl::StatusOr<v1::GetImportanceResponse> GetImportance(const v1::GetImportanceRequest& request);
   absl::StatusOr<v1::ListWorkersResponse> ListWorkers(const v1::ListWorkersRequest& request);
 
   // What one message of WatchSweep carries: everything after `after_revision`, or as much of it as fits a message.
@@ -156,6 +157,8 @@ class Coordinator {
   // for any worker.
   absl::Status EndSweepIfDone(Change& change, SweepState& sweep, std::int64_t trial)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Puts the trials of the sweeps that `warm_start` names into known_trials.
+  absl::Status AddKnownTrials(v1::SweepSpec* spec) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   std::string FreeSlug(std::string_view name) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   // coordinator_lease.cc: from the sampler to the worker.
@@ -203,6 +206,9 @@ class Coordinator {
   absl::StatusOr<google::protobuf::Empty> DoExpireLeases(Change& change, const google::protobuf::Empty& request);
   // The standing for CompleteTrial and FailTrial: FailedPrecondition when superseded.
   absl::StatusOr<Standing> CheckFinish(const std::string& worker_name, std::int64_t token)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Stores what the server itself observes of a trial that is to be moved to `state`, where its sweep asks for it.
+  absl::Status ObserveCosts(Change& change, const Standing& standing, search::TrialState state)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void EndAttempt(Change& change, SweepState& sweep, std::int64_t trial, AttemptEnd end, const std::string& reason)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

@@ -2,6 +2,7 @@
 #include <string>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "server/coordinator.h"
 #include "server/coordinator_frame.h"
@@ -96,11 +97,39 @@ absl::StatusOr<v1::Trial> Coordinator::DoCompleteTrial(Change& change, const v1:
     end_reason = "paused";
   }
   EndAttempt(change, sweep, trial, end, end_reason);
+  if (absl::Status kept = ObserveCosts(change, *standing, state); !kept.ok()) return kept;
   const bool by_itself = record.verdict == StoredVerdict::kNone;
   absl::Status moved = MoveTrial(change, sweep, trial, state, by_itself ? request.reason() : record.verdict_reason);
   if (!moved.ok()) return moved;
   if (absl::Status ended = EndSweepIfDone(change, sweep, trial); !ended.ok()) return ended;
   return TrialMessage(sweep, trial);
+}
+
+absl::Status Coordinator::ObserveCosts(Change& change, const Standing& standing, search::TrialState state) {
+  const proto::Objectives& objectives = standing.sweep->objectives();
+  const TrialRecord& record = standing.sweep->record(standing.trial);
+  google::protobuf::RepeatedPtrField<v1::Observation> observations;
+  const auto add = [&](const char* metric, double value) {
+    v1::Observation& observation = *observations.Add();
+    observation.set_metric(metric);
+    observation.set_step(record.step);
+    observation.set_sequences(record.sequences);
+    observation.set_tokens(record.tokens);
+    observation.set_value(value);
+  };
+  if (objectives.Wants(proto::kTrialSeconds) && search::IsFinal(state)) {
+    absl::Duration time;
+    for (const AttemptRecord& attempt : record.attempts) time += attempt.end_time - attempt.start_time;
+    add(proto::kTrialSeconds, absl::ToDoubleSeconds(time));
+  }
+  if (objectives.Wants(proto::kAdapterBytes) && record.adapter) {
+    double bytes = 0;
+    for (const v1::ArtifactFile& file : record.adapter->files()) {
+      if (absl::EndsWith(file.path(), ".safetensors")) bytes += static_cast<double>(file.size_bytes());
+    }
+    add(proto::kAdapterBytes, bytes);
+  }
+  return Ingest(change, standing, observations);
 }
 
 absl::StatusOr<v1::Trial> Coordinator::DoFailTrial(Change& change, const v1::FailTrialRequest& request) {

@@ -35,6 +35,7 @@ absl::Status TryFirstPoint(const SweepState& sweep) {
 
 bool ReachedTarget(const SweepState& sweep, const search::Trial& trial) {
   if (trial.state != search::TrialState::kCompleted || trial.curve.empty()) return false;
+  if (search::TotalViolation(trial) > 0) return false;
   const double target = sweep.spec().metric().target();
   return trial.curve.back().value <= sweep.Shown(target);  // both minimised
 }
@@ -73,6 +74,7 @@ absl::StatusOr<v1::Sweep> Coordinator::DoCreateSweep(Change& change, const v1::C
   if (fresh.sweep.spec.training().epochs() > 0) {
     return absl::InvalidArgumentError("training.epochs: give max_steps instead; the server does not read the data");
   }
+  if (absl::Status added = AddKnownTrials(&fresh.sweep.spec); !added.ok()) return added;
   fresh.sweep.slug = FreeSlug(fresh.sweep.spec.name());
   fresh.sweep.create_time = fresh.sweep.update_time = change.now;
   absl::StatusOr<std::unique_ptr<SweepState>> made = SweepState::Make(std::move(fresh), options_.policies);

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "proto/convert.h"
+#include "search/importance.h"
 #include "server/checks.h"
 #include "server/coordinator.h"
 #include "server/messages.h"
@@ -89,7 +90,9 @@ absl::StatusOr<v1::Sweep> Coordinator::GetSweep(const v1::GetSweepRequest& reque
   absl::MutexLock lock(&mutex_);
   const absl::StatusOr<SweepState*> sweep = FindSweep(request.name());
   if (!sweep.ok()) return sweep.status();
-  return SweepMessage(**sweep);
+  v1::Sweep message = SweepMessage(**sweep);
+  *message.mutable_spec()->mutable_known_trials() = (*sweep)->spec().known_trials();
+  return message;
 }
 
 absl::StatusOr<v1::ListSweepsResponse> Coordinator::ListSweeps(const v1::ListSweepsRequest& request) {
@@ -217,6 +220,26 @@ absl::StatusOr<v1::GetLeaderboardResponse> Coordinator::GetLeaderboard(const v1:
   }
   response.set_steps_run(steps_run);
   response.set_steps_saved(steps_saved);
+  return response;
+}
+
+absl::StatusOr<v1::GetImportanceResponse> Coordinator::GetImportance(const v1::GetImportanceRequest& request) {
+  absl::MutexLock lock(&mutex_);
+  const absl::StatusOr<SweepState*> sweep = FindSweep(request.name());
+  if (!sweep.ok()) return sweep.status();
+  const absl::StatusOr<search::Importances> importances =
+      search::FindImportances((*sweep)->View(), static_cast<std::uint64_t>((*sweep)->spec().seed()));
+  if (!importances.ok()) return importances.status();
+  v1::GetImportanceResponse response;
+  response.set_trials(importances->trials);
+  for (const search::Importance& importance : importances->parameters) {
+    v1::ParameterImportance* row = response.add_parameters();
+    row->set_parameter(importance.parameter);
+    row->set_importance(importance.share.value);
+    row->set_importance_stderr(importance.share.stderr_);
+    *row->mutable_best_low() = proto::ToProto(importance.best_low);
+    *row->mutable_best_high() = proto::ToProto(importance.best_high);
+  }
   return response;
 }
 

@@ -174,6 +174,7 @@ absl::Status Coordinator::Ingest(Change& change, const Standing& standing, const
     record.step = std::max<std::int64_t>(record.step, observation->step());
     record.sequences = std::max<std::int64_t>(record.sequences, observation->sequences());
     record.tokens = std::max<std::int64_t>(record.tokens, observation->tokens());
+    sweep.Observe(trial, observation->metric(), observation->value());
     if (observation->metric() != sweep.spec().metric().name()) continue;
 
     absl::StatusOr<search::Evaluation> evaluation = proto::ToEvaluation(*observation, sweep.spec().metric());

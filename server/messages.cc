@@ -41,6 +41,7 @@ v1::Sweep SweepMessage(SweepState& sweep) {
   v1::Sweep message;
   message.set_name(SweepName(record.slug));
   *message.mutable_spec() = record.spec;
+  message.mutable_spec()->clear_known_trials();  // many, and every change carries this message
   message.set_state(record.state);
   message.set_error(record.error);
   if (IsSet(record.create_time)) *message.mutable_create_time() = ToProtoTime(record.create_time);
@@ -92,6 +93,12 @@ v1::LeaderboardRow RowMessage(const SweepState& sweep, const search::Leaderboard
   message.set_gap_stderr(row.gap.stderr_);
   message.set_gap_step(row.gap_step);
   message.set_tied_with_best(row.tied_with_best);
+  message.set_front(row.front);
+  message.set_violation(row.violation);
+  const std::vector<double>& others = sweep.trial(row.trial).others;
+  for (std::size_t i = 0; i < others.size(); ++i) {
+    message.add_objectives(sweep.objectives().further[i].maximize ? -others[i] : others[i]);
+  }
   return message;
 }
 

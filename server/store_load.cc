@@ -3,6 +3,7 @@
 #include <unordered_map>
 
 #include "proto/convert.h"
+#include "proto/objectives.h"
 #include "server/sqlite_guard.h"
 #include "server/store_columns.h"
 #include "server/trial_store.h"
@@ -79,6 +80,28 @@ absl::Status TrialStore::LoadCurves(LoadedSweep* sweep) {
   return absl::OkStatus();
 }
 
+absl::Status TrialStore::LoadObjectives(LoadedSweep* sweep) {
+  const absl::StatusOr<proto::Objectives> objectives = proto::MakeObjectives(sweep->sweep.spec);
+  if (!objectives.ok()) return Damaged(file_, absl::StrCat("spec of ", sweep->sweep.slug));
+  for (search::Trial& trial : sweep->trials) proto::Prepare(*objectives, &trial);
+  for (const std::string& metric : objectives->Metrics()) {
+    SQLite::Statement& rows = writer_->Prepared(
+        "SELECT t.number, o.metric, o.step, o.sequences, o.tokens, o.value_kind, o.value, o.time FROM trials t "
+        "CROSS JOIN observations o WHERE t.sweep_id = ?1 AND o.trial_id = t.id AND o.metric = ?2 "
+        "ORDER BY t.number, o.step");
+    rows.bind(1, sweep->sweep.id);
+    rows.bind(2, metric);
+    v1::Observation observation;
+    while (rows.executeStep()) {
+      observation.Clear();
+      ColumnObservation(rows, 1, /*with_lists=*/false, &observation);
+      const std::size_t number = static_cast<std::size_t>(rows.getColumn(0).getInt64());
+      proto::Observe(*objectives, metric, observation.value(), &sweep->trials[number]);
+    }
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<std::vector<LoadedSweep>> TrialStore::LoadSweeps() {
   return SqliteGuard(file_, [&]() -> absl::StatusOr<std::vector<LoadedSweep>> {
     std::vector<LoadedSweep> sweeps;
@@ -113,6 +136,7 @@ absl::StatusOr<std::vector<LoadedSweep>> TrialStore::LoadSweeps() {
         places[sweep.records.back().id] = {s, number};
       }
       if (absl::Status status = LoadCurves(&sweep); !status.ok()) return status;
+      if (absl::Status status = LoadObjectives(&sweep); !status.ok()) return status;
     }
     SQLite::Statement& attempts = writer_->Prepared(
         "SELECT trial_id, token, number, worker, request_id, start_time, end_time, ending, end_reason, start_step, "

@@ -79,6 +79,11 @@ grpc::Status SweepServiceImpl::GetLeaderboard(grpc::ServerContext*, const v1::Ge
   return Answer(coordinator_.GetLeaderboard(*request), answer);
 }
 
+grpc::Status SweepServiceImpl::GetImportance(grpc::ServerContext*, const v1::GetImportanceRequest* request,
+                                             v1::GetImportanceResponse* answer) {
+  return Answer(coordinator_.GetImportance(*request), answer);
+}
+
 grpc::Status SweepServiceImpl::ListWorkers(grpc::ServerContext*, const v1::ListWorkersRequest* request,
                                            v1::ListWorkersResponse* answer) {
   return Answer(coordinator_.ListWorkers(*request), answer);

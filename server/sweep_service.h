@@ -31,6 +31,8 @@ class SweepServiceImpl final : public v1::SweepService::Service {
                               v1::GetLeaderboardResponse* answer) override;
   grpc::Status WatchSweep(grpc::ServerContext* context, const v1::WatchSweepRequest* request,
                           grpc::ServerWriter<v1::WatchSweepResponse>* writer) override;
+  grpc::Status GetImportance(grpc::ServerContext* context, const v1::GetImportanceRequest* request,
+                             v1::GetImportanceResponse* answer) override;
   grpc::Status ListWorkers(grpc::ServerContext*, const v1::ListWorkersRequest* request,
                            v1::ListWorkersResponse* answer) override;
   grpc::Status DownloadBlob(grpc::ServerContext* context, const v1::DownloadBlobRequest* request,

@@ -15,6 +15,14 @@ absl::StatusOr<std::unique_ptr<SweepState>> SweepState::Make(LoadedSweep loaded,
   absl::StatusOr<search::Space> space = proto::MakeSpace(spec);
   if (!space.ok()) return space.status();
   state->space_ = *std::move(space);
+  absl::StatusOr<proto::Objectives> objectives = proto::MakeObjectives(spec);
+  if (!objectives.ok()) return objectives.status();
+  state->objectives_ = *std::move(objectives);
+  for (const v1::KnownTrial& known : spec.known_trials()) {
+    absl::StatusOr<search::Params> params = proto::FromProto(known.parameters());
+    if (!params.ok()) return params.status();
+    state->known_.push_back({*std::move(params), known.standing()});
+  }
   absl::StatusOr<std::unique_ptr<search::Sampler>> sampler =
       policies.make_sampler({.method = spec.method(),
                              .seed = static_cast<std::uint64_t>(spec.seed()),
@@ -85,6 +93,7 @@ search::TrialState SweepState::StateAhead(std::int64_t finishing) const {
 std::int64_t SweepState::AddTrial(search::Params params, TrialRecord record) {
   const std::int64_t number = size();
   trials_.push_back({.number = number, .state = search::TrialState::kQueued, .params = std::move(params), .curve = {}});
+  proto::Prepare(objectives_, &trials_.back());
   records_.push_back(std::move(record));
   Enter(number, search::TrialState::kQueued);
   MarkChanged(number);
@@ -114,6 +123,12 @@ bool SweepState::AddEvaluation(std::int64_t number, search::Evaluation evaluatio
   curve.insert(place, std::move(evaluation));
   ranking_.reset();
   return latest;
+}
+
+void SweepState::Observe(std::int64_t number, const std::string& metric, double value) {
+  if (!objectives_.Wants(metric)) return;
+  proto::Observe(objectives_, metric, value, &trials_[static_cast<std::size_t>(number)]);
+  ranking_.reset();
 }
 
 void SweepState::MarkChanged(std::int64_t number) {

@@ -12,6 +12,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "proto/objectives.h"
 #include "search/algorithms.h"
 #include "search/leaderboard.h"
 #include "search/space.h"
@@ -42,7 +43,7 @@ class SweepState {
   bool ended() const;
   bool external() const { return sweep_.spec.trainer() == "external"; }
 
-  search::SweepView View() const { return {space_, trials_}; }
+  search::SweepView View() const { return {space_, trials_, known_, AllProposed()}; }
   const search::Space& space() const { return space_; }
   const search::Sampler& sampler() const { return *sampler_; }
   const search::Pruner& pruner() const { return *pruner_; }
@@ -84,6 +85,9 @@ class SweepState {
   absl::Status SetState(std::int64_t number, search::TrialState next);
   // True when it is the trial's latest, so that it is news to be judged. Its step must be new.
   bool AddEvaluation(std::int64_t number, search::Evaluation evaluation);
+  // The latest value of any metric, as people read it.
+  void Observe(std::int64_t number, const std::string& metric, double value);
+  const proto::Objectives& objectives() const { return objectives_; }
   // Sets the trial's revision to the sweep's.
   void MarkChanged(std::int64_t number);
 
@@ -111,6 +115,8 @@ class SweepState {
 
   SweepRecord sweep_;
   search::Space space_;
+  std::vector<search::KnownPoint> known_;
+  proto::Objectives objectives_;
   std::unique_ptr<search::Sampler> sampler_;
   std::unique_ptr<search::Pruner> pruner_;
   std::int64_t horizon_sequences_ = 0;

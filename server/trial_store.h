@@ -94,6 +94,7 @@ class TrialStore {
   explicit TrialStore(std::string file) : file_(std::move(file)) {}
 
   absl::Status LoadCurves(LoadedSweep* sweep);
+  absl::Status LoadObjectives(LoadedSweep* sweep);
 
   const std::string file_;
   std::unique_ptr<StoreConnection> writer_;  // the coordinator's

@@ -1,7 +1,8 @@
-// Runs our samplers on closed forms, or measures how long they take to suggest.
+// Runs our samplers on closed forms, measures how long they take to suggest, or replays recorded curves to our pruners.
 //
-//   search_bench run METHODS PROBLEMS BUDGET SEEDS [BATCH]   a JSON line a run: problem, method, seed, best regret so
-//   far search_bench ask METHODS TRIALS                          median time of a suggestion after that many trials
+//   search_bench run METHODS PROBLEMS BUDGET SEEDS [BATCH]   a JSON line a run: problem, method, seed, regret so far
+//   search_bench ask METHODS TRIALS                          median time of a suggestion after that many trials
+//   search_bench replay CURVES SHUFFLES [WORKERS]            tables: see replay.h
 //
 // METHODS and PROBLEMS are comma-separated; "all" takes every problem. With BATCH > 1 that many trials run at once.
 #include <algorithm>
@@ -16,6 +17,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "bench/search/problems.h"
+#include "bench/search/replay.h"
 #include "search/algorithms.h"
 #include "search/random_sampler.h"
 
@@ -108,8 +110,15 @@ int Main(int argc, char** argv) {
     for (const auto method : absl::StrSplit(argv[2], ',')) AskTime(std::string(method), Number(argv[3]));
     return 0;
   }
+  if (command == "replay" && (argc == 4 || argc == 5)) {
+    const std::string problem = Replay(argv[2], Number(argv[3]), argc == 5 ? Number(argv[4]) : 1);
+    if (!problem.empty()) Fail(problem);
+    return 0;
+  }
   if (command != "run" || argc < 6 || argc > 7) {
-    Fail("usage: search_bench run METHODS PROBLEMS BUDGET SEEDS [BATCH] | search_bench ask METHODS TRIALS");
+    Fail(
+        "usage: search_bench run METHODS PROBLEMS BUDGET SEEDS [BATCH] | search_bench ask METHODS TRIALS | "
+        "search_bench replay CURVES SHUFFLES [WORKERS]");
   }
   const std::vector<std::string> wanted = absl::StrSplit(argv[3], ',');
   for (const Problem& problem : AllProblems()) {

@@ -2,6 +2,8 @@
 
 #include <catch2/catch.hpp>
 
+#include <cmath>
+
 #include "cli/message_json.h"
 #include "cli/run_report.h"
 #include "tests/cli/example_sweep.h"
@@ -32,6 +34,49 @@ TEST_CASE("The leaderboard's csv has exact values in columns of their own", "[cl
   CHECK(csv.substr(0, csv.find("\r\n")) ==
         "rank,trial,state,value,value_stderr,gap,gap_stderr,gap_step,tied_with_best,step,learning_rate,lora_rank");
   CHECK(csv.find("\r\n2,4,COMPLETED,0.82251,0.00058,0.0008,0.0005,24,true,24,0.0003,16\r\n") != std::string::npos);
+}
+
+TEST_CASE("With several objectives the leaderboard shows fronts, their values and broken constraints",
+          "[cli][tables]") {
+  v1::GetLeaderboardResponse board = ExampleLeaderboard();
+  v1::MetricSpec* metric = board.mutable_sweep()->mutable_spec()->mutable_metric();
+  metric->add_objectives("adapter/bytes=minimize");
+  metric->add_constraints("trial/seconds <= 60");
+  for (int i = 0; i < board.rows_size(); ++i) {
+    board.mutable_rows(i)->set_front(i < 2 ? 1 : 0);
+    board.mutable_rows(i)->add_objectives(i < 3 ? 1000 * (i + 1) : std::nan(""));
+    board.mutable_rows(i)->set_violation(i == 3 ? 2.5 : 0);
+  }
+  const std::string csv = RenderCsv(LeaderboardTable(board));
+  CHECK(csv.substr(0, csv.find("\r\n")) ==
+        "rank,trial,state,value,value_stderr,gap,gap_stderr,gap_step,tied_with_best,step,front,adapter/bytes,violation,"
+        "learning_rate,lora_rank");
+  CHECK(csv.find(",24,1,2000,0,0.0003,16\r\n") != std::string::npos);
+  const auto lines = RenderTable(LeaderboardTable(board), {});
+  CHECK(lines[0].find("front") != std::string::npos);
+  CHECK(lines[0].find("broken by") != std::string::npos);
+  CHECK(lines[4].find("2.5") != std::string::npos);
+}
+
+TEST_CASE("Importance is shown with its error and where the best trials lie", "[cli][tables]") {
+  v1::GetImportanceResponse importance;
+  v1::ParameterImportance* row = importance.add_parameters();
+  row->set_parameter("learning_rate");
+  row->set_importance(0.8214);
+  row->set_importance_stderr(0.04);
+  row->mutable_best_low()->set_number(2e-4);
+  row->mutable_best_high()->set_number(6e-4);
+  row = importance.add_parameters();
+  row->set_parameter("schedule");
+  row->set_importance(0.1786);
+  row->set_importance_stderr(0.04);
+  row->mutable_best_low()->set_text("cosine");
+  row->mutable_best_high()->set_text("cosine");
+  CHECK(RenderTable(ImportanceTable(importance), {}) ==
+        std::vector<std::string>{"parameter      importance ± se  best trials have",
+                                 "learning_rate  0.82 ± 0.04      2e-4 to 6e-4",
+                                 "schedule       0.18 ± 0.04      cosine"});
+  CHECK(RenderCsv(ImportanceTable(importance)).find("schedule,0.1786,0.04,cosine,cosine") != std::string::npos);
 }
 
 TEST_CASE("The run's report names base, best, what pruning saved and the adapter", "[cli][report]") {

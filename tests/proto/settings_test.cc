@@ -232,6 +232,55 @@ TEST_CASE("Settings that contradict each other are refused", "[proto]") {
   CHECK_THAT(Problems(spec), Catch::StartsWith("method: grid is not possible"));
 }
 
+TEST_CASE("Objectives and constraints name metrics that a trial has, and bounds", "[proto]") {
+  const auto problems = [](const char* objective, const char* constraint) {
+    v1::SweepSpec spec = ValidSpec();
+    if (*objective != 0) spec.mutable_metric()->add_objectives(objective);
+    if (*constraint != 0) spec.mutable_metric()->add_constraints(constraint);
+    return Problems(spec);
+  };
+  CHECK(problems("adapter/bytes=minimize", "trial/seconds <= 3.5e2").empty());
+  CHECK(problems("", "test/loss>=1").empty());
+  CHECK_THAT(problems("adapter/bytes=small", ""),
+             Catch::StartsWith("metric.objectives: adapter/bytes=small is not allowed (a map"));
+  CHECK_THAT(problems("adapter/bytes", ""), Catch::StartsWith("metric.objectives: adapter/bytes is not allowed"));
+  CHECK_THAT(problems("validation/loss=minimize", ""),
+             Catch::StartsWith("metric.objectives: validation/loss=minimize is not allowed (a metric that is not one"));
+  CHECK_THAT(problems("adapter/byte=minimize", ""), Catch::Contains("did you mean adapter/bytes?"));
+  for (const char* wrong :
+       {"adapter/bytes < 3", "adapter/bytes <= many", "<= 3", "adapter/bytes", "adapter/bytes <= inf"}) {
+    CHECK_THAT(problems("", wrong), Catch::StartsWith(std::string("metric.constraints: ") + wrong + " is not allowed"));
+  }
+}
+
+TEST_CASE("What has no meaning for the method or the rule is refused", "[proto]") {
+  v1::SweepSpec spec = ValidSpec();
+  spec.set_method("sobol");
+  spec.add_warm_start("auto");
+  CHECK_THAT(Problems(spec), Catch::StartsWith("warm_start: has no meaning for method sobol"));
+  spec = ValidSpec();
+  spec.mutable_early_terminate()->set_type("median");
+  spec.mutable_early_terminate()->set_brackets(2);
+  CHECK_THAT(Problems(spec), Catch::StartsWith("early_terminate.brackets: has no meaning for type median"));
+  spec = ValidSpec();
+  spec.mutable_early_terminate()->set_type("extrapolation");
+  spec.mutable_early_terminate()->set_promote(true);
+  CHECK_THAT(Problems(spec), Catch::StartsWith("early_terminate.promote: has no meaning for type extrapolation"));
+  spec = ValidSpec();
+  spec.add_known_trials()->set_standing(1.5);
+  CHECK_THAT(Problems(spec), Catch::StartsWith("known_trials: each needs parameters"));
+}
+
+TEST_CASE("A setting's value is read from the spec that holds it", "[proto]") {
+  const v1::SweepSpec spec = ValidSpec();
+  CHECK(ValueOf(*FindSetting("training.max_steps"), spec) == search::Value(spec.training().max_steps()));
+  CHECK(ValueOf(*FindSetting("method"), spec) == search::Value(spec.method()));
+  CHECK(ValueOf(*FindSetting("data.packing"), spec) == search::Value(false));
+  CHECK_FALSE(ValueOf(*FindSetting("metric.target"), spec));
+  CHECK_FALSE(ValueOf(*FindSetting("data.train"), spec));
+  CHECK_FALSE(ValueOf(*FindSetting("data.validation"), spec));
+}
+
 TEST_CASE("A trial's parameters are written into the settings they name", "[proto]") {
   const v1::SweepSpec spec = ValidSpec();
   const absl::StatusOr<v1::SweepSpec> applied =

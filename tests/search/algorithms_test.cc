@@ -21,7 +21,7 @@ TEST_CASE("Pruner options that make no sense are refused with what is allowed", 
     return MessageOf(pruner.status());
   };
   CHECK(error({.type = "halving"}) ==
-        "unknown pruner halving; pruners: asha, hyperband, median, none, paired, percentile");
+        "unknown pruner halving; pruners: asha, extrapolation, hyperband, median, none, paired, pasha, percentile");
   CHECK(error({.type = "asha", .rung_sequences = {80, 80}}) == "asha: rungs must ascend, but 80 follows 80");
   CHECK(error({.type = "asha", .rung_sequences = {0}}).find("must be 1 sequence or more") != std::string::npos);
   CHECK(error({.type = "asha", .eta = 1}) == "asha: eta 1.0 must be above 1");

@@ -97,18 +97,18 @@ TEST_CASE("Of a long history some stand for their neighbours, with their weight"
   const TpeHistory history = Split(sweep);
   CHECK(history.finished == 5025);
   CHECK(history.good.size() == 25);
-  CHECK(history.rest.size() == kMostRest);
+  CHECK(history.rest.size() == kRestKept);
   const std::vector<double> all = KernelWeights(5000);
   CHECK(std::accumulate(history.rest_weights.begin(), history.rest_weights.end(), 0.0) ==
         Approx(std::accumulate(all.begin(), all.end(), 0.0)));
   // The newest stand for themselves.
   for (std::size_t i = 1; i <= 25; ++i) {
-    CHECK(history.rest[kMostRest - i][0] == 5025 - static_cast<double>(i));
-    CHECK(history.rest_weights[kMostRest - i] == 1);
+    CHECK(history.rest[kRestKept - i][0] == 5025 - static_cast<double>(i));
+    CHECK(history.rest_weights[kRestKept - i] == 1);
   }
   const std::vector<int> numbers = Numbers(history.rest);
   CHECK(std::is_sorted(numbers.begin(), numbers.end()));
-  CHECK(std::set<int>(numbers.begin(), numbers.end()).size() == kMostRest);
+  CHECK(std::set<int>(numbers.begin(), numbers.end()).size() == kRestKept);
 }
 
 TEST_CASE("Coordinates lead back to the same point", "[search][tpe]") {

@@ -115,7 +115,7 @@ TEST_CASE("DoRA's magnitudes begin as the weight's norms, and its gain is over t
 TEST_CASE("a slot takes all that it has into a bank of other ranks") {
   const Fixture f;
   SlotAdapter small = f.Slot(3);
-  small.moments_in_8bit = true;
+  small.moments_in_8bit = Moments8bit::Rule::kAdamW;
   LoraBank from = f.Bank({f.Slot(2, true), small});
   from.parameters().uniform_();
   from.first_moments().uniform_();

@@ -1,0 +1,66 @@
+"""Records a grid of real LoRA learning curves with lorasweep itself, as lines of JSON that `search_bench replay` reads.
+
+record_curves.py BIN MODEL DATA.jsonl OUT.jsonl [key=value...]
+
+BIN holds lorasweep and lorasweep-worker. The grid is learning rate x rank x dropout x weight decay, each point with two
+seeds: 168 full curves with the losses of every validation sequence, a few minutes for a model of a quarter of a million
+parameters on one core. Further arguments are keys of the sweep file.
+"""
+
+import array
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+import tempfile
+
+binaries, model, data, out = sys.argv[1:5]
+settings = sys.argv[5:]
+SWEEP = """
+model: {model}
+data: {{train: {data}, validation: 96, max_rows: 1000, max_length: 128, chat_template: chatml}}
+training: {{max_steps: 60, batch_size: 8, warmup: 0.05, schedule: linear, eval_every: 4, save_every: 0}}
+metric: {{name: validation/loss, goal: minimize}}
+method: grid
+parameters:
+  learning_rate: {{values: [0.0003, 0.001, 0.003, 0.006, 0.012, 0.025, 0.05]}}
+  lora_rank: {{values: [2, 8, 32]}}
+  lora_dropout: {{values: [0, 0.1], distribution: categorical}}
+  weight_decay: {{values: [0, 0.1], distribution: categorical}}
+limits: {{trials: 0}}
+seed: {seed}
+"""
+
+
+def numbers(kind, blob):
+    values = array.array(kind, blob or b"")
+    if sys.byteorder == "big":
+        values.byteswap()
+    return list(values)
+
+
+def record(seed, sink):
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "curves.yaml")
+        with open(path, "w") as file:
+            file.write(SWEEP.format(model=os.path.abspath(model), data=os.path.abspath(data), seed=seed))
+        state = os.path.join(folder, "state")
+        command = [os.path.join(binaries, "lorasweep"), "run", path, "--workers", "1", "--state", state]
+        for setting in settings:
+            command += ["--set", setting]
+        subprocess.run(command, check=True, stdout=sys.stderr)
+        database = sqlite3.connect(os.path.join(state, "lorasweep.db"))
+        for trial, number, trial_state in database.execute("SELECT id, number, state FROM trials ORDER BY number"):
+            curve = [{"step": step, "sequences": seen, "value": value,
+                      "losses": [round(x, 4) for x in numbers("f", losses)], "tokens": numbers("i", tokens)}
+                     for step, seen, value, losses, tokens in database.execute(
+                         "SELECT step, sequences, value, sequence_losses, sequence_tokens FROM observations "
+                         "WHERE trial_id = ? AND metric = 'validation/loss' ORDER BY step", (trial,))]
+            sink.write(json.dumps({"seed": seed, "trial": number, "state": trial_state, "curve": curve},
+                                  separators=(",", ":")) + "\n")
+
+
+with open(out, "w") as sink:
+    for seed in (1, 2):
+        record(seed, sink)
