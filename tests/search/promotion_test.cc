@@ -5,6 +5,7 @@
 
 #include "search/algorithms.h"
 #include "search/asha_pruner.h"
+#include "search/rng.h"
 #include "search/simulation.h"
 #include "tests/search/pruner_suite.h"
 
