@@ -123,7 +123,8 @@ int main(int argc, char** argv) {
   if (!made.ok()) return Fail(made.status());
   std::printf("%s, %s, %ld tokens a row\n", argv[1], (*made)->description().c_str(), number("length"));
 
-  for (const std::string batch_text : absl::StrSplit(settings["batches"], ',')) {
+  const std::vector<std::string> batches = absl::StrSplit(settings["batches"], ',');
+  for (const std::string& batch_text : batches) {
     const std::int64_t batch = std::max(1L, std::atol(batch_text.c_str()));
     std::map<std::size_t, std::vector<double>> rates;
     for (long round = 0; round < number("rounds"); ++round) {

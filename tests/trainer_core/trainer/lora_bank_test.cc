@@ -122,7 +122,7 @@ TEST_CASE("a slot takes all that it has into a bank of other ranks") {
   from.second_moments().uniform_();
   from.AllocateInitial();
   from.initial().uniform_();
-  from.adam_8bit(1)->state().fill_(77);
+  from.moments_8bit(1)->state().fill_(77);
   LoraBank to = f.Bank({small, f.Slot(9), f.Slot(2, true)});
   to.Take(0, from, 1);
   to.Take(2, from, 0);
@@ -134,7 +134,7 @@ TEST_CASE("a slot takes all that it has into a bank of other ranks") {
   }
   CHECK(to.Extract(to.first_moments(), 2) == from.Extract(from.first_moments(), 0));
   CHECK(to.Extract(to.second_moments(), 2) == from.Extract(from.second_moments(), 0));
-  CHECK(at::equal(to.adam_8bit(0)->state(), from.adam_8bit(1)->state()));
+  CHECK(at::equal(to.moments_8bit(0)->state(), from.moments_8bit(1)->state()));
   // Others, and what pads a slot, stay as they are.
   CHECK(to.parameters()[1].abs().max().item().toDouble() == 0);
   const LoraSite& site = to.layout().sites().front();
