@@ -169,8 +169,9 @@ class Coordinator {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // A pack that is being leased.
   struct Pack {
-    std::string key;        // proto::PackKey of its trials; empty: the first trial decides
-    std::int64_t room = 0;  // trials that it may still get
+    std::string key;           // proto::PackKey of its trials; empty: the first trial decides
+    std::int64_t room = 0;     // trials that it may still get
+    std::int64_t waiting = 0;  // trials that may be proposed and do not fit it
   };
   // New leases for a worker, by token.
   absl::StatusOr<std::vector<std::int64_t>> LeasePack(Change& change, const v1::LeaseTrialsRequest& request,

@@ -110,6 +110,7 @@ absl::StatusOr<std::vector<std::int64_t>> Coordinator::LeasePack(Change& change,
     if (!sweep.external()) {
       pack.room = std::min(pack.room, LargestPack(sweep) - static_cast<std::int64_t>(held.size()));
     }
+    pack.waiting = pack.room;
     while (pack.room > 0) {
       const absl::StatusOr<std::int64_t> trial = NextTrial(change, sweep, pack);
       if (!trial.ok()) return trial.status();
@@ -190,7 +191,7 @@ absl::StatusOr<std::int64_t> Coordinator::NextTrial(Change& change, SweepState& 
     if (queued >= 0 || sweep.ended()) return queued;
   }
   // Trials that fit another pack wait for one: not many, or the sampler would know too little of what came before.
-  while (sweep.Count(State::kQueued) < pack.room) {
+  while (sweep.Count(State::kQueued) < pack.waiting) {
     const absl::StatusOr<std::int64_t> proposed = ProposeTrial(change, sweep);
     if (!proposed.ok() || *proposed < 0) return proposed;
     if (pack.key.empty() || PackKeyOf(sweep, *proposed) == pack.key) return proposed;

@@ -9,7 +9,7 @@ void Cluster::StartServer() {
   const std::filesystem::path log = folder_.path() / ("server-" + std::to_string(starts_++) + ".log");
   server_ = std::make_unique<Process>(
       std::vector<std::string>{BinDir() / "lorasweep-server", "--state", folder_.path() / "state", "--listen", listen,
-                               "--lease-seconds", "3"},
+                               "--lease-seconds", std::to_string(lease_seconds_)},
       log);
   const std::string host = "127.0.0.1:";
   const std::string marker = "listening on " + host;

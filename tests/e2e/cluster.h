@@ -17,7 +17,8 @@ namespace lorasweep::testing {
 // A coordinator and workers as real processes on loopback, with one state folder, for tests that kill them.
 class Cluster {
  public:
-  Cluster() { StartServer(); }
+  // Short leases: a test that waits for one to run out waits for seconds.
+  explicit Cluster(int lease_seconds = 3) : lease_seconds_(lease_seconds) { StartServer(); }
 
   // Starts the server, on the port it had before if it ran already.
   void StartServer();
@@ -52,6 +53,7 @@ class Cluster {
   std::unique_ptr<v1::SweepService::Stub> Stub() const;
 
   TempDir folder_;
+  const int lease_seconds_;
   std::string address_;  // empty until the first start
   int starts_ = 0;
   std::unique_ptr<Process> server_;

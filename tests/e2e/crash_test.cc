@@ -67,7 +67,7 @@ TEST_CASE("A trial whose worker is killed is finished by another worker with the
 }
 
 TEST_CASE("A server killed with SIGKILL goes on with the sweep after its restart and loses no observation", "[e2e]") {
-  Cluster cluster;
+  Cluster cluster(30);  // a busy machine may take seconds for the way back
   cluster.StartFakeWorker("only", 30);
   const std::string sweep = cluster.Submit(SweepFile(cluster));
   REQUIRE(cluster.WaitForRunningTrial(sweep, 6).has_value());

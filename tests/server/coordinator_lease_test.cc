@@ -113,16 +113,16 @@ TEST_CASE("Interrupted trials are leased before new ones") {
   CHECK(world.LeaseOne("workers/a").trial_number() == 3);
 }
 
-TEST_CASE("Sweeps are served in turn") {
+TEST_CASE("Sweeps are served in turn, and a worker that trains goes on with its own") {
   World world;
-  world.Register("workers/a", "1");
+  for (const char* worker : {"workers/a", "workers/b", "workers/c"}) world.Register(worker, worker);
   const std::string first = world.Create(RandomSpec(10));
   const std::string second = world.Create(RandomSpec(10));
   CHECK(second == "sweeps/math-tutor-2");
   CHECK(world.LeaseOne("workers/a").trial() == first + "/trials/0");
-  CHECK(world.LeaseOne("workers/a").trial() == second + "/trials/0");
+  CHECK(world.LeaseOne("workers/b").trial() == second + "/trials/0");
   CHECK(world.LeaseOne("workers/a").trial() == first + "/trials/1");
-  for (const v1::Lease& lease : world.Lease("workers/a", 3)) CHECK(lease.trial().find(second) == 0);
+  for (const v1::Lease& lease : world.Lease("workers/c", 3)) CHECK(lease.trial().find(second) == 0);
 }
 
 TEST_CASE("External sweeps go to external trainers, all others to all other workers") {

@@ -37,15 +37,20 @@ TEST_CASE("Trials that a worker gets together can be trained as one pack, and so
   const std::vector<v1::Lease> joining = world.Lease("workers/a", 4);
   std::vector<v1::Lease> all = first;
   all.insert(all.end(), joining.begin(), joining.end());
-  CHECK(all.size() == 4);
+  CHECK(all.size() > first.size());
   CHECK(Kinds(all).size() == 1);
-  // The others wait, and are a pack of their own once the worker is free.
-  for (const v1::Lease& lease : all) world.Complete("workers/a", lease.token(), 1);
-  const std::vector<v1::Lease> others = world.Lease("workers/a", 8);
-  CHECK(others.size() == 4);
-  CHECK(Kinds(others).size() == 1);
-  CHECK(Kinds(others) != Kinds(all));
-  for (const v1::Lease& lease : others) world.Complete("workers/a", lease.token(), 1);
+  // The others wait, and are packs of their own once the worker is free.
+  std::size_t trained = all.size();
+  std::set<std::string> kinds = Kinds(all);
+  while (!all.empty()) {
+    for (const v1::Lease& lease : all) world.Complete("workers/a", lease.token(), 1);
+    all = world.Lease("workers/a", 8);
+    CHECK(Kinds(all).size() <= 1);
+    kinds.merge(Kinds(all));
+    trained += all.size();
+  }
+  CHECK(trained == 8);
+  CHECK(kinds.size() == 2);
   CHECK(world.Sweep(sweep).state() == v1::Sweep::COMPLETED);
 }
 

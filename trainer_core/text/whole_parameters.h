@@ -30,8 +30,8 @@ struct WholeParameters {
   bool head_is_embedding = false;        // the embedding is trained for the head too
 };
 
-// What a choice comes to, beside these adapters (by place in ModuleNames). InvalidArgument: a name that selects a module
-// with an adapter, or nothing; the latter are put into `unused` instead, where it is not null.
+// What a choice comes to, beside these adapters (by place in ModuleNames). InvalidArgument: a name that selects a
+// module with an adapter, or nothing; the latter are put into `unused` instead, where it is not null.
 absl::StatusOr<WholeParameters> ResolveWhole(const WholeChoice& choice, const std::vector<ModuleAdapter>& adapters,
                                              const ModelConfig& model, std::vector<std::string>* unused = nullptr);
 

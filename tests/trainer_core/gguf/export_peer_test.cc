@@ -116,7 +116,9 @@ TEST_CASE("Merged models have the weights that PEFT merges", "[export]") {
         REQUIRE(tensor.shape == reference->shape);
         // PEFT's merge of a tied embedding changes the output layer too, which was not so while it was trained.
         if (kind == "embedding" && tensor.name == "lm_head.weight") continue;
-        CHECK(LargestDifference(Values(tensor), Values(*reference)) < Tolerance(tensor.dtype));
+        // What an embedding gains, PEFT rounds before it adds it.
+        const double units = tensor.name.find("embed") != std::string::npos ? 2 : 1;
+        CHECK(LargestDifference(Values(tensor), Values(*reference)) < units * Tolerance(tensor.dtype));
         ++compared;
       }
       CHECK(compared + 1 >= theirs->tensors().size());  // PEFT's state has a tied head as a tensor of its own

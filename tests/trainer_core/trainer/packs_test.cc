@@ -195,7 +195,8 @@ TEST_CASE("slots leave and join while the rest goes on, and each has the numbers
     Recorder alone;
     RunOne(*trainer, solo, alone);
     testing::CheckClose(observer.Losses(slot), alone.Losses(), 1e-5);
-    CHECK(LargestDifference(bench.AdapterOf(job), bench.AdapterOf(solo)) < 1e-5);
+    // A gradient that is almost zero has its rounding magnified by AdamW, up to the learning rate.
+    CHECK(LargestDifference(bench.AdapterOf(job), bench.AdapterOf(solo)) < 0.05 * job.config.learning_rate);
   }
   // The newcomers caught up before the first went on.
   CHECK(observer.reports[0].size() == 11);

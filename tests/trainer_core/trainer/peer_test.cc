@@ -277,6 +277,7 @@ std::vector<PeerCase> BiasCases(const std::string& embedding) {
                  c.target_modules = {".*(q_proj|c_attn)"};
                  c.whole.bias = text::BiasTraining::kLoraOnly;
                  c.use_dora = true;
+                 c.max_grad_norm = 0.2;
                }),
           Case("embedding", [&](TrainConfig& c) { c.whole.modules_to_save = {embedding}; })};
 }
