@@ -111,7 +111,7 @@ int main(int argc, char** argv) {
     const bool tiny = folder == "tiny";
     const lorasweep::bench::ModelShape shape =
         tiny ? lorasweep::bench::ModelShape{.hidden = 64, .inner = 172, .layers = 5, .vocabulary = 512}
-             : lorasweep::bench::ModelShape{};
+             : lorasweep::bench::ModelShape{.layers = 8, .vocabulary = 4096};
     folder = scratch / "model";
     if (const absl::Status made = lorasweep::bench::WriteRandomModel(shape, folder); !made.ok()) return Fail(made);
   }

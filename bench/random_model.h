@@ -11,13 +11,13 @@ namespace lorasweep::bench {
 struct ModelShape {
   std::int64_t hidden = 256;
   std::int64_t inner = 704;
-  std::int64_t layers = 8;
+  std::int64_t layers = 6;
   std::int64_t heads = 8;
   std::int64_t kv_heads = 4;
-  std::int64_t vocabulary = 4096;
+  std::int64_t vocabulary = 2048;
 };
 
-// Writes such a model with random weights in bf16: as fast as a trained one.
+// Writes such a model with random weights in bf16: as fast and as large in memory as a trained one.
 absl::Status WriteRandomModel(const ModelShape& shape, const std::filesystem::path& folder);
 
 }  // namespace lorasweep::bench

@@ -107,10 +107,9 @@ absl::Status Coordinator::AddKnownTrials(v1::SweepSpec* spec) {
     }
     sources.push_back(*found);
   }
-  std::sort(sources.begin(), sources.end());
-  sources.erase(std::unique(sources.begin(), sources.end()), sources.end());
   std::sort(sources.begin(), sources.end(),
             [](const SweepState* a, const SweepState* b) { return a->sweep().id < b->sweep().id; });
+  sources.erase(std::unique(sources.begin(), sources.end()), sources.end());
   for (SweepState* source : sources) AddTrialsOf(*source, *space, kMostKnownTrials / sources.size(), spec);
   return absl::OkStatus();
 }

@@ -60,24 +60,37 @@ AttemptRecord ReadAttempt(SQLite::Statement& row) {
 
 }  // namespace
 
-absl::Status TrialStore::LoadCurves(LoadedSweep* sweep) {
-  const std::string& metric = sweep->sweep.spec.metric().name();
+absl::Status TrialStore::LoadObservations(const SweepRecord& sweep, const std::string& metric, bool with_lists,
+                                          const ObservationSink& take) {
   SQLite::Statement& rows = writer_->Prepared(
-      "SELECT t.number, o.metric, o.step, o.sequences, o.tokens, o.value_kind, o.value, o.time, o.sequence_losses, "
-      "o.sequence_tokens FROM trials t CROSS JOIN observations o "
-      "WHERE t.sweep_id = ?1 AND o.trial_id = t.id AND o.metric = ?2 ORDER BY t.number, o.step");
-  rows.bind(1, sweep->sweep.id);
+      with_lists
+          ? "SELECT t.number, o.metric, o.step, o.sequences, o.tokens, o.value_kind, o.value, o.time, "
+            "o.sequence_losses, o.sequence_tokens FROM trials t CROSS JOIN observations o "
+            "WHERE t.sweep_id = ?1 AND o.trial_id = t.id AND o.metric = ?2 ORDER BY t.number, o.step"
+          : "SELECT t.number, o.metric, o.step, o.sequences, o.tokens, o.value_kind, o.value, o.time FROM trials t "
+            "CROSS JOIN observations o "
+            "WHERE t.sweep_id = ?1 AND o.trial_id = t.id AND o.metric = ?2 ORDER BY t.number, o.step");
+  rows.bind(1, sweep.id);
   rows.bind(2, metric);
   v1::Observation observation;
   while (rows.executeStep()) {
     observation.Clear();
-    ColumnObservation(rows, 1, /*with_lists=*/true, &observation);
-    auto evaluation = proto::ToEvaluation(observation, sweep->sweep.spec.metric());
-    if (!evaluation.ok()) return Damaged(file_, std::string{evaluation.status().message()});
-    const std::size_t number = static_cast<std::size_t>(rows.getColumn(0).getInt64());
-    sweep->trials[number].curve.push_back(*std::move(evaluation));
+    ColumnObservation(rows, 1, with_lists, &observation);
+    absl::Status taken = take(static_cast<std::size_t>(rows.getColumn(0).getInt64()), observation);
+    if (!taken.ok()) return taken;
   }
   return absl::OkStatus();
+}
+
+absl::Status TrialStore::LoadCurves(LoadedSweep* sweep) {
+  const v1::MetricSpec& metric = sweep->sweep.spec.metric();
+  return LoadObservations(sweep->sweep, metric.name(), /*with_lists=*/true,
+                          [&](std::size_t trial, const v1::Observation& observation) {
+                            auto evaluation = proto::ToEvaluation(observation, metric);
+                            if (!evaluation.ok()) return Damaged(file_, std::string{evaluation.status().message()});
+                            sweep->trials[trial].curve.push_back(*std::move(evaluation));
+                            return absl::OkStatus();
+                          });
 }
 
 absl::Status TrialStore::LoadObjectives(LoadedSweep* sweep) {
@@ -85,19 +98,12 @@ absl::Status TrialStore::LoadObjectives(LoadedSweep* sweep) {
   if (!objectives.ok()) return Damaged(file_, absl::StrCat("spec of ", sweep->sweep.slug));
   for (search::Trial& trial : sweep->trials) proto::Prepare(*objectives, &trial);
   for (const std::string& metric : objectives->Metrics()) {
-    SQLite::Statement& rows = writer_->Prepared(
-        "SELECT t.number, o.metric, o.step, o.sequences, o.tokens, o.value_kind, o.value, o.time FROM trials t "
-        "CROSS JOIN observations o WHERE t.sweep_id = ?1 AND o.trial_id = t.id AND o.metric = ?2 "
-        "ORDER BY t.number, o.step");
-    rows.bind(1, sweep->sweep.id);
-    rows.bind(2, metric);
-    v1::Observation observation;
-    while (rows.executeStep()) {
-      observation.Clear();
-      ColumnObservation(rows, 1, /*with_lists=*/false, &observation);
-      const std::size_t number = static_cast<std::size_t>(rows.getColumn(0).getInt64());
-      proto::Observe(*objectives, metric, observation.value(), &sweep->trials[number]);
-    }
+    absl::Status loaded = LoadObservations(
+        sweep->sweep, metric, /*with_lists=*/false, [&](std::size_t trial, const v1::Observation& observation) {
+          proto::Observe(*objectives, metric, observation.value(), &sweep->trials[trial]);
+          return absl::OkStatus();
+        });
+    if (!loaded.ok()) return loaded;
   }
   return absl::OkStatus();
 }

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -93,6 +94,10 @@ class TrialStore {
   friend class StoreTransaction;
   explicit TrialStore(std::string file) : file_(std::move(file)) {}
 
+  using ObservationSink = std::function<absl::Status(std::size_t trial, const v1::Observation& observation)>;
+  // Each observation of one metric, by trial and step; `with_lists`: with the losses of each sequence.
+  absl::Status LoadObservations(const SweepRecord& sweep, const std::string& metric, bool with_lists,
+                                const ObservationSink& take);
   absl::Status LoadCurves(LoadedSweep* sweep);
   absl::Status LoadObjectives(LoadedSweep* sweep);
 

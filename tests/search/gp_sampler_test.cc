@@ -77,21 +77,7 @@ TEST_CASE("Workers that ask the Gaussian process at once are sent to different p
 }
 
 TEST_CASE("The Gaussian process keeps away from infeasible regions", "[search][gp]") {
-  // Everything above 0.5 runs out of memory, and losses fall towards it.
-  Sweep sweep{MakeSpace({{"x", FloatDomain{0, 1, false, 0}}}), {}};
-  for (int i = 0; i < 20; ++i) {
-    const double x = (i + 0.5) / 20;
-    if (x > 0.5) {
-      sweep.Add(TrialState::kInfeasible, {{"x", x}});
-    } else {
-      sweep.Add(TrialState::kCompleted, {{"x", x}}, {At(10, 1 - x)});
-    }
-  }
-  int feasible = 0;
-  for (std::uint64_t seed = 0; seed < 20; ++seed) {
-    feasible += NumberOf(SuggestionOf(GpSampler(1).Suggest(sweep.View(), seed)).params, "x") <= 0.55 ? 1 : 0;
-  }
-  CHECK(feasible >= 17);
+  CHECK(testing::SuggestionsInFeasibleHalf(GpSampler(1), 20) >= 17);
 }
 
 TEST_CASE("A suggestion of the Gaussian process costs no more after thousands of trials", "[search][gp]") {

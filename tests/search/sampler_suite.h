@@ -94,6 +94,25 @@ inline void CheckNoPointTwiceUntilExhausted(const Sampler& sampler) {
   CHECK(IsExhausted(sampler.Suggest(sweep.View(), 99)));
 }
 
+// How many of so many suggestions keep away from where everything runs out of memory, above 0.5, though losses fall
+// towards it.
+inline int SuggestionsInFeasibleHalf(const Sampler& sampler, std::uint64_t suggestions) {
+  Sweep sweep{MakeSpace({{"x", FloatDomain{0, 1, false, 0}}}), {}};
+  for (int i = 0; i < 20; ++i) {
+    const double x = (i + 0.5) / 20;
+    if (x > 0.5) {
+      sweep.Add(TrialState::kInfeasible, {{"x", x}});
+    } else {
+      sweep.Add(TrialState::kCompleted, {{"x", x}}, {At(10, 1 - x)});
+    }
+  }
+  int feasible = 0;
+  for (std::uint64_t seed = 0; seed < suggestions; ++seed) {
+    feasible += NumberOf(SuggestionOf(sampler.Suggest(sweep.View(), seed)).params, "x") <= 0.55 ? 1 : 0;
+  }
+  return feasible;
+}
+
 inline void CheckEnqueuedPointsAreNotRepeated(const Sampler& sampler) {
   Sweep sweep{SmallGrid(), {}};
   std::set<std::string> seen;

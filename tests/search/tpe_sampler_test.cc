@@ -60,21 +60,7 @@ TEST_CASE("Workers that ask at once are sent to different places", "[search][tpe
 }
 
 TEST_CASE("TPE keeps away from infeasible regions", "[search][tpe]") {
-  // Everything above 0.5 runs out of memory.
-  Sweep sweep{MakeSpace({{"x", FloatDomain{0, 1, false, 0}}}), {}};
-  for (int i = 0; i < 20; ++i) {
-    const double x = (i + 0.5) / 20;
-    if (x > 0.5) {
-      sweep.Add(TrialState::kInfeasible, {{"x", x}});
-    } else {
-      sweep.Add(TrialState::kCompleted, {{"x", x}}, {At(10, 1 - x)});
-    }
-  }
-  int feasible = 0;
-  for (std::uint64_t seed = 0; seed < 50; ++seed) {
-    feasible += NumberOf(SuggestionOf(TpeSampler().Suggest(sweep.View(), seed)).params, "x") <= 0.55 ? 1 : 0;
-  }
-  CHECK(feasible >= 45);
+  CHECK(testing::SuggestionsInFeasibleHalf(TpeSampler(), 50) >= 45);
 }
 
 TEST_CASE("The next best candidate is taken where the best was tried already", "[search][tpe]") {

@@ -3,6 +3,7 @@
 
 #include "tests/support/torch_catch.h"
 
+#include "bench/random_model.h"
 #include "tests/support/tensor_memory.h"
 #include "tests/trainer_core/trainer/tiny_model.h"
 #include "trainer_core/text/linear_modules.h"
@@ -12,62 +13,13 @@
 namespace lorasweep::trainer {
 namespace {
 
+using bench::ModelShape;
 using testing::Recorder;
 using Weights = text::MemorySettings::Weights;
 
-struct Shape {
-  std::int64_t hidden = 256;
-  std::int64_t inner = 704;
-  std::int64_t layers = 6;
-  std::int64_t heads = 8;
-  std::int64_t kv_heads = 4;
-  std::int64_t vocabulary = 2048;
-};
-
-void WriteModel(const std::filesystem::path& folder, const Shape& shape) {
-  std::filesystem::create_directories(folder);
-  std::ofstream(folder / "config.json")
-      << R"({"architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_size": )" << shape.hidden
-      << R"(, "intermediate_size": )" << shape.inner << R"(, "num_hidden_layers": )" << shape.layers
-      << R"(, "num_attention_heads": )" << shape.heads << R"(, "num_key_value_heads": )" << shape.kv_heads
-      << R"(, "vocab_size": )" << shape.vocabulary
-      << R"(, "max_position_embeddings": 2048, "rms_norm_eps": 1e-5, "rope_theta": 10000.0,
-             "tie_word_embeddings": true, "hidden_act": "silu", "bos_token_id": 1, "eos_token_id": 2,
-             "torch_dtype": "bfloat16"})";
-  const std::int64_t keys = shape.hidden / shape.heads * shape.kv_heads;
-  std::vector<text::TensorView> tensors;
-  std::vector<std::vector<std::uint16_t>> values;
-  const auto add = [&](const std::string& name, std::vector<std::int64_t> sizes) {
-    std::int64_t count = 1;
-    for (const std::int64_t size : sizes) count *= size;
-    auto& mine = values.emplace_back(static_cast<std::size_t>(count));
-    // Small numbers of both signs: 0.0078 to 0.031 in bfloat16.
-    for (std::size_t i = 0; i < mine.size(); ++i) {
-      mine[i] = static_cast<std::uint16_t>(0x3c00 + (i * 2654435761U >> 7) % 256 + ((i * 40503U >> 3) % 2 << 15));
-    }
-    tensors.push_back({.name = name, .dtype = text::DType::kBF16, .shape = std::move(sizes), .bytes = {}});
-  };
-  add("model.embed_tokens.weight", {shape.vocabulary, shape.hidden});
-  add("model.norm.weight", {shape.hidden});
-  for (std::int64_t i = 0; i < shape.layers; ++i) {
-    const std::string layer = "model.layers." + std::to_string(i) + ".";
-    add(layer + "input_layernorm.weight", {shape.hidden});
-    add(layer + "post_attention_layernorm.weight", {shape.hidden});
-    add(layer + "self_attn.q_proj.weight", {shape.hidden, shape.hidden});
-    add(layer + "self_attn.k_proj.weight", {keys, shape.hidden});
-    add(layer + "self_attn.v_proj.weight", {keys, shape.hidden});
-    add(layer + "self_attn.o_proj.weight", {shape.hidden, shape.hidden});
-    add(layer + "mlp.gate_proj.weight", {shape.inner, shape.hidden});
-    add(layer + "mlp.up_proj.weight", {shape.inner, shape.hidden});
-    add(layer + "mlp.down_proj.weight", {shape.hidden, shape.inner});
-  }
-  for (std::size_t i = 0; i < tensors.size(); ++i) tensors[i].bytes = std::as_bytes(std::span(values[i]));
-  REQUIRE(text::WriteSafetensors(folder / "model.safetensors", tensors).ok());
-}
-
 struct Configuration {
   const char* name = "";
-  Shape shape = {};
+  ModelShape shape = {};
   TrainerOptions options = {};
   std::int64_t slots = 1;
   std::int64_t rank = 16;
@@ -139,8 +91,8 @@ TEST_CASE("the memory model is within 10 % of what eleven configurations allocat
   const testing::TempDir temp;
   const auto fp32 = Precision::kFp32;
   const auto bf16 = Precision::kBf16;
-  const Shape wide_head{.layers = 3, .vocabulary = 32768};
-  const Shape large{.hidden = 512, .inner = 1408, .layers = 4, .vocabulary = 8192};
+  const ModelShape wide_head{.layers = 3, .vocabulary = 32768};
+  const ModelShape large{.hidden = 512, .inner = 1408, .layers = 4, .vocabulary = 8192};
   std::vector<Configuration> all = {
       {.name = "fp32", .options = {.precision = fp32, .micro_batch_tokens = 1024}},
       {.name = "fp32, micro-batch halved", .options = {.precision = fp32, .micro_batch_tokens = 512}},
@@ -192,7 +144,7 @@ TEST_CASE("the memory model is within 10 % of what eleven configurations allocat
     INFO(configuration.name);
     const auto model = temp.path() / "model";
     std::filesystem::remove_all(model);
-    WriteModel(model, configuration.shape);
+    REQUIRE(bench::WriteRandomModel(configuration.shape, model).ok());
     const auto measured = static_cast<double>(Measure(model, configuration, temp.path() / "out"));
     const text::MemoryUse use = Predict(model, configuration);
     const auto predicted = static_cast<double>(use.total());
@@ -227,7 +179,7 @@ TEST_CASE("each technique cuts the highest use of memory as docs/algorithms.md s
     change(options);
     return options;
   };
-  const Shape wide{.hidden = 512, .inner = 1408, .layers = 4, .vocabulary = 1024};
+  const ModelShape wide{.hidden = 512, .inner = 1408, .layers = 4, .vocabulary = 1024};
   const TrainerOptions small = changed([](TrainerOptions& o) { o.micro_batch_tokens = 256; });
   const TrainerOptions large = changed([](TrainerOptions& o) { o.micro_batch_tokens = 2048; });
   const Technique all[] = {
@@ -274,7 +226,7 @@ TEST_CASE("each technique cuts the highest use of memory as docs/algorithms.md s
     const auto measure = [&](const Configuration& configuration) {
       const auto model = temp.path() / "model";
       std::filesystem::remove_all(model);
-      WriteModel(model, configuration.shape);
+      REQUIRE(bench::WriteRandomModel(configuration.shape, model).ok());
       return Measure(model, configuration, temp.path() / "out");
     };
     check(technique.name, measure(technique.without), measure(technique.with), technique.documented);
@@ -284,7 +236,7 @@ TEST_CASE("each technique cuts the highest use of memory as docs/algorithms.md s
 
 TEST_CASE("the micro-batch is the largest that fits") {
   const testing::TempDir temp;
-  WriteModel(temp.path(), {});
+  REQUIRE(bench::WriteRandomModel({}, temp.path()).ok());
   const auto config = text::LoadModelConfig(temp.path());
   REQUIRE(config.ok());
   const text::MemorySettings settings{.element_bytes = 4, .adapter_parameters = 100'000, .adapter_outputs = 112};
