@@ -1,11 +1,11 @@
 // Packs against one trial after another, on this machine:
 //
-//   pack_bench MODEL_FOLDER|tiny|middle [length=60] [steps=6] [rounds=3] [largest=8] [batches=1,4,8] [device=auto]
+//   pack_bench MODEL_FOLDER|tiny|middle|1b [length=60] [steps=6] [rounds=3] [largest=8] [batches=1,4,8] [device=auto]
 //   [threads=0]
 //
 // For each batch size (all of it in one pass where memory lets it): tokens a second of packs of 1, 2, 4, … trials over
-// that of one trial, rounds in turn, medians; and what the planner chooses. `tiny` and `middle` are random Llamas of
-// 0.3 and 7 million parameters.
+// that of one trial, rounds in turn, medians; and what the planner chooses. The named models are random
+// (bench/random_model.h).
 #include <unistd.h>
 
 #include <algorithm>
@@ -21,6 +21,7 @@
 #include "bench/made_up_data.h"
 #include "bench/random_model.h"
 #include "trainer_core/text/model_config.h"
+#include "trainer_core/trainer/process.h"
 #include "trainer_core/trainer/trainer.h"
 
 namespace {
@@ -87,6 +88,7 @@ int Fail(const absl::Status& status) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  trainer::PrepareProcess();
   std::map<std::string, std::string> settings = {{"length", "60"}, {"steps", "6"},       {"rounds", "3"},
                                                  {"largest", "8"}, {"batches", "1,4,8"}, {"device", "auto"},
                                                  {"threads", "0"}};
@@ -100,20 +102,16 @@ int main(int argc, char** argv) {
     settings[argument.substr(0, equals)] = argument.substr(equals + 1);
   }
   if (argc < 2) {
-    std::fprintf(stderr, "usage: pack_bench MODEL_FOLDER|tiny|middle [key=value ...]\n");
+    std::fprintf(stderr, "usage: pack_bench MODEL_FOLDER|tiny|middle|1b [key=value ...]\n");
     return 2;
   }
   const auto number = [&](const char* key) { return std::atol(settings[key].c_str()); };
   const std::filesystem::path scratch =
       std::filesystem::temp_directory_path() / ("lorasweep_pack_bench_" + std::to_string(getpid()));
   std::filesystem::path folder = argv[1];
-  if (folder == "tiny" || folder == "middle") {
-    const bool tiny = folder == "tiny";
-    const lorasweep::bench::ModelShape shape =
-        tiny ? lorasweep::bench::ModelShape{.hidden = 64, .inner = 172, .layers = 5, .vocabulary = 512}
-             : lorasweep::bench::ModelShape{.layers = 8, .vocabulary = 4096};
+  if (const auto shape = lorasweep::bench::ShapeNamed(argv[1])) {
     folder = scratch / "model";
-    if (const absl::Status made = lorasweep::bench::WriteRandomModel(shape, folder); !made.ok()) return Fail(made);
+    if (const absl::Status made = lorasweep::bench::WriteRandomModel(*shape, folder); !made.ok()) return Fail(made);
   }
   const absl::StatusOr<text::ModelConfig> model = text::LoadModelConfig(folder);
   if (!model.ok()) return Fail(model.status());

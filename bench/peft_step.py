@@ -5,6 +5,7 @@
 Rows of a batch are padded to the longest, as the usual collators do; tokens count without the padding.
 """
 import random
+import resource
 import sys
 import time
 
@@ -72,3 +73,4 @@ with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=dtype is tor
         tokens += count
 seconds = time.perf_counter() - begin
 print(f"evaluation  {tokens / seconds:8.0f} tokens/s  ({seconds:.3f} s for {settings['sequences']} sequences)")
+print(f"memory      {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024:8d} MB at most")

@@ -11,6 +11,15 @@
 
 namespace lorasweep::bench {
 
+std::optional<ModelShape> ShapeNamed(std::string_view name) {
+  if (name == "tiny") return ModelShape{.hidden = 64, .inner = 172, .layers = 5, .vocabulary = 512};
+  if (name == "middle") return ModelShape{.layers = 8, .vocabulary = 4096};
+  if (name == "1b") {
+    return ModelShape{.hidden = 2048, .inner = 8192, .layers = 16, .heads = 32, .kv_heads = 8, .vocabulary = 128256};
+  }
+  return std::nullopt;
+}
+
 absl::Status WriteRandomModel(const ModelShape& shape, const std::filesystem::path& folder) {
   std::error_code error;
   std::filesystem::create_directories(folder, error);

@@ -2,7 +2,10 @@
 //
 //   step_bench MODEL_FOLDER [key=value ...]      e.g. step_bench SmolLM2-135M-Instruct steps=10 slots=4 precision=fp32
 //
-// Made-up conversations of about `length` tokens, the second half of each supervised; LoRA on all linear maps.
+// Made-up conversations of about `length` tokens, the second half of each supervised; LoRA on all linear maps. On a
+// CPU also the rate of the matrix products with the frozen weights alone (bench/matrix_products.h), for one slot.
+#include <sys/resource.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
@@ -14,7 +17,9 @@
 #include <vector>
 
 #include "bench/made_up_data.h"
+#include "bench/matrix_products.h"
 #include "trainer_core/text/model_config.h"
+#include "trainer_core/trainer/process.h"
 #include "trainer_core/trainer/trainer.h"
 
 namespace {
@@ -71,6 +76,7 @@ int Fail(const absl::Status& status) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  trainer::PrepareProcess();
   if (argc < 2) {
     std::fprintf(stderr,
                  "usage: step_bench MODEL_FOLDER [steps=8] [batch=8] [length=120] [rank=16] [dropout=0.05] "
@@ -102,7 +108,8 @@ int main(int argc, char** argv) {
   const Clock::time_point begin = Clock::now();
   const auto made = trainer::MakeTrainer(options, folder, data);
   if (!made.ok()) return Fail(made.status());
-  std::printf("%s, loaded in %.2f s\n", (*made)->description().c_str(), Seconds(begin, Clock::now()));
+  const std::string description = (*made)->description();
+  std::printf("%s, loaded in %.2f s\n", description.c_str(), Seconds(begin, Clock::now()));
 
   const std::filesystem::path out = std::filesystem::temp_directory_path() / "lorasweep_step_bench";
   trainer::JobPack pack;
@@ -135,5 +142,15 @@ int main(int argc, char** argv) {
   std::printf("training    %8.0f tokens/s  (%.3f s a step)\n", watch.TrainingRate(), watch.StepSeconds());
   std::printf("evaluation  %8.0f tokens/s  (%.3f s for %ld sequences)\n",
               static_cast<double>(validation_tokens * number("slots")) / evaluation, evaluation, number("sequences"));
+  struct rusage used {};
+  getrusage(RUSAGE_SELF, &used);
+  std::printf("memory      %8ld MB at most\n", used.ru_maxrss / 1024);
+  if (description.starts_with("cpu")) {
+    const std::int64_t tokens = number("batch") * number("length");
+    const bool bf16 = description.find("bf16") != std::string::npos;
+    const double seconds = lorasweep::bench::MatrixProductSeconds(*model, tokens, tokens / 2, bf16);
+    std::printf("products    %8.0f tokens/s  (%.3f s a step of %ld tokens)\n", static_cast<double>(tokens) / seconds,
+                seconds, static_cast<long>(tokens));
+  }
   return 0;
 }

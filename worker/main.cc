@@ -5,6 +5,7 @@
 
 #include "spdlog/spdlog.h"
 #include "trainer_core/trainer/checkpoint.h"
+#include "trainer_core/trainer/process.h"
 #include "worker/builtin_trainer.h"
 #include "worker/chat_command.h"
 #include "worker/flags.h"
@@ -49,6 +50,7 @@ CLI::App* AddChatCommand(CLI::App& app, lorasweep::worker::ChatFlags* flags) {
 
 int main(int argc, char** argv) {
   namespace worker = lorasweep::worker;
+  lorasweep::trainer::PrepareProcess();
   CLI::App app("Trains the trials of lorasweep's sweeps.", "lorasweep-worker");
   app.set_version_flag("--version", "lorasweep-worker " LORASWEEP_VERSION);
   worker::WorkerFlags flags;

@@ -45,8 +45,10 @@ class PackRunner::Observer final : public trainer::TrialObserver {
     const bool evaluated = progress.validation.has_value();
     const std::uint64_t ticket = stream.Observe(token, ToObservations(progress, runner_.clock_.WallNow()),
                                                 evaluated ? ReportStream::Urgency::kNow : ReportStream::Urgency::kSoon);
+    // Nothing hangs on the word about an untrained model, nor about one that has all its steps.
+    const bool decides = evaluated && progress.step > 0 && progress.step < trials_[slot]->job.config.max_steps;
     const LeaseVerdict verdict =
-        evaluated ? stream.Await(token, ticket, runner_.options_.verdict_wait) : stream.verdict(token);
+        decides ? stream.Await(token, ticket, runner_.options_.verdict_wait) : stream.verdict(token);
     switch (verdict.action) {
       case v1::Verdict::PAUSE:
         return trainer::Command::kPause;

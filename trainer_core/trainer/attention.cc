@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <limits>
+#include <map>
+#include <span>
 
 #include "trainer_core/trainer/autograd_step.h"
 #include "trainer_core/trainer/cpu_tensors.h"
@@ -13,6 +15,8 @@ namespace {
 // Longer segments are attended in blocks of so many queries, which then skip the keys behind them and keep the score
 // matrix in the cache.
 constexpr std::int64_t kQueryBlock = 256;
+// Scores that are there at once where several segments are attended together: about what caches hold.
+constexpr std::int64_t kScores = std::int64_t{1} << 20;
 
 // How scores come from products of queries and keys, and which there are.
 struct ScoreRule {
@@ -29,34 +33,62 @@ const Rotary& RotaryOf(const AttentionPlan& plan, std::int64_t window) {
   return window > 0 && plan.window_rotary ? *plan.window_rotary : plan.rotary;
 }
 
-// Queries, keys and values of all segments, one segment after the other: each [slots · heads, length, head_dim].
+// Heads of all segments; 0 where no token is.
+at::Tensor MakePacked(const at::Tensor& like, const kernels::HeadLayout& layout, const Packing& packing,
+                      std::int64_t heads) {
+  const std::int64_t elements = layout.slots * packing.tokens * layout.head_size * heads;
+  return packing.tokens == layout.tokens ? at::empty({elements}, like.options())
+                                         : at::zeros({elements}, like.options());
+}
+
+// Queries, keys and values of all segments, one segment after the other: each [slots · heads, room, head_dim].
 struct PackedHeads {
   at::Tensor q;
   at::Tensor k;
   at::Tensor v;
 
-  explicit PackedHeads(const at::Tensor& like, const kernels::HeadLayout& layout) {
-    const std::int64_t vectors = layout.slots * layout.tokens * layout.head_size;
-    q = at::empty({vectors * layout.heads}, like.options());
-    k = at::empty({vectors * layout.kv_heads}, like.options());
-    v = at::empty({vectors * layout.kv_heads}, like.options());
+  PackedHeads(const at::Tensor& like, const kernels::HeadLayout& layout, const Packing& packing)
+      : q(MakePacked(like, layout, packing, layout.heads)),
+        k(MakePacked(like, layout, packing, layout.kv_heads)),
+        v(MakePacked(like, layout, packing, layout.kv_heads)) {}
+};
+
+// Segments in rooms of one size, of which products are taken together.
+struct Seats {
+  std::int64_t start = 0;
+  std::int64_t room = 0;
+  std::span<const std::int32_t> lengths;
+
+  // Their part of a packed tensor; query heads that share a key head lie in one matrix: [segments · slots · kv_heads,
+  // group, room, head_dim].
+  at::Tensor Of(const at::Tensor& packed, const kernels::HeadLayout& layout, std::int64_t group) const {
+    const std::int64_t per_token = layout.slots * layout.kv_heads * group * layout.head_size;
+    const auto segments = static_cast<std::int64_t>(lengths.size());
+    return packed.narrow(0, start * per_token, segments * room * per_token)
+        .view({segments * layout.slots * layout.kv_heads, group, room, layout.head_size});
   }
 };
 
-// One segment's part of a packed tensor; query heads that share a key head lie in one matrix:
-// [slots · kv_heads, group, length, head_dim].
-at::Tensor OfSegment(const at::Tensor& packed, const kernels::HeadLayout& layout, const Segment& segment,
-                     std::int64_t group) {
-  const std::int64_t per_token = layout.slots * layout.kv_heads * group * layout.head_size;
-  return packed.narrow(0, segment.start * per_token, segment.length * per_token)
-      .view({layout.slots * layout.kv_heads, group, segment.length, layout.head_size});
+std::vector<Seats> SeatsOf(const AttentionPlan& plan, const kernels::HeadLayout& layout) {
+  std::vector<Seats> seats;
+  for (const Packing::Group& group : plan.packing.groups) {
+    const std::int64_t scores = layout.slots * layout.heads * group.room * std::min(group.room, kQueryBlock);
+    const auto together = static_cast<std::size_t>(std::max<std::int64_t>(1, kScores / scores));
+    for (std::size_t first = 0; first < group.lengths.size(); first += together) {
+      const std::size_t count = std::min(together, group.lengths.size() - first);
+      seats.push_back({group.start + static_cast<std::int64_t>(first) * group.room, group.room,
+                       std::span(group.lengths).subspan(first, count)});
+    }
+  }
+  return seats;
 }
 
-// Queries [first, first + queries) of a segment against the keys that any of them sees.
+// Queries [first, first + queries) of segments against the keys that any of them sees.
 struct Block {
   std::int64_t first = 0;
   std::int64_t queries = 0;
   std::int64_t first_key = 0;
+  std::span<const std::int32_t> lengths;  // of the segments
 
   std::int64_t keys() const { return first + queries - first_key; }
   // [batch, group · queries, size]: a view where the block is the whole segment.
@@ -71,17 +103,20 @@ struct Block {
     return {.rows = rows,
             .queries = queries,
             .keys = keys(),
-            .first_query = first - first_key,
+            .first_query = first,
+            .first_key = first_key,
+            .lengths = lengths.data(),
+            .rows_per_text = rows / static_cast<std::int64_t>(lengths.size()),
             .window = rule.window,
             .scale = rule.softcap > 0 ? 1.0F : static_cast<float>(rule.scale)};
   }
 };
 
-std::vector<Block> BlocksOf(const Segment& segment, std::int64_t window) {
+std::vector<Block> BlocksOf(const Seats& seats, std::int64_t window) {
   std::vector<Block> blocks;
-  for (std::int64_t first = 0; first < segment.length; first += kQueryBlock) {
+  for (std::int64_t first = 0; first < seats.room; first += kQueryBlock) {
     const std::int64_t first_key = window > 0 ? std::max<std::int64_t>(0, first - window + 1) : 0;
-    blocks.push_back({first, std::min(kQueryBlock, segment.length - first), first_key});
+    blocks.push_back({first, std::min(kQueryBlock, seats.room - first), first_key, seats.lengths});
   }
   return blocks;
 }
@@ -115,28 +150,28 @@ void ScoresBackward(const Probabilities& p, const Block& block, const ScoreRule&
 
 at::Tensor AttendBackward(const at::Tensor& dout, const PackedHeads& heads, const kernels::HeadLayout& layout,
                           const AttentionPlan& plan, const ScoreRule& rule) {
-  at::Tensor dpacked = at::empty_like(heads.q);
-  PackedHeads grads(heads.q, layout);
+  at::Tensor dpacked = MakePacked(dout, layout, plan.packing, layout.heads);
+  PackedHeads grads(dout, layout, plan.packing);
   WithElementType(dout,
                   [&]<typename T>(T) { kernels::PackHeads(layout, layout.heads, Data<T>(dout), Data<T>(dpacked)); });
   const std::int64_t group = layout.heads / layout.kv_heads;
-  for (const Segment& segment : plan.segments) {
-    const at::Tensor dk = OfSegment(grads.k, layout, segment, 1).squeeze(1);
-    const at::Tensor dv = OfSegment(grads.v, layout, segment, 1).squeeze(1);
-    const std::vector<Block> blocks = BlocksOf(segment, rule.window);
+  for (const Seats& seats : SeatsOf(plan, layout)) {
+    const at::Tensor dk = seats.Of(grads.k, layout, 1).squeeze(1);
+    const at::Tensor dv = seats.Of(grads.v, layout, 1).squeeze(1);
+    const std::vector<Block> blocks = BlocksOf(seats, rule.window);
     if (blocks.size() > 1) {
       dk.zero_();
       dv.zero_();
     }
     for (const Block& block : blocks) {
-      const at::Tensor q = block.Queries(OfSegment(heads.q, layout, segment, group));
-      const at::Tensor k = block.Keys(OfSegment(heads.k, layout, segment, 1));
-      const at::Tensor v = block.Keys(OfSegment(heads.v, layout, segment, 1));
-      const at::Tensor d = block.Queries(OfSegment(dpacked, layout, segment, group));
+      const at::Tensor q = block.Queries(seats.Of(heads.q, layout, group));
+      const at::Tensor k = block.Keys(seats.Of(heads.k, layout, 1));
+      const at::Tensor v = block.Keys(seats.Of(heads.v, layout, 1));
+      const at::Tensor d = block.Queries(seats.Of(dpacked, layout, group));
       const Probabilities p = ProbabilitiesOf(q, k, block, rule);
       at::Tensor dscores = at::bmm(d, v.transpose(1, 2));
       ScoresBackward(p, block, rule, dscores);
-      block.StoreQueries(at::bmm(dscores, k), OfSegment(grads.q, layout, segment, group));
+      block.StoreQueries(at::bmm(dscores, k), seats.Of(grads.q, layout, group));
       if (blocks.size() == 1) {
         dv.copy_(at::bmm(p.values.transpose(1, 2), d));
         dk.copy_(at::bmm(dscores.transpose(1, 2), q));
@@ -146,10 +181,11 @@ at::Tensor AttendBackward(const at::Tensor& dout, const PackedHeads& heads, cons
       }
     }
   }
-  const std::int64_t keys = grads.k.numel();
-  at::Tensor dqkv = at::empty({grads.q.numel() + 2 * keys}, dout.options());
+  const std::int64_t vectors = layout.slots * layout.tokens * layout.head_size;
+  const std::int64_t keys = vectors * layout.kv_heads;
+  at::Tensor dqkv = at::empty({vectors * layout.heads + 2 * keys}, dout.options());
   WithElementType(dout, [&]<typename T>(T) {
-    T* const dk = Data<T>(dqkv) + grads.q.numel();
+    T* const dk = Data<T>(dqkv) + vectors * layout.heads;
     kernels::UnpackAndRotateBack(layout, layout.heads, Data<T>(grads.q), Data<T>(dqkv));
     kernels::UnpackAndRotateBack(layout, layout.kv_heads, Data<T>(grads.k), dk);
     kernels::UnpackHeads(layout, layout.kv_heads, Data<T>(grads.v), dk + keys);
@@ -217,6 +253,39 @@ at::Tensor Attend(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
 
 }  // namespace
 
+Packing PackSegments(const std::vector<Segment>& segments, std::int64_t padding, std::int64_t unit) {
+  const auto room_of = [unit](const Segment& segment) { return (segment.length + unit - 1) / unit * unit; };
+  std::map<std::int64_t, std::vector<std::size_t>> by_room;
+  for (std::size_t i = 0; i < segments.size(); ++i) by_room[room_of(segments[i])].push_back(i);
+
+  Packing packing;
+  std::vector<std::int64_t> starts(segments.size());
+  for (const auto& [room, members] : by_room) {
+    Packing::Group& group = packing.groups.emplace_back();
+    group.start = packing.tokens;
+    group.room = room;
+    for (const std::size_t member : members) {
+      group.lengths.push_back(static_cast<std::int32_t>(segments[member].length));
+      starts[member] = packing.tokens;
+      packing.tokens += room;
+    }
+  }
+  std::vector<std::int32_t> room_starts;
+  std::vector<std::int32_t> room_sizes;
+  for (std::size_t i = 0; i < segments.size(); ++i) {
+    const auto length = static_cast<std::size_t>(segments[i].length);
+    room_starts.insert(room_starts.end(), length, static_cast<std::int32_t>(starts[i]));
+    room_sizes.insert(room_sizes.end(), length, static_cast<std::int32_t>(room_of(segments[i])));
+  }
+  for (std::int64_t i = 0; i < padding; ++i) {
+    room_starts.push_back(static_cast<std::int32_t>(packing.tokens++));
+    room_sizes.push_back(1);
+  }
+  packing.room_starts = at::tensor(room_starts, at::kInt);
+  packing.room_sizes = at::tensor(room_sizes, at::kInt);
+  return packing;
+}
+
 at::Tensor Attention(const at::Tensor& qkv, std::int64_t slots, const text::ModelConfig& model, std::int64_t window,
                      const AttentionPlan& plan) {
   if (!HasKernels(qkv)) return ComposedAttention(qkv, slots, model, window, plan);
@@ -228,30 +297,31 @@ at::Tensor Attention(const at::Tensor& qkv, std::int64_t slots, const text::Mode
                                    .kv_heads = model.kv_heads,
                                    .head_size = model.head_dim,
                                    .positions = plan.positions.const_data_ptr<std::int32_t>(),
-                                   .lengths = plan.lengths.const_data_ptr<std::int32_t>(),
+                                   .room_starts = plan.packing.room_starts.const_data_ptr<std::int32_t>(),
+                                   .room_sizes = plan.packing.room_sizes.const_data_ptr<std::int32_t>(),
                                    .pairs = rotary.cosine.size(1),
                                    .rows = rotary.rows.const_data_ptr<std::int32_t>(),
                                    .cosine = rotary.cosine.const_data_ptr<float>(),
                                    .sine = rotary.sine.const_data_ptr<float>()};
   // `plan` is copied into the backward function: its tensors are what the layout points into.
   return RunStep(qkv, at::Tensor(), [qkv, layout, plan, rule] {
-    PackedHeads heads(qkv, layout);
-    at::Tensor packed = at::empty_like(heads.q);
+    PackedHeads heads(qkv, layout, plan.packing);
+    at::Tensor packed = MakePacked(qkv, layout, plan.packing, layout.heads);
     at::Tensor out = at::empty({layout.slots, layout.tokens, layout.heads * layout.head_size}, qkv.options());
     WithElementType(qkv, [&]<typename T>(T) {
-      const T* const k = Data<T>(qkv) + heads.q.numel();
+      const std::int64_t vectors = layout.slots * layout.tokens * layout.head_size;
+      const T* const k = Data<T>(qkv) + vectors * layout.heads;
       kernels::RotateAndPack(layout, layout.heads, Data<T>(qkv), Data<T>(heads.q));
       kernels::RotateAndPack(layout, layout.kv_heads, k, Data<T>(heads.k));
-      kernels::PackHeads(layout, layout.kv_heads, k + heads.k.numel(), Data<T>(heads.v));
+      kernels::PackHeads(layout, layout.kv_heads, k + vectors * layout.kv_heads, Data<T>(heads.v));
     });
     const std::int64_t group = layout.heads / layout.kv_heads;
-    for (const Segment& segment : plan.segments) {
-      for (const Block& block : BlocksOf(segment, rule.window)) {
-        const at::Tensor q = block.Queries(OfSegment(heads.q, layout, segment, group));
-        const at::Tensor k = block.Keys(OfSegment(heads.k, layout, segment, 1));
-        const at::Tensor v = block.Keys(OfSegment(heads.v, layout, segment, 1));
-        block.StoreQueries(at::bmm(ProbabilitiesOf(q, k, block, rule).values, v),
-                           OfSegment(packed, layout, segment, group));
+    for (const Seats& seats : SeatsOf(plan, layout)) {
+      for (const Block& block : BlocksOf(seats, rule.window)) {
+        const at::Tensor q = block.Queries(seats.Of(heads.q, layout, group));
+        const at::Tensor k = block.Keys(seats.Of(heads.k, layout, 1));
+        const at::Tensor v = block.Keys(seats.Of(heads.v, layout, 1));
+        block.StoreQueries(at::bmm(ProbabilitiesOf(q, k, block, rule).values, v), seats.Of(packed, layout, group));
       }
     }
     WithElementType(qkv,
@@ -275,6 +345,7 @@ at::Tensor ComposedAttention(const at::Tensor& qkv, std::int64_t slots, const te
     const auto part = [&](const at::Tensor& all) { return all.narrow(2, segment.start, segment.length); };
     outputs.push_back(Attend(part(q), part(k), part(v), RuleOf(model, window)));
   }
+  if (plan.padding > 0) outputs.push_back(at::zeros({slots, model.heads, plan.padding, model.head_dim}, q.options()));
   return at::cat(outputs, 2).transpose(1, 2).reshape({slots, tokens, model.heads * model.head_dim});
 }
 

@@ -12,11 +12,30 @@
 
 namespace lorasweep::trainer {
 
+// Where attention's kernels put tokens: each segment in a room with place for a few tokens more, so that matrix
+// products come in few shapes (oneDNN prepares kernels for each) and those of equal rooms can be done together.
+struct Packing {
+  // Segments in rooms of one size, one after the other.
+  struct Group {
+    std::int64_t start = 0;
+    std::int64_t room = 0;
+    std::vector<std::int32_t> lengths;  // of the segments
+  };
+  std::vector<Group> groups;
+  std::int64_t tokens = 0;  // of all rooms, and of the padding behind them
+  at::Tensor room_starts;   // [T] int32, of the token's segment; each token of padding has a room of its own
+  at::Tensor room_sizes;    // [T] int32
+};
+
+// Rooms are multiples of `unit`.
+Packing PackSegments(const std::vector<Segment>& segments, std::int64_t padding, std::int64_t unit);
+
 // What attention needs to know of a batch, on the device.
 struct AttentionPlan {
   std::vector<Segment> segments;
-  at::Tensor positions;  // [T] int32, from 0 in each segment
-  at::Tensor lengths;    // [T] int32, of the token's segment
+  at::Tensor positions;      // [T] int32, from 0 in each segment
+  std::int64_t padding = 0;  // how many of the last tokens are in no segment: they attend to nothing
+  Packing packing;
   Rotary rotary;
   std::optional<Rotary> window_rotary;  // of layers with a window, where the model has another for them
 };

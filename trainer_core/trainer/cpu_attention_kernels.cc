@@ -1,5 +1,7 @@
+#include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <vector>
 
 #include "trainer_core/trainer/cpu_dispatch.h"
 #include "trainer_core/trainer/cpu_kernels.h"
@@ -12,10 +14,8 @@ namespace {
 // tokens. Heads of a segment are then one contiguous batch of matrices for every slot.
 LORASWEEP_INLINE std::int64_t PackedOffset(const HeadLayout& layout, std::int64_t heads, std::int64_t slot,
                                            std::int64_t head, std::int64_t token) {
-  const std::int64_t position = layout.positions[token];
-  const std::int64_t length = layout.lengths[token];
-  const std::int64_t start = token - position;
-  return (layout.slots * heads * start + (slot * heads + head) * length + position) * layout.head_size;
+  const std::int64_t within = (slot * heads + head) * layout.room_sizes[token] + layout.positions[token];
+  return (layout.slots * heads * layout.room_starts[token] + within) * layout.head_size;
 }
 
 // Rotates one head of a token by `direction` (1 or -1) times its angles; what does not turn is copied.
@@ -51,20 +51,26 @@ void ForEachHead(const HeadLayout& layout, std::int64_t heads, const Each& each)
   });
 }
 
-// The keys that a row of a block sees.
+// The keys that a row of a block sees, and where a loop over them may end: at a whole vector if the row has one.
 struct Visible {
   std::int64_t begin;
   std::int64_t end;
+  std::int64_t stop;
 };
 LORASWEEP_INLINE Visible VisibleKeys(const CausalBlock& block, std::int64_t row) {
-  const std::int64_t end = block.first_query + row % block.queries + 1;
-  return {block.window > 0 && end > block.window ? end - block.window : 0, end};
+  constexpr std::int64_t kLanes = 16;
+  const std::int64_t query = block.first_query + row % block.queries;
+  if (query >= block.lengths[row / block.rows_per_text]) return {0, 0, 0};
+  const std::int64_t end = query - block.first_key + 1;
+  const std::int64_t begin = block.window > 0 && end > block.window ? end - block.window : 0;
+  return {begin, end, std::min(block.keys, (end + kLanes - 1) / kLanes * kLanes)};
 }
 
 template <typename T>
 LORASWEEP_INLINE void ClearInvisible(const CausalBlock& block, Visible visible, T* row) {
   std::memset(static_cast<void*>(row), 0, sizeof(T) * static_cast<std::size_t>(visible.begin));
-  std::memset(static_cast<void*>(row + visible.end), 0, sizeof(T) * static_cast<std::size_t>(block.keys - visible.end));
+  std::memset(static_cast<void*>(row + visible.stop), 0,
+              sizeof(T) * static_cast<std::size_t>(block.keys - visible.stop));
 }
 
 }  // namespace
@@ -100,17 +106,25 @@ void UnpackHeads(const HeadLayout& layout, std::int64_t heads, const T* packed, 
 template <typename T>
 void CausalSoftmax(const CausalBlock& block, T* scores) {
   ParallelRows(block.rows, block.keys * 8, [=](std::int64_t begin, std::int64_t end) {
+    std::vector<float> scratch(static_cast<std::size_t>(block.keys));
+    float* const powers_of_row = scratch.data();
     RunVectorized([=]() LORASWEEP_INLINE_BODY {
       const float scale = block.scale;
       for (std::int64_t row = begin; row < end; ++row) {
         T* __restrict s = scores + row * block.keys;
+        float* __restrict powers = powers_of_row;
         const Visible seen = VisibleKeys(block, row);
+        ClearInvisible(block, seen, s);
+        if (seen.end == 0) continue;
         const float largest = Largest<T>(s + seen.begin, seen.end - seen.begin);
         float sum = 0;
-        for (std::int64_t j = seen.begin; j < seen.end; ++j) sum += Exp((Load(s[j]) - largest) * scale);
+        for (std::int64_t j = seen.begin; j < seen.stop; ++j) {
+          const float power = Exp((Load(s[j]) - largest) * scale);
+          powers[j] = j < seen.end ? power : 0.0F;
+          sum += powers[j];
+        }
         const float inverse = 1.0F / sum;
-        for (std::int64_t j = seen.begin; j < seen.end; ++j) Store(Exp((Load(s[j]) - largest) * scale) * inverse, s[j]);
-        ClearInvisible(block, seen, s);
+        for (std::int64_t j = seen.begin; j < seen.stop; ++j) Store(powers[j] * inverse, s[j]);
       }
     });
   });
@@ -124,11 +138,13 @@ void CausalSoftmaxBackward(const CausalBlock& block, const T* p, T* dp) {
       for (std::int64_t row = begin; row < end; ++row) {
         const T* __restrict weights = p + row * block.keys;
         T* __restrict d = dp + row * block.keys;
+        // Up to `stop`, since weights are 0 from `end` on.
         const Visible seen = VisibleKeys(block, row);
         float mean = 0;
-        for (std::int64_t j = seen.begin; j < seen.end; ++j) mean += Load(weights[j]) * Load(d[j]);
-        for (std::int64_t j = seen.begin; j < seen.end; ++j)
+        for (std::int64_t j = seen.begin; j < seen.stop; ++j) mean += Load(weights[j]) * Load(d[j]);
+        for (std::int64_t j = seen.begin; j < seen.stop; ++j) {
           Store(scale * Load(weights[j]) * (Load(d[j]) - mean), d[j]);
+        }
         ClearInvisible(block, seen, d);
       }
     });

@@ -51,13 +51,16 @@ void SwiGlu(const T* gate, const T* up, T* y, std::int64_t rows, std::int64_t wi
 template <typename T>
 void SwiGluBackward(const T* gate, const T* up, const T* dy, T* dgate, T* dup, std::int64_t rows, std::int64_t width);
 
-// Rows of queries against keys 0..keys-1; row r belongs to query first_query + r % queries, which sees the last
-// `window` keys up to itself.
+// Rows of queries of several texts against `keys` keys from first_key on. Row r is query first_query + r % queries of
+// text r / rows_per_text: it sees the last `window` keys up to itself, or nothing if the text is not that long.
 struct CausalBlock {
   std::int64_t rows = 0;
   std::int64_t queries = 0;
   std::int64_t keys = 0;
   std::int64_t first_query = 0;
+  std::int64_t first_key = 0;
+  const std::int32_t* lengths = nullptr;  // of the texts
+  std::int64_t rows_per_text = 1;
   std::int64_t window = 0;  // 0: all keys up to itself
   float scale = 1;
 };
@@ -77,10 +80,12 @@ struct HeadLayout {
   std::int64_t kv_heads = 0;
   std::int64_t head_size = 0;
   const std::int32_t* positions = nullptr;  // of each token in its segment
-  const std::int32_t* lengths = nullptr;    // of each token's segment
-  std::int64_t pairs = 0;                   // the first 2 · pairs elements of a head turn
-  const std::int32_t* rows = nullptr;       // of each token in the tables
-  const float* cosine = nullptr;            // [row, pairs]
+  // Of each token's segment, see Packing in attention.h; position 0 where a token has a room of its own.
+  const std::int32_t* room_starts = nullptr;
+  const std::int32_t* room_sizes = nullptr;
+  std::int64_t pairs = 0;              // the first 2 · pairs elements of a head turn
+  const std::int32_t* rows = nullptr;  // of each token in the tables
+  const float* cosine = nullptr;       // [row, pairs]
   const float* sine = nullptr;
 };
 

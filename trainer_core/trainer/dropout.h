@@ -16,9 +16,9 @@ bool HasDropout(const LoraPass& pass);
 double KeepScale(const LoraPass& pass, std::size_t slot);
 
 // x where it is kept, else 0.
-at::Tensor DropInput(const LoraPass& pass, const LoraSite& site, const at::Tensor& x);
+at::Tensor DropInput(const LoraPass& pass, const LoraSite& site, const at::Tensor& x, RowKind rows = RowKind::kTokens);
 // Adds `grad` to `sum` where x was kept; returns DropInput again.
 at::Tensor DropInputBackward(const LoraPass& pass, const LoraSite& site, const at::Tensor& x, const at::Tensor& grad,
-                             const at::Tensor& sum);
+                             const at::Tensor& sum, RowKind rows = RowKind::kTokens);
 
 }  // namespace lorasweep::trainer

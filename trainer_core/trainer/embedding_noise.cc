@@ -18,6 +18,7 @@ void AddEmbeddingNoise(const LoraPass& pass, const std::vector<Segment>& segment
     const double elements = static_cast<double>(segment.sequence_length * width);
     reach.insert(reach.end(), static_cast<std::size_t>(segment.length), static_cast<float>(1 / std::sqrt(elements)));
   }
+  reach.resize(static_cast<std::size_t>(embeddings.size(1)), 0.0F);  // padding
   const at::Tensor unit = at::tensor(reach, at::kFloat).to(embeddings.device());
   for (std::size_t slot = 0; slot < pass.slots.size(); ++slot) {
     const PassSlot& settings = pass.slots[slot];

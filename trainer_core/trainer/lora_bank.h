@@ -27,6 +27,9 @@ struct SlotAdapter {
   std::uint64_t seed = 0;  // of the initial A, of dropout and of noise
 };
 
+// What the rows of a linear map's input are: all tokens of a batch, or those that predict a target.
+enum class RowKind { kTokens, kTargets };
+
 // One slot's part in a forward and backward pass.
 struct PassSlot {
   std::vector<double> scales = {};  // by place in the model: alpha / rank or the like, 0 without an adapter
@@ -40,6 +43,8 @@ struct PassSlot {
   // Of the batch in the optimizer step, in tokens and in targets: masks and noise do not depend on the split.
   std::int64_t first_token = 0;
   std::int64_t first_target = 0;
+
+  std::int64_t FirstRow(RowKind rows) const { return rows == RowKind::kTokens ? first_token : first_target; }
 };
 
 // DoRA at one site, [K, 1, out] fp32: the magnitude over the norm of the rows of W + s·B·A, which has no gradient; 1

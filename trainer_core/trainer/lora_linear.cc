@@ -21,6 +21,7 @@ struct Part {
   bool transposed = false;  // own weights are [in, out]
   std::int64_t begin = 0;
   const LoraSite* site = nullptr;
+  RowKind row_kind = RowKind::kTokens;
   at::Tensor reduced = {};  // dropout(x) A^T, scaled: [K, T, R]
   at::Tensor gain = {};     // DoRA's, in x's type: [K, 1, out]
   at::Tensor excess = {};   // gain - 1, rounded after the subtraction
@@ -54,13 +55,14 @@ at::Tensor BiasBySlot(const at::Tensor& bias, std::size_t parameter, const LoraP
   return at::stack(rows).unsqueeze(1);
 }
 
-std::vector<Part> PartsOf(const FrozenLinear& linear, const LoraPass* pass, std::int64_t rows) {
+std::vector<Part> PartsOf(const FrozenLinear& linear, const LoraPass* pass, std::int64_t rows, RowKind kind) {
   std::vector<Part> parts;
   std::int64_t begin = 0;
   for (std::size_t i = 0; i < linear.modules.size(); ++i) {
     Part part{.weight = linear.weights[i], .bias = linear.biases[i], .begin = begin};
     begin += rows * part.weight.rows();
     if (pass != nullptr) part.site = pass->layout->Find(linear.layer, linear.modules[i]);
+    part.row_kind = kind;
     part.transposed = linear.transposed;
     part.weight_parameter = ParameterOf(linear.weight_parameters, i, pass);
     part.bias_parameter = ParameterOf(linear.bias_parameters, i, pass);
@@ -148,7 +150,7 @@ void SubtractInitialBackward(const LoraPass& pass, const LoraSite& site, const a
 void PartForward(Part& part, const LoraPass& pass, bool dropout, const at::Tensor& x, at::Tensor& y) {
   const LoraSite& site = *part.site;
   SubtractInitial(pass, site, x, y);
-  const at::Tensor kept = dropout ? DropInput(pass, site, x) : x;
+  const at::Tensor kept = dropout ? DropInput(pass, site, x, part.row_kind) : x;
   part.reduced = at::bmm(kept, pass.A(site).transpose(1, 2));
   ScaleSlots(part.reduced, [&](std::size_t slot) { return pass.Scale(slot, site) * KeepScale(pass, slot); });
   const at::Tensor b = pass.B(site).transpose(1, 2);
@@ -179,19 +181,20 @@ at::Tensor ThroughBase(const Part& part, bool dropout, const at::Tensor& x, cons
   return at::addcmul(dy, dy, part.excess).view(dy_flat.sizes());
 }
 
-// dy [K · T, out] of one part: adds to dx [K · T, in], where what of it goes `through` the frozen weight already is,
-// and to the gradients of its A, B and magnitude in the pass.
+// dy [K · T, out] of one part: adds to the gradients of its A, B and magnitude in the pass and to dx [K · T, in], where
+// what of it goes `through` the frozen weight already is; dx undefined: nobody wants it.
 void PartBackward(const Part& part, const LoraPass& pass, bool dropout, const at::Tensor& x, const at::Tensor& dy_flat,
                   const at::Tensor& through_flat, at::Tensor& dx_flat) {
   const LoraSite& site = *part.site;
   at::Tensor dy = dy_flat.view({x.size(0), x.size(1), -1});
-  at::Tensor dx = dx_flat.view(x.sizes());
-  SubtractInitialBackward(pass, site, through_flat.view(dy.sizes()), dx);
+  const bool wants_dx = dx_flat.defined();
+  at::Tensor dx = wants_dx ? dx_flat.view(x.sizes()) : dx_flat;
+  if (wants_dx) SubtractInitialBackward(pass, site, through_flat.view(dy.sizes()), dx);
   at::Tensor dkept;
   if (part.gain.defined()) {
     const at::Tensor sums = (dy * part.adapted).sum(1, false, at::kFloat);
     pass.GradientMagnitude(site).addcmul_(sums, pass.Gain(site)->inverse_norm.squeeze(1));
-    if (dropout) {
+    if (dropout && wants_dx) {
       const at::Tensor dbase = dy * part.excess;
       dkept = at::matmul(dbase, part.weight.Values());
       SubtractInitialBackward(pass, site, dbase, dkept);
@@ -203,10 +206,12 @@ void PartBackward(const Part& part, const LoraPass& pass, bool dropout, const at
   ScaleSlots(dreduced, [&](std::size_t slot) { return pass.Scale(slot, site) * KeepScale(pass, slot); });
   pass.GradientB(site).add_(at::bmm(dy.transpose(1, 2), part.reduced));
   at::Tensor kept = x;
-  if (dropout) {
+  if (!wants_dx) {
+    if (dropout) kept = DropInput(pass, site, x, part.row_kind);
+  } else if (dropout) {
     at::Tensor through = at::bmm(dreduced, pass.A(site));
     if (dkept.defined()) through.add_(dkept);
-    kept = DropInputBackward(pass, site, x, through, dx);
+    kept = DropInputBackward(pass, site, x, through, dx, part.row_kind);
   } else {
     dx.baddbmm_(dreduced, pass.A(site));
   }
@@ -215,9 +220,9 @@ void PartBackward(const Part& part, const LoraPass& pass, bool dropout, const at
 
 }  // namespace
 
-at::Tensor LoraLinear(const at::Tensor& x, const FrozenLinear& linear, const LoraPass* pass) {
+at::Tensor LoraLinear(const at::Tensor& x, const FrozenLinear& linear, const LoraPass* pass, RowKind kind) {
   const std::int64_t rows = x.size(0) * x.size(1);
-  std::vector<Part> parts = PartsOf(linear, pass, rows);
+  std::vector<Part> parts = PartsOf(linear, pass, rows, kind);
   const bool adapted = std::any_of(parts.begin(), parts.end(), [](const Part& part) { return part.Trained(); });
   const std::int64_t size = parts.back().begin + rows * parts.back().weight.rows();
   return RunStep(x, adapted ? pass->anchor : at::Tensor(), [x, pass, parts, rows, size]() mutable {
@@ -230,17 +235,18 @@ at::Tensor LoraLinear(const at::Tensor& x, const FrozenLinear& linear, const Lor
       at::Tensor by_slot = y.view({x.size(0), x.size(1), -1});
       PartForward(part, *pass, dropout, x, by_slot);
     }
-    const auto backward = [x, pass, parts, rows, dropout](const at::Tensor& dy_any) {
+    const bool wants_dx = x.requires_grad();
+    const auto backward = [x, pass, parts, rows, dropout, wants_dx](const at::Tensor& dy_any) {
       const at::Tensor dy = dy_any.contiguous();
       at::Tensor dx;
       for (const Part& part : parts) {
         const at::Tensor part_dy = part.Of(dy, rows);
         const at::Tensor through = ThroughBase(part, dropout, x, part_dy);
-        BaseBackward(part, pass, x.size(0), through, dx);
+        if (wants_dx) BaseBackward(part, pass, x.size(0), through, dx);
         if (part.OwnWeights() || part.bias_parameter != kNoParameter) AddOwnGradients(part, *pass, x, part_dy);
         if (part.site != nullptr) PartBackward(part, *pass, dropout, x, part_dy, through, dx);
       }
-      return dx.view(x.sizes());
+      return wants_dx ? dx.view(x.sizes()) : dx;
     };
     return AutogradStep{flat, backward};
   });

@@ -25,8 +25,9 @@ struct FrozenLinear {
 // x W^T + bias + scale · dropout(x) A^T B^T at every adapted site, where W and bias are a slot's own if it has them. x
 // is [K, T, in]; the result is flat: all of the first module's [K, T, out], then all of the second's: matrix products
 // copy anything that is not in one piece. Backward adds the gradients of A, B and what is a slot's own to
-// pass->gradients itself. It keeps x and the products with A. `pass` null:
-// the base alone. A pass must live until backward has run.
-at::Tensor LoraLinear(const at::Tensor& x, const FrozenLinear& linear, const LoraPass* pass);
+// pass->gradients itself. It keeps x and the products with A. `pass` null: the base alone. A pass must live until
+// backward has run. `rows`: what T counts, for the masks of dropout.
+at::Tensor LoraLinear(const at::Tensor& x, const FrozenLinear& linear, const LoraPass* pass,
+                      RowKind rows = RowKind::kTokens);
 
 }  // namespace lorasweep::trainer

@@ -1,6 +1,17 @@
 #include "trainer_core/trainer/token_batch.h"
 
+#include <algorithm>
+#include <bit>
+
 namespace lorasweep::trainer {
+
+std::int64_t RoundedTokens(std::int64_t tokens) {
+  constexpr std::int64_t kTile = 16;
+  if (tokens <= 0) return 0;
+  const auto below = static_cast<std::int64_t>(std::bit_floor(static_cast<std::uint64_t>(tokens)));
+  const std::int64_t step = std::max(kTile, below / 16);
+  return (tokens + step - 1) / step * step;
+}
 
 std::int64_t NeededTokens(const text::Sequence& sequence) {
   for (std::size_t i = sequence.ids.size(); i > 1; --i) {

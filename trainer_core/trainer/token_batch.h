@@ -30,6 +30,11 @@ struct TokenBatch {
   std::int64_t size() const { return static_cast<std::int64_t>(ids.size()); }
 };
 
+// The tokens that a pass computes for so many where every number of them costs time of its own: oneDNN prepares kernels
+// for each shape of a matrix product, and works on tiles of 16 rows anyway. Up to the next multiple of 16, and of a
+// sixteenth of the power of two below.
+std::int64_t RoundedTokens(std::int64_t tokens);
+
 // How many tokens AddSequence would take of a sequence: 0 where it has no target.
 std::int64_t NeededTokens(const text::Sequence& sequence);
 

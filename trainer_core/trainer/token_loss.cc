@@ -108,10 +108,10 @@ TokenLoss HeadLoss(const at::Tensor& hidden, const FrozenLinear& head, const Lor
     for (std::int64_t first = 0; first < rows; first += chunk) {
       const std::int64_t count = std::min(chunk, rows - first);
       LoraPass part = *pass;
-      for (PassSlot& slot : part.slots) slot.first_token = slot.first_target + first;
+      for (PassSlot& slot : part.slots) slot.first_target += first;
       const at::AutoGradMode gradients(wants_gradient);
       const at::Tensor x = hidden.detach().narrow(1, first, count).contiguous().requires_grad_(wants_gradient);
-      const at::Tensor raw = LoraLinear(x, head, &part).view({slots * count, vocabulary});
+      const at::Tensor raw = LoraLinear(x, head, &part, RowKind::kTargets).view({slots * count, vocabulary});
       const at::NoGradGuard by_hand;
       at::Tensor logits = raw.detach();
       at::Tensor slope;  // of the cap

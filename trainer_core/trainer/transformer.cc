@@ -17,6 +17,8 @@ namespace {
 
 using Role = text::LinearModule::Role;
 
+constexpr std::int64_t kAttentionRoom = 16;  // see Packing
+
 constexpr std::string_view kGpt2Prefix = "transformer.";
 
 std::optional<at::ScalarType> ScalarTypeOf(text::DType dtype) {
@@ -239,11 +241,13 @@ absl::Status Transformer::CheckIds(const std::vector<std::int64_t>& ids) const {
   return absl::OkStatus();
 }
 
-AttentionPlan Transformer::PlanOf(std::vector<Segment> segments, const std::vector<std::int32_t>& positions,
+AttentionPlan Transformer::PlanOf(const std::vector<Segment>& segments, std::int64_t padding,
+                                  const std::vector<std::int32_t>& positions,
                                   const std::vector<std::int32_t>& lengths) {
-  AttentionPlan plan{.segments = std::move(segments),
+  AttentionPlan plan{.segments = segments,
                      .positions = at::tensor(positions, at::kInt).to(device_),
-                     .lengths = at::tensor(lengths, at::kInt).to(device_),
+                     .padding = padding,
+                     .packing = PackSegments(segments, padding, FewShapes() ? kAttentionRoom : 1),
                      .rotary = rotary_->For(positions, lengths),
                      .window_rotary = std::nullopt};
   if (window_rotary_) plan.window_rotary = window_rotary_->For(positions, lengths);
@@ -259,13 +263,18 @@ DeviceBatch Transformer::Upload(const TokenBatch& batch) {
       lengths.push_back(static_cast<std::int32_t>(segment.length));
     }
   }
+  std::vector<std::int64_t> ids = batch.ids;
+  const std::int64_t padding = FewShapes() ? RoundedTokens(batch.size()) - batch.size() : 0;
+  ids.resize(ids.size() + static_cast<std::size_t>(padding), 0);
+  positions.resize(ids.size(), 0);
+  lengths.resize(ids.size(), 1);
   const auto upload = [this](const std::vector<std::int64_t>& values) {
     return at::tensor(values, at::kLong).to(device_);
   };
-  return {.ids = upload(batch.ids),
+  return {.ids = upload(ids),
           .predictors = upload(batch.predictors),
           .targets = upload(batch.targets),
-          .attention = PlanOf(batch.segments, positions, lengths)};
+          .attention = PlanOf(batch.segments, padding, positions, lengths)};
 }
 
 at::Tensor Transformer::EmbedTokens(const DeviceBatch& batch, const LoraPass* pass) const {
@@ -287,27 +296,30 @@ at::Tensor Transformer::Attended(const Layer& layer, const at::Tensor& x, const 
   if (config_.qk_norm) {
     qkv = NormalizeHeads(qkv, layer.query_norm, queries * rows, layer.key_norm, keys * rows, pass);
   }
-  const at::Tensor attended = cache == nullptr
-                                  ? Attention(qkv, x.size(0), config_, layer.window, batch.attention)
-                                  : CachedAttention(qkv, config_, layer.window, batch.attention, past, *cache);
-  return LoraLinear(attended, layer.output, pass).view(x.sizes());
+  return cache == nullptr ? Attention(qkv, x.size(0), config_, layer.window, batch.attention)
+                          : CachedAttention(qkv, config_, layer.window, batch.attention, past, *cache);
 }
 
-at::Tensor Transformer::FeedForward(const Layer& layer, const at::Tensor& x, const LoraPass* pass) const {
+at::Tensor Transformer::FeedForward(const Layer& layer, const at::Tensor& x, const LoraPass* pass, RowKind rows) const {
   const std::int64_t width = config_.intermediate_size;
-  at::Tensor up = LoraLinear(x, layer.up, pass);
+  at::Tensor up = LoraLinear(x, layer.up, pass, rows);
   if (config_.gated() && layer.up.modules.size() == 1) up = SplitFused(up, {width, width});
   const at::Tensor inner = config_.gated() ? GatedUnit(up, {x.size(0), x.size(1), width}, config_.activation)
                                            : Activate(up, config_.activation).view({x.size(0), x.size(1), width});
-  return LoraLinear(inner, layer.down, pass).view(x.sizes());
+  return LoraLinear(inner, layer.down, pass, rows).view(x.sizes());
 }
 
-at::Tensor Transformer::Block(const Layer& layer, const at::Tensor& input, const DeviceBatch& batch,
-                              const LoraPass* pass, LayerCache* cache, std::int64_t past) const {
-  at::Tensor attended = Attended(layer, Normalize(input, layer.attention_norm, pass), batch, pass, cache, past);
+at::Tensor Transformer::Block(const Layer& layer, const at::Tensor& all, const DeviceBatch& batch,
+                              const at::Tensor& rows, const LoraPass* pass, LayerCache* cache,
+                              std::int64_t past) const {
+  const RowKind kind = rows.defined() ? RowKind::kTargets : RowKind::kTokens;
+  const auto wanted = [&rows](const at::Tensor& x) { return rows.defined() ? x.index_select(1, rows) : x; };
+  const at::Tensor seen = Attended(layer, Normalize(all, layer.attention_norm, pass), batch, pass, cache, past);
+  const at::Tensor input = wanted(all);
+  at::Tensor attended = LoraLinear(wanted(seen), layer.output, pass, kind).view(input.sizes());
   if (config_.sandwich_norms) attended = Normalize(attended, layer.after_attention, pass);
   const at::Tensor h = input + attended;
-  at::Tensor fed = FeedForward(layer, Normalize(h, layer.mlp_norm, pass), pass);
+  at::Tensor fed = FeedForward(layer, Normalize(h, layer.mlp_norm, pass), pass, kind);
   if (config_.sandwich_norms) fed = Normalize(fed, layer.after_mlp, pass);
   return h + fed;
 }
@@ -316,13 +328,15 @@ at::Tensor Transformer::Hidden(const DeviceBatch& batch, const at::Tensor& rows,
   at::Tensor h = EmbedTokens(batch, pass);
   if (pass != nullptr) AddEmbeddingNoise(*pass, batch.attention.segments, h);
   const at::Tensor anchor = pass == nullptr ? at::Tensor() : pass->anchor;
+  const at::Tensor every_row;
   for (const Layer& layer : layers_) {
-    const auto block = [this, &layer, &batch, pass](const at::Tensor& input) {
-      return Block(layer, input, batch, pass, nullptr, 0);
+    const at::Tensor& needed = &layer == &layers_.back() ? rows : every_row;
+    const auto block = [this, &layer, &batch, needed, pass](const at::Tensor& input) {
+      return Block(layer, input, batch, needed, pass, nullptr, 0);
     };
     h = gradient_checkpointing_ ? Recomputed(h, anchor, block) : block(h);
   }
-  if (rows.defined()) h = h.index_select(1, rows);
+  if (!rows.defined()) h = h.narrow(1, 0, h.size(1) - batch.attention.padding).contiguous();
   return Normalize(h, final_norm_, pass);
 }
 
@@ -334,11 +348,11 @@ at::Tensor Transformer::Continue(const std::vector<std::int32_t>& ids, const Lor
   const std::vector<std::int32_t> lengths(ids.size(), static_cast<std::int32_t>(cache.tokens + count));
   DeviceBatch batch;
   batch.ids = at::tensor(ids, at::kLong).to(device_);
-  batch.attention = PlanOf({{0, count}}, positions, lengths);
+  batch.attention = PlanOf({{0, count}}, 0, positions, lengths);
   cache.layers.resize(layers_.size());
   at::Tensor h = EmbedTokens(batch, pass);
   for (std::size_t layer = 0; layer < layers_.size(); ++layer) {
-    h = Block(layers_[layer], h, batch, pass, &cache.layers[layer], cache.tokens);
+    h = Block(layers_[layer], h, batch, at::Tensor(), pass, &cache.layers[layer], cache.tokens);
   }
   cache.tokens += count;
   return Normalize(h.narrow(1, count - 1, 1).contiguous(), final_norm_, pass);

@@ -22,7 +22,7 @@ namespace lorasweep::trainer {
 
 // A TokenBatch on the device.
 struct DeviceBatch {
-  at::Tensor ids;         // [T] int64
+  at::Tensor ids;         // [T] int64, with the padding
   at::Tensor predictors;  // [N] int64
   at::Tensor targets;     // [N] int64
   AttentionPlan attention;
@@ -61,9 +61,10 @@ class Transformer {
 
   // InvalidArgument for ids that the vocabulary does not have, and for more of them than there are learned positions.
   absl::Status CheckIds(const std::vector<std::int64_t>& ids) const;
+  // On CPUs in bf16 with padding behind the tokens, see token_batch.h.
   DeviceBatch Upload(const TokenBatch& batch);
-  // Final hidden states, normed, of the tokens `rows` (int64; undefined: of all): [K, rows, hidden]. `pass` null: the
-  // base alone, K = 1.
+  // Final hidden states, normed, of the tokens `rows` (int64, the batch's predictors; undefined: of all but padding):
+  // [K, rows, hidden]. `pass` null: the base alone, K = 1.
   at::Tensor Hidden(const DeviceBatch& batch, const at::Tensor& rows, const LoraPass* pass) const;
   // The final hidden state [1, 1, hidden] of the last of `ids`, which follow the tokens in the cache and join them.
   // One text, one slot, without gradient.
@@ -87,17 +88,22 @@ class Transformer {
   };
   class Loader;
 
+  // Whether each new shape of a matrix product costs time of its own: oneDNN multiplies bf16 on CPUs.
+  bool FewShapes() const { return device_.is_cpu() && type_ == at::kBFloat16; }
   Layer LoadLayer(Loader& loader, std::int64_t layer) const;
   // [K, T, hidden], ready for the first layer.
   at::Tensor EmbedTokens(const DeviceBatch& batch, const LoraPass* pass) const;
-  // A layer's output for its input [K, T, hidden]. `cache`: what the layer keeps of `past` tokens, or null.
-  at::Tensor Block(const Layer& layer, const at::Tensor& input, const DeviceBatch& batch, const LoraPass* pass,
-                   LayerCache* cache, std::int64_t past) const;
+  // A layer's output for the tokens `rows` (undefined: all) from its input for all, [K, T, hidden]. `cache`: what the
+  // layer keeps of `past` tokens, or null.
+  at::Tensor Block(const Layer& layer, const at::Tensor& all, const DeviceBatch& batch, const at::Tensor& rows,
+                   const LoraPass* pass, LayerCache* cache, std::int64_t past) const;
+  // What attention makes of x, before its output map.
   at::Tensor Attended(const Layer& layer, const at::Tensor& x, const DeviceBatch& batch, const LoraPass* pass,
                       LayerCache* cache, std::int64_t past) const;
-  at::Tensor FeedForward(const Layer& layer, const at::Tensor& x, const LoraPass* pass) const;
-  AttentionPlan PlanOf(std::vector<Segment> segments, const std::vector<std::int32_t>& positions,
-                       const std::vector<std::int32_t>& lengths);
+  at::Tensor FeedForward(const Layer& layer, const at::Tensor& x, const LoraPass* pass, RowKind rows) const;
+  // `lengths`: of each token's text, which some kinds of rotation depend on.
+  AttentionPlan PlanOf(const std::vector<Segment>& segments, std::int64_t padding,
+                       const std::vector<std::int32_t>& positions, const std::vector<std::int32_t>& lengths);
 
   text::ModelConfig config_;
   at::Device device_ = at::kCPU;

@@ -31,8 +31,10 @@ void CheckSame(const Operation& mine, const Operation& composed, const at::Tenso
   CHECK(at::allclose(dx, wanted_dx, tolerance, tolerance));
 }
 
-AttentionPlan PlanOf(const text::ModelConfig& model, const std::vector<std::int64_t>& segment_lengths) {
+AttentionPlan PlanOf(const text::ModelConfig& model, const std::vector<std::int64_t>& segment_lengths,
+                     std::int64_t padding = 0, std::int64_t unit = 1) {
   AttentionPlan plan;
+  plan.padding = padding;
   std::vector<std::int32_t> positions;
   std::vector<std::int32_t> lengths;
   std::int64_t start = 0;
@@ -44,8 +46,10 @@ AttentionPlan PlanOf(const text::ModelConfig& model, const std::vector<std::int6
       lengths.push_back(static_cast<std::int32_t>(length));
     }
   }
+  positions.resize(positions.size() + static_cast<std::size_t>(padding), 0);
+  lengths.resize(positions.size(), 1);
   plan.positions = at::tensor(positions, at::kInt);
-  plan.lengths = at::tensor(lengths, at::kInt);
+  plan.packing = PackSegments(plan.segments, padding, unit);
   plan.rotary = RotaryTables(model.rope, at::kCPU).For(positions, lengths);
   return plan;
 }
@@ -105,12 +109,37 @@ TEST_CASE("attention equals torch's on segments of every kind of length, for sev
     // 300 tokens need a second block of queries.
     for (const std::vector<std::int64_t>& lengths :
          {std::vector<std::int64_t>{1, 7, 2}, std::vector<std::int64_t>{300, 5}}) {
-      const AttentionPlan plan = PlanOf(model, lengths);
-      const std::int64_t tokens = plan.positions.size(0);
-      CheckSame([&](const at::Tensor& x) { return Attention(x, 2, model, variant.window, plan); },
-                [&](const at::Tensor& x) { return ComposedAttention(x, 2, model, variant.window, plan); },
-                Random({2 * tokens * 8 * 6}, 4));
+      for (const std::int64_t room : {1, 16}) {
+        const AttentionPlan plan = PlanOf(model, lengths, 0, room);
+        const std::int64_t tokens = plan.positions.size(0);
+        CheckSame([&](const at::Tensor& x) { return Attention(x, 2, model, variant.window, plan); },
+                  [&](const at::Tensor& x) { return ComposedAttention(x, 2, model, variant.window, plan); },
+                  Random({2 * tokens * 8 * 6}, 4));
+      }
     }
+  }
+}
+
+TEST_CASE("padding attends to nothing and changes nothing of the segments before it") {
+  const text::ModelConfig model = SmallModel();
+  const AttentionPlan padded = PlanOf(model, {7, 2}, 3, 4);
+  const AttentionPlan exact = PlanOf(model, {7, 2});
+  // Flat queries, keys and values of two slots, without the padding's.
+  const auto without = [](const at::Tensor& qkv) {
+    std::vector<at::Tensor> parts;
+    std::int64_t first = 0;
+    for (const std::int64_t heads : {4, 2, 2}) {
+      parts.push_back(qkv.narrow(0, first, 2 * 12 * heads * 6).view({2, 12, -1}).narrow(1, 0, 9).reshape({-1}));
+      first += 2 * 12 * heads * 6;
+    }
+    return at::cat(parts);
+  };
+  for (const auto& attention : {Attention, ComposedAttention}) {
+    CheckSame([&](const at::Tensor& x) { return attention(x, 2, model, 0, padded); },
+              [&](const at::Tensor& x) {
+                return at::constant_pad_nd(attention(without(x), 2, model, 0, exact), {0, 0, 0, 3});
+              },
+              Random({2 * 12 * 8 * 6}, 4));
   }
 }
 

@@ -1,5 +1,7 @@
 #include "trainer_core/trainer/token_batch.h"
 
+#include <set>
+
 #include <catch2/catch.hpp>
 
 namespace lorasweep::trainer {
@@ -16,6 +18,23 @@ TEST_CASE("only tokens that a target needs enter a batch") {
   CHECK(batch.predictors == Ids{1, 2});
   CHECK(batch.targets == Ids{12, 13});
   CHECK(batch.owners == Ids{7, 7});
+}
+
+TEST_CASE("numbers of tokens are rounded up to few, by at most a sixteenth from 256 on") {
+  CHECK(RoundedTokens(0) == 0);
+  CHECK(RoundedTokens(1) == 16);
+  CHECK(RoundedTokens(48) == 48);
+  CHECK(RoundedTokens(511) == 512);
+  CHECK(RoundedTokens(513) == 544);
+  CHECK(RoundedTokens(1025) == 1088);
+  std::set<std::int64_t> kinds;
+  for (std::int64_t tokens = 1; tokens <= 2048; ++tokens) {
+    const std::int64_t rounded = RoundedTokens(tokens);
+    CHECK(rounded >= tokens);
+    CHECK((tokens < 256 ? rounded < tokens + 16 : rounded * 16 <= tokens * 17));
+    kinds.insert(rounded);
+  }
+  CHECK(kinds.size() == 64);
 }
 
 TEST_CASE("a sequence without a target is in no batch") {
