@@ -30,7 +30,7 @@ absl::Status GetAdapter(Context& context, const std::string& text, const fs::pat
   if (!target->trial) {
     return absl::InvalidArgumentError(absl::StrCat("'", text, "' names a whole sweep; write SWEEP/TRIAL"));
   }
-  Client client(context.server);
+  Client client(context.server, context.access);
   auto sweep = client.FindSweep(target->sweep);
   if (!sweep.ok()) return context.Explain(sweep.status(), client);
   auto trial = client.GetTrial(sweep->name(), *target->trial);

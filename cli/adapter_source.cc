@@ -61,7 +61,7 @@ absl::Status AdapterSource::Download(Context& context, const std::string& named,
     return absl::InvalidArgumentError(
         absl::StrCat("'", named, "' is neither the folder of an adapter nor SWEEP/TRIAL of a server"));
   }
-  Client client(context.server);
+  Client client(context.server, context.access);
   auto sweep = client.FindSweep(target->sweep);
   if (!sweep.ok()) return context.Explain(sweep.status(), client);
   auto trial = client.GetTrial(sweep->name(), *target->trial);

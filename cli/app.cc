@@ -87,6 +87,16 @@ int RunProgram(const std::vector<std::string>& arguments, std::ostream& out, std
   app.add_option("--server", context.server, "Where the server listens")
       ->type_name("HOST:PORT")
       ->envname("LORASWEEP_SERVER");
+  app.add_option("--tls-ca", context.access.tls_ca,
+                 "PEM file of the authorities that the server's certificate may come from; speak TLS")
+      ->type_name("FILE")
+      ->envname("LORASWEEP_TLS_CA");
+  app.add_option("--token-file", context.access.token_file, "File with the token to show to the server")
+      ->type_name("FILE")
+      ->envname("LORASWEEP_TOKEN_FILE");
+  app.add_option("--token", context.access.token, "The token itself; others on this machine can read command lines")
+      ->type_name("TEXT")
+      ->envname("LORASWEEP_TOKEN");
   app.add_option("--output,-o", output, "How answers are written: table, json, csv or yaml")->type_name("FORMAT");
   app.add_flag("-v,--verbose", context.verbose, "Tell technical details of errors");
   app.set_version_flag("--version", "lorasweep " LORASWEEP_VERSION);

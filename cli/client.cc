@@ -9,7 +9,6 @@
 
 #include <grpcpp/client_context.h>
 #include <grpcpp/create_channel.h>
-#include <grpcpp/security/credentials.h>
 
 #include "absl/strings/str_cat.h"
 #include "cli/names.h"
@@ -23,7 +22,8 @@ constexpr std::chrono::milliseconds kPauseBeforeRepeating{200};
 constexpr int kLargestMessage = 64 << 20;
 constexpr std::int32_t kPageSize = 1000;
 
-std::shared_ptr<grpc::Channel> Connect(const std::string& address) {
+std::shared_ptr<grpc::Channel> Connect(const std::string& address,
+                                       const std::shared_ptr<grpc::ChannelCredentials>& credentials) {
   grpc::ChannelArguments arguments;
   arguments.SetMaxReceiveMessageSize(kLargestMessage);
   // A watch may be silent for long; servers tolerate pings every five minutes.
@@ -32,10 +32,8 @@ std::shared_ptr<grpc::Channel> Connect(const std::string& address) {
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 2'000);
   // Each client its own connection: a process-wide pool would share another client's backoff.
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
-  const bool loopback =
-      address.rfind("127.", 0) == 0 || address.rfind("localhost:", 0) == 0 || address.rfind("[::1]:", 0) == 0;
-  if (loopback) arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
-  return grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments);
+  if (proto::IsLoopback(address)) arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  return grpc::CreateCustomChannel(address, credentials, arguments);
 }
 
 std::string SweepName(std::string_view id) {
@@ -71,10 +69,13 @@ std::string TrialName(const std::string& sweep, std::int64_t number) {
   return absl::StrCat(sweep, "/trials/", number);
 }
 
-Client::Client(std::string address)
-    : address_(std::move(address)),
-      stub_(v1::SweepService::NewStub(Connect(address_))),
-      last_error_(std::make_unique<LastError>()) {}
+Client::Client(std::string address, const proto::Access& access)
+    : address_(std::move(address)), last_error_(std::make_unique<LastError>()) {
+  const absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> credentials =
+      proto::MakeCredentials(access, address_);
+  wrong_access_ = credentials.status();
+  if (credentials.ok()) stub_ = v1::SweepService::NewStub(Connect(address_, *credentials));
+}
 
 Client::~Client() = default;
 
@@ -93,6 +94,12 @@ absl::Status Client::ToStatus(const grpc::Status& status) {
   const auto code = static_cast<absl::StatusCode>(status.error_code());
   switch (code) {
     case absl::StatusCode::kUnavailable:
+      if (status.error_message().find("andshake") != std::string::npos) {
+        return absl::UnavailableError(
+            absl::StrCat("no TLS connection with ", address_,
+                         ": is --tls-ca the authority of its certificate, does that name this host, and has it not "
+                         "expired?"));
+      }
       return absl::UnavailableError(absl::StrCat("no lorasweep server answers at ", address_,
                                                  "; start one with `lorasweep-server`, or name another with --server "
                                                  "HOST:PORT"));
@@ -112,6 +119,7 @@ absl::Status Client::ToStatus(const grpc::Status& status) {
 
 template <typename Request, typename Response>
 absl::StatusOr<Response> Client::Call(Method<Request, Response> method, const Request& request) {
+  if (!wrong_access_.ok()) return wrong_access_;
   // Reading calls change nothing and the others carry a request_id, so that asking twice does no harm.
   for (int attempt = 0;; ++attempt) {
     grpc::ClientContext context;
@@ -284,6 +292,7 @@ absl::StatusOr<std::vector<v1::Worker>> Client::ListWorkers() {
 absl::Status Client::WatchOnce(const std::string& sweep, std::int64_t after_revision,
                                const std::function<bool(const v1::WatchSweepResponse&)>& on_change,
                                std::stop_token stop) {
+  if (!wrong_access_.ok()) return wrong_access_;
   v1::WatchSweepRequest request;
   request.set_name(sweep);
   request.set_after_revision(after_revision);
@@ -303,6 +312,7 @@ absl::Status Client::WatchOnce(const std::string& sweep, std::int64_t after_revi
 
 absl::Status Client::DownloadBlob(const std::string& sha256, std::int64_t offset,
                                   const std::function<absl::Status(std::string_view)>& on_data) {
+  if (!wrong_access_.ok()) return wrong_access_;
   v1::DownloadBlobRequest request;
   request.set_sha256(sha256);
   request.set_offset(offset);

@@ -14,13 +14,15 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "lorasweep/v1/sweep_service.grpc.pb.h"
+#include "proto/access.h"
 
 namespace lorasweep::cli {
 
 // A server's SweepService for people's commands: deadlines, one repetition of calls that found the server away for a
 // moment, all pages of lists, and errors in words.
 //
-// Errors: Unavailable (server not reached, or too slow: exit code 3); else what the server said about the request.
+// Errors: Unavailable (server not reached, or too slow: exit code 3); else what the server said about the request, or
+// what is wrong with the access that was given, from every call.
 // Never gRPC's own texts; technical() keeps the last one for -v. Threads: calls may be made from several.
 //
 //   Client client("127.0.0.1:50151");
@@ -28,7 +30,7 @@ namespace lorasweep::cli {
 class Client {
  public:
   // Does not connect yet.
-  explicit Client(std::string address);
+  explicit Client(std::string address, const proto::Access& access = {});
   ~Client();
 
   const std::string& address() const { return address_; }
@@ -83,8 +85,9 @@ class Client {
 
   struct LastError;
   const std::string address_;
-  const std::unique_ptr<v1::SweepService::Stub> stub_;
-  const std::unique_ptr<LastError> last_error_;  // has its own mutex
+  absl::Status wrong_access_;                     // ok: none
+  std::unique_ptr<v1::SweepService::Stub> stub_;  // null when the access is wrong
+  const std::unique_ptr<LastError> last_error_;   // has its own mutex
 };
 
 // A text that no other call uses: makes a repeated call harmless.

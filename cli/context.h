@@ -7,6 +7,7 @@
 #include "absl/status/status.h"
 #include "cli/output.h"
 #include "cli/terminal.h"
+#include "proto/access.h"
 
 namespace lorasweep::cli {
 
@@ -15,6 +16,7 @@ class Client;
 // What every command gets: the global options and where to write.
 struct Context {
   std::string server = "127.0.0.1:50151";
+  proto::Access access = {};
   OutputFormat output = OutputFormat::kTable;
   bool verbose = false;
   std::ostream& out;  // answers

@@ -109,7 +109,7 @@ Check CheckPort() {
 }
 
 Check CheckServer(const Context& context) {
-  Client client(context.server);
+  Client client(context.server, context.access);
   const auto workers = client.ListWorkers();
   if (workers.ok()) {
     const auto online =

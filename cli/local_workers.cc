@@ -52,8 +52,15 @@ std::filesystem::path LocalWorkers::LogOf(const Process& process) const {
 
 absl::Status LocalWorkers::Launch(Process& process) {
   // A fixed name: a worker that is started again is known again, and what its earlier life held is free at once.
-  std::vector<std::string> words = {options_.program.string(), "--server", options_.server,
-                                    "--with-parent",           "--name",   absl::StrCat("local-", process.number)};
+  // The server is on loopback, whatever the environment says of others.
+  std::vector<std::string> words = {options_.program.string(),
+                                    "--server",
+                                    options_.server,
+                                    "--tls-ca",
+                                    "",
+                                    "--with-parent",
+                                    "--name",
+                                    absl::StrCat("local-", process.number)};
   words.insert(words.end(), options_.arguments.begin(), options_.arguments.end());
   const absl::StatusOr<pid_t> pid = Spawn({.words = std::move(words), .log = LogOf(process)});
   process.pid = pid.ok() ? *pid : -1;

@@ -20,7 +20,7 @@ namespace {
 absl::Status Submit(Context& context, const std::string& file, const std::vector<std::string>& overrides) {
   auto spec = ReadSweep(context, file, overrides);
   if (!spec.ok()) return spec.status();
-  Client client(context.server);
+  Client client(context.server, context.access);
   auto sweep = client.CreateSweep(*spec);
   if (!sweep.ok()) return context.Explain(sweep.status(), client);
   // A table of one sweep would be hard to use in a script: its name alone is what the next command needs.
@@ -33,7 +33,7 @@ absl::Status Submit(Context& context, const std::string& file, const std::vector
 }
 
 absl::Status List(Context& context) {
-  Client client(context.server);
+  Client client(context.server, context.access);
   auto sweeps = client.ListSweeps();
   if (!sweeps.ok()) return context.Explain(sweeps.status(), client);
   if (sweeps->empty() && context.output == OutputFormat::kTable) {
@@ -63,7 +63,7 @@ std::string WhatHappens(const v1::Sweep& sweep) {
 }
 
 absl::Status ChangeSweep(Context& context, const std::string& text, Change change) {
-  Client client(context.server);
+  Client client(context.server, context.access);
   auto sweep = client.FindSweep(text);
   if (!sweep.ok()) return context.Explain(sweep.status(), client);
   sweep = (client.*change)(sweep->name());
@@ -86,7 +86,7 @@ bool PersonAgrees(Context& context, const std::string& question) {
 }
 
 absl::Status Delete(Context& context, const std::string& text, bool agreed) {
-  Client client(context.server);
+  Client client(context.server, context.access);
   auto sweep = client.FindSweep(text);
   if (!sweep.ok()) return context.Explain(sweep.status(), client);
   const std::string id = IdOf(sweep->name());

@@ -41,7 +41,7 @@ absl::Status PrintLeaderboard(Context& context, Client& client, const std::strin
 absl::Status Leaderboard(Context& context, const LeaderboardFlags& flags) {
   std::unique_ptr<Signals> signals;
   if (flags.watch) signals = std::make_unique<Signals>();  // before the client's threads
-  Client client(context.server);
+  Client client(context.server, context.access);
   auto sweep = client.FindSweep(flags.sweep);
   if (!sweep.ok()) return context.Explain(sweep.status(), client);
   if (flags.watch) {
@@ -55,7 +55,7 @@ absl::Status Leaderboard(Context& context, const LeaderboardFlags& flags) {
 }
 
 absl::Status Importance(Context& context, const std::string& text) {
-  Client client(context.server);
+  Client client(context.server, context.access);
   auto sweep = client.FindSweep(text);
   if (!sweep.ok()) return context.Explain(sweep.status(), client);
   auto importance = client.GetImportance(sweep->name());
@@ -75,7 +75,7 @@ struct TrialsFlags {
 };
 
 absl::Status Trials(Context& context, const TrialsFlags& flags) {
-  Client client(context.server);
+  Client client(context.server, context.access);
   auto sweep = client.FindSweep(flags.sweep);
   if (!sweep.ok()) return context.Explain(sweep.status(), client);
   auto trials = client.ListTrials(sweep->name(), flags.order_by, flags.filter, flags.limit);
@@ -91,7 +91,7 @@ absl::Status Trials(Context& context, const TrialsFlags& flags) {
 absl::Status Show(Context& context, const std::string& text) {
   const auto target = ParseTarget(text);
   if (!target.ok()) return target.status();
-  Client client(context.server);
+  Client client(context.server, context.access);
   auto sweep = client.FindSweep(target->sweep);
   if (!sweep.ok()) return context.Explain(sweep.status(), client);
   if (!target->trial) {

@@ -10,7 +10,7 @@ namespace lorasweep::cli {
 namespace {
 
 absl::Status ListWorkers(Context& context) {
-  Client client(context.server);
+  Client client(context.server, context.access);
   auto workers = client.ListWorkers();
   if (!workers.ok()) return context.Explain(workers.status(), client);
   if (workers->empty() && context.output == OutputFormat::kTable) {

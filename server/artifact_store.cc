@@ -1,6 +1,7 @@
 #include "server/artifact_store.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -49,11 +50,12 @@ absl::Status CheckSha256(const std::string& sha256) {
 
 }  // namespace
 
-ArtifactStore::Upload::Upload(const ArtifactStore& store, std::string sha256, std::int64_t size)
+ArtifactStore::Upload::Upload(ArtifactStore& store, std::string sha256, std::int64_t size)
     : store_(store), sha256_(std::move(sha256)), size_(size) {}
 
 ArtifactStore::Upload::~Upload() {
   if (file_ < 0) return;
+  store_.bytes_ -= size_;
   close(file_);
   unlink(temporary_.c_str());
 }
@@ -83,8 +85,10 @@ absl::Status ArtifactStore::Upload::Commit() {
   const std::filesystem::path place = store_.PathOf(sha256_);
   if (absl::Status made = MakeFolder(place.parent_path()); !made.ok()) return made;
   if (fsync(file_) != 0) return FileError(temporary_, errno);
+  const bool replaces = store_.Size(sha256_).ok();
   if (rename(temporary_.c_str(), place.c_str()) != 0) return FileError(place, errno);
   close(std::exchange(file_, -1));
+  if (replaces) store_.bytes_ -= size_;
   // The folders may be new: they and the folders they are in must be on disk too.
   for (const auto& folder : {place.parent_path(), place.parent_path().parent_path(), store_.folder_}) {
     if (absl::Status synced = SyncFolder(folder); !synced.ok()) return synced;
@@ -107,12 +111,39 @@ absl::StatusOr<std::string> ArtifactStore::Download::Next(std::size_t max_bytes)
   return data;
 }
 
-absl::StatusOr<std::unique_ptr<ArtifactStore>> ArtifactStore::Open(const std::filesystem::path& folder) {
-  auto store = std::unique_ptr<ArtifactStore>(new ArtifactStore(folder));
+ArtifactStore::Lock::Lock(Lock&& other) noexcept : file_(std::exchange(other.file_, -1)) {}
+
+ArtifactStore::Lock::~Lock() {
+  if (file_ >= 0) close(file_);
+}
+
+absl::StatusOr<ArtifactStore::Lock> ArtifactStore::Keep() const {
+  Lock lock(open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  while (lock.file_ >= 0) {
+    if (flock(lock.file_, LOCK_SH) == 0) return lock;
+    if (errno != EINTR) break;
+  }
+  return FileError(folder_, errno);
+}
+
+std::optional<ArtifactStore::Lock> ArtifactStore::MayRemove() const {
+  Lock lock(open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (lock.file_ < 0 || flock(lock.file_, LOCK_EX | LOCK_NB) != 0) return std::nullopt;
+  return lock;
+}
+
+absl::StatusOr<std::unique_ptr<ArtifactStore>> ArtifactStore::Open(const std::filesystem::path& folder,
+                                                                   std::int64_t quota) {
+  auto store = std::unique_ptr<ArtifactStore>(new ArtifactStore(folder, quota));
   std::error_code ignored;
   std::filesystem::remove_all(store->Incoming(), ignored);
   if (absl::Status made = MakeFolder(store->Incoming()); !made.ok()) return made;
+  for (const std::string& sha256 : store->List()) store->bytes_ += store->Size(sha256).value_or(0);
   return store;
+}
+
+std::unique_ptr<const ArtifactStore> ArtifactStore::At(const std::filesystem::path& folder) {
+  return std::unique_ptr<const ArtifactStore>(new ArtifactStore(folder, /*quota=*/0));
 }
 
 absl::StatusOr<std::unique_ptr<ArtifactStore::Upload>> ArtifactStore::Create(const std::string& sha256,
@@ -123,10 +154,19 @@ absl::StatusOr<std::unique_ptr<ArtifactStore::Upload>> ArtifactStore::Create(con
     return absl::ResourceExhaustedError(
         absl::StrCat("a file of ", size, " bytes is too large; at most ", kMaxBlobBytes, " are taken"));
   }
+  if (const std::int64_t before = bytes_.fetch_add(size); quota_ > 0 && before + size > quota_) {
+    bytes_ -= size;
+    return absl::ResourceExhaustedError(absl::StrCat("the artifacts take ", before, " of ", quota_,
+                                                     " bytes (--artifact-quota), and ", size,
+                                                     " more are too many; delete sweeps, or raise the quota"));
+  }
   auto upload = std::unique_ptr<Upload>(new Upload(*this, sha256, size));
   upload->temporary_ = Incoming() / absl::StrCat(uploads_.fetch_add(1));
   upload->file_ = open(upload->temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-  if (upload->file_ < 0) return FileError(upload->temporary_, errno);
+  if (upload->file_ < 0) {
+    bytes_ -= size;
+    return FileError(upload->temporary_, errno);
+  }
   return upload;
 }
 
@@ -152,7 +192,8 @@ absl::StatusOr<std::int64_t> ArtifactStore::Size(const std::string& sha256) cons
 }
 
 void ArtifactStore::Remove(const std::string& sha256) {
-  unlink(PathOf(sha256).c_str());
+  const absl::StatusOr<std::int64_t> size = Size(sha256);
+  if (size.ok() && unlink(PathOf(sha256).c_str()) == 0) bytes_ -= *size;
 }
 
 std::vector<std::string> ArtifactStore::List() const {

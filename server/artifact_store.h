@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -38,9 +39,9 @@ class ArtifactStore {
 
    private:
     friend class ArtifactStore;
-    Upload(const ArtifactStore& store, std::string sha256, std::int64_t size);
+    Upload(ArtifactStore& store, std::string sha256, std::int64_t size);
 
-    const ArtifactStore& store_;
+    ArtifactStore& store_;
     const std::string sha256_;
     const std::int64_t size_;
     std::filesystem::path temporary_;
@@ -64,27 +65,55 @@ class ArtifactStore {
     int file_;
   };
 
-  // Makes the folder when it is missing, and removes what broken uploads left.
-  static absl::StatusOr<std::unique_ptr<ArtifactStore>> Open(const std::filesystem::path& folder);
+  // A lock on a store's folder, between processes: many may keep its files, or one may remove some.
+  class Lock {
+   public:
+    Lock(Lock&& other) noexcept;
+    Lock& operator=(Lock&&) = delete;
+    ~Lock();
 
-  // InvalidArgument: sha256 is none. ResourceExhausted: size over kMaxBlobBytes.
+   private:
+    friend class ArtifactStore;
+    explicit Lock(int file) : file_(file) {}
+    int file_;  // -1 when moved from
+  };
+
+  // Makes the folder when it is missing, and removes what broken uploads left. `quota`: bytes of all files together,
+  // those on their way in included; 0: as many as the disk takes.
+  static absl::StatusOr<std::unique_ptr<ArtifactStore>> Open(const std::filesystem::path& folder,
+                                                             std::int64_t quota = 0);
+
+  // To read another's folder: nothing is made, removed or counted.
+  static std::unique_ptr<const ArtifactStore> At(const std::filesystem::path& folder);
+
+  // InvalidArgument: sha256 is none. ResourceExhausted: size over kMaxBlobBytes, or the quota would be exceeded.
   absl::StatusOr<std::unique_ptr<Upload>> Create(const std::string& sha256, std::int64_t size);
   // NotFound. InvalidArgument: offset is not in [0, size].
   absl::StatusOr<std::unique_ptr<Download>> Read(const std::string& sha256, std::int64_t offset) const;
   // NotFound.
   absl::StatusOr<std::int64_t> Size(const std::string& sha256) const;
+  // While it lives, nobody who asks MayRemove removes a file. Waits for one who does.
+  absl::StatusOr<Lock> Keep() const;
+  // To remove files under; nullopt: someone keeps them now, such as a backup.
+  std::optional<Lock> MayRemove() const;
   // Does nothing when it is not there.
   void Remove(const std::string& sha256);
+  // Bytes of all files.
+  std::int64_t bytes() const { return bytes_; }
   // Addresses of all files.
   std::vector<std::string> List() const;
 
  private:
-  explicit ArtifactStore(std::filesystem::path folder) : folder_(std::move(folder)) {}
+  ArtifactStore(std::filesystem::path folder, std::int64_t quota) : folder_(std::move(folder)), quota_(quota) {}
   std::filesystem::path PathOf(const std::string& sha256) const;
   std::filesystem::path Incoming() const { return folder_ / "incoming"; }
 
   const std::filesystem::path folder_;
+  const std::int64_t quota_;
   std::atomic<std::int64_t> uploads_{0};  // names temporary files
+  // Bytes of files, and of those on their way in as they were announced. A file that two uploads bring at the same
+  // instant may count twice until the next start.
+  std::atomic<std::int64_t> bytes_{0};
 };
 
 }  // namespace lorasweep::server

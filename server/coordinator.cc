@@ -84,7 +84,11 @@ void Coordinator::LoadTrial(const SweepState& sweep, std::int64_t number, absl::
 }
 
 absl::Status Coordinator::Finish(Change& change, absl::Status status) {
-  if (status.ok()) status = change.Commit(leases_.last_token());
+  if (status.ok()) {
+    const absl::Duration begin = options_.clock->Steady();
+    status = change.Commit(leases_.last_token());
+    if (change.dirty()) counters_.commits.Add(options_.clock->Steady() - begin);
+  }
   if (!status.ok()) {
     if (change.dirty() || !broken_.ok()) {
       // Memory ran ahead of the store, or did so earlier: what is on disk counts.

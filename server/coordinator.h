@@ -26,6 +26,7 @@
 #include "server/event_hub.h"
 #include "server/lease_table.h"
 #include "server/log.h"
+#include "server/metrics.h"
 #include "server/sweep_state.h"
 #include "server/trial_store.h"
 
@@ -97,6 +98,8 @@ class Coordinator {
   void CollectBlobs();
 
   EventHub& events() { return events_; }
+  // What it has counted and how things are, as Prometheus reads it.
+  std::string Metrics();
 
  private:
   struct WorkerState {
@@ -232,6 +235,7 @@ class Coordinator {
   ArtifactStore& artifacts_;
   const CoordinatorOptions options_;
   EventHub events_;
+  Counters counters_;
 
   absl::Mutex mutex_;
   absl::Status broken_ ABSL_GUARDED_BY(mutex_);  // why memory is not what the store has; ok when it is

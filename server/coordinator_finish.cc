@@ -179,6 +179,7 @@ absl::StatusOr<google::protobuf::Empty> Coordinator::DoExpireLeases(Change& chan
   mutex_.AssertHeld();
   for (const LeaseTable::Lease& lease : leases_.Expired(change.steady_now)) {
     if (leases_.Find(lease.token) == nullptr) continue;  // went with its sweep, which another's end has ended
+    ++counters_.expired_leases;
     SweepState& sweep = *sweeps_.at(lease.sweep_id);
     Log(LogLevel::kWarning,
         absl::StrCat(TrialName(sweep.sweep().slug, lease.trial), ": the lease of ", lease.worker, " expired"));

@@ -97,9 +97,15 @@ absl::StatusOr<std::vector<std::int64_t>> Coordinator::LeasePack(Change& change,
     mutex_.AssertHeld();
     return sweeps_.at(lease.sweep_id)->Finishing(lease.trial);
   });
-  // A pack is of one sweep: that of what the worker trains, else of the next one in turn that has something.
+  // A pack is of one sweep: that of what the worker trains, else of the first that has something. Each sweep gets its
+  // share of the workers: those with few running trials come first, equals in turn.
   std::vector<std::int64_t> order(active_.upper_bound(served_last_), active_.end());
   order.insert(order.end(), active_.begin(), active_.upper_bound(served_last_));
+  const auto running = [this](std::int64_t sweep_id) {
+    mutex_.AssertHeld();
+    return sweeps_.at(sweep_id)->Count(search::TrialState::kRunning);
+  };
+  std::stable_sort(order.begin(), order.end(), [&](std::int64_t a, std::int64_t b) { return running(a) < running(b); });
   const bool packs = !held.empty() && !sweeps_.at(held.front().sweep_id)->external();
   if (packs) order = {held.front().sweep_id};
   std::vector<std::int64_t> tokens;
@@ -203,8 +209,10 @@ absl::StatusOr<std::int64_t> Coordinator::ProposeTrial(Change& change, SweepStat
   sweep.waiting_for_results = false;
   while (!sweep.ended() && !sweep.AllProposed()) {
     const std::uint64_t seed = search::TrialSeed(static_cast<std::uint64_t>(sweep.spec().seed()), sweep.size());
+    const absl::Duration begin = options_.clock->Steady();
     absl::StatusOr<search::Proposal> proposal =
         sweep.LookAhead([&](const search::SweepView& view) { return sweep.sampler().Suggest(view, seed); });
+    counters_.asks.Add(options_.clock->Steady() - begin);
     if (!proposal.ok()) {
       absl::Status ended =
           EndSweep(change, sweep, v1::Sweep::FAILED,
@@ -284,6 +292,7 @@ absl::StatusOr<std::int64_t> Coordinator::Grant(Change& change, SweepState& swee
   attempts_[attempt.token] = {sweep.sweep().id, trial, record.attempts.size()};
   leases_.Grant(attempt.token, sweep.sweep().id, trial, worker, change.steady_now);
   record.attempts.push_back(attempt);
+  ++counters_.leases;
   change.TouchAttempt(sweep, trial);
   Log(LogLevel::kDebug,
       absl::StrCat(TrialName(sweep.sweep().slug, trial), ": attempt ", attempt.number, " on ", worker));

@@ -48,6 +48,7 @@ absl::StatusOr<v1::ReportResponse> Coordinator::DoReport(Change& change, const v
     if (!checked.ok()) return checked;
   }
   Seen(*worker);
+  counters_.reports += request.reports_size();
   v1::ReportResponse response;
   for (const v1::LeaseReport& report : request.reports()) {
     v1::Verdict* verdict = response.add_verdicts();
@@ -170,6 +171,7 @@ absl::Status Coordinator::Ingest(Change& change, const Standing& standing, const
         sweep.sweep().id, record.id, change.RevisionOf(sweep), *observation, change.now);
     if (!is_new.ok()) return is_new.status();
     if (!*is_new) continue;
+    ++counters_.observations;
     change.Touch(sweep, trial);
     record.step = std::max<std::int64_t>(record.step, observation->step());
     record.sequences = std::max<std::int64_t>(record.sequences, observation->sequences());

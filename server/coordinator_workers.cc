@@ -111,6 +111,8 @@ bool Coordinator::ClaimBlob(const std::string& sha256) {
 
 void Coordinator::CollectBlobs() {
   absl::MutexLock lock(&mutex_);
+  const std::optional<ArtifactStore::Lock> unkept = artifacts_.MayRemove();
+  if (!unkept) return;  // a backup copies them; the next call has them all
   // Under the lock, so that no file goes that was claimed a moment ago.
   for (const std::string& sha256 : blobs_.Collect(options_.clock->Steady())) artifacts_.Remove(sha256);
 }

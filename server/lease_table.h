@@ -43,6 +43,8 @@ class LeaseTable {
   std::vector<Lease> Expired(absl::Duration now) const;
   std::vector<Lease> OfWorker(const std::string& worker) const;
 
+  std::size_t size() const { return leases_.size(); }
+
   absl::Duration duration() const { return duration_; }
 
  private:

@@ -1,82 +1,106 @@
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include <CLI/CLI.hpp>
 #include <csignal>
-#include <cstdio>
+#include <functional>
 #include <iostream>
 #include <string>
 #include <string_view>
 
 #include "absl/status/statusor.h"
-#include "absl/strings/numbers.h"
-#include "absl/strings/str_cat.h"
+#include "server/backup.h"
 #include "server/server.h"
+#include "server/token_commands.h"
 
 namespace lorasweep::server {
 namespace {
 
-constexpr std::string_view kUsage =
-    "usage: lorasweep-server --state DIR [--listen HOST:PORT] [--lease-seconds N] [-v]\n"
-    "\n"
-    "  --state DIR          where sweeps, trials and adapters are kept; made when missing\n"
-    "  --listen HOST:PORT   address of the gRPC services (default 127.0.0.1:50151; port 0: any free one)\n"
-    "  --lease-seconds N    a worker that is silent for so long loses its trials (default 60)\n"
-    "  -v, --verbose        log every call that changes something\n"
-    "  --version, --help\n";
+constexpr int kDone = 0;
+constexpr int kFailed = 1;
+constexpr int kWrongUsage = 2;
 
 struct Flags {
   ServerOptions options;
+  int lease_seconds = 60;
   bool verbose = false;
-  bool help = false;
-  bool version = false;
+  NewTokenOptions new_token;
+  std::string token;             // that is revoked
+  std::filesystem::path folder;  // a backup
+  bool needs_state = true;
+  std::function<absl::Status()> command = nullptr;  // null: serve
 };
 
-absl::StatusOr<Flags> ParseFlags(int argc, char** argv) {
-  Flags flags;
-  for (int i = 1; i < argc; ++i) {
-    std::string flag = argv[i];
-    std::string value;
-    bool has_value = false;
-    if (const std::size_t equals = flag.find('='); flag.starts_with("--") && equals != std::string::npos) {
-      value = flag.substr(equals + 1);
-      flag.resize(equals);
-      has_value = true;
-    }
-    if (flag == "-v" || flag == "--verbose") {
-      flags.verbose = true;
-      continue;
-    }
-    if (flag == "-h" || flag == "--help") {
-      flags.help = true;
-      continue;
-    }
-    if (flag == "--version") {
-      flags.version = true;
-      continue;
-    }
-    if (flag != "--state" && flag != "--listen" && flag != "--lease-seconds") {
-      return absl::InvalidArgumentError(absl::StrCat("unknown flag ", flag));
-    }
-    if (!has_value) {
-      if (i + 1 == argc) return absl::InvalidArgumentError(absl::StrCat(flag, " needs a value"));
-      value = argv[++i];
-    }
-    if (flag == "--state") {
-      flags.options.state = value;
-    } else if (flag == "--listen") {
-      flags.options.listen = value;
-    } else {
-      int seconds = 0;
-      if (!absl::SimpleAtoi(value, &seconds) || seconds < 1 || seconds > 86400) {
-        return absl::InvalidArgumentError(absl::StrCat("--lease-seconds is ", value, "; allowed are 1 to 86400"));
-      }
-      flags.options.lease_duration = absl::Seconds(seconds);
-    }
-  }
-  if (!flags.help && !flags.version && flags.options.state.empty()) {
-    return absl::InvalidArgumentError("--state DIR is missing");
-  }
-  return flags;
+void AddServeFlags(CLI::App& app, Flags* flags) {
+  ServerOptions& options = flags->options;
+  app.add_option("--state", options.state, "Where sweeps, trials and adapters are kept; made when missing")
+      ->type_name("DIR");
+  app.add_option("--listen", options.listen, "Address of the gRPC services; port 0: any free one")
+      ->type_name("HOST:PORT")
+      ->capture_default_str();
+  app.add_option("--tls-certificate", options.tls.certificate,
+                 "PEM file of the server's certificate; needed to listen beyond loopback, and calls need tokens then")
+      ->type_name("FILE");
+  app.add_option("--tls-key", options.tls.key, "PEM file of its key")->type_name("FILE");
+  app.add_option("--tls-client-ca", options.tls.client_ca,
+                 "PEM file of the authorities of workers' certificates; workers need one then, in place of a token")
+      ->type_name("FILE");
+  app.add_option("--lease-seconds", flags->lease_seconds, "A worker that is silent for so long loses its trials")
+      ->check(CLI::Range(1, 86400))
+      ->capture_default_str();
+  app.add_option("--artifact-quota", options.artifact_quota,
+                 "What checkpoints and adapters may take together, such as 200GB (default: all there is)")
+      ->type_name("SIZE")
+      ->transform(CLI::AsSizeValue(/*kb_is_1000=*/false));
+  app.add_flag("-v,--verbose", flags->verbose, "Log every call that changes something");
+}
+
+void AddTokenCommands(CLI::App& app, Flags* flags) {
+  CLI::App* token = app.add_subcommand("token", "Makes, lists and revokes tokens, also while a server runs");
+  token->require_subcommand(1)->fallthrough();
+
+  CLI::App* create = token->add_subcommand("create", "Makes a token and prints it, this once")->fallthrough();
+  create->add_option("name", flags->new_token.name, "What people and the audit log call it")->required();
+  create->add_option("--role", flags->new_token.roles, "view, submit (includes view), work or admin (all); or several")
+      ->type_name("ROLE[,ROLE...]")
+      ->required();
+  create->add_option("--days", flags->new_token.days, "It expires after so many (default: never)");
+  create->callback(
+      [flags] { flags->command = [flags] { return CreateToken(flags->options.state, flags->new_token, std::cout); }; });
+
+  CLI::App* list = token->add_subcommand("list", "Names, roles and times")->fallthrough();
+  list->callback([flags] { flags->command = [flags] { return ListTokens(flags->options.state, std::cout); }; });
+
+  CLI::App* revoke = token->add_subcommand("revoke", "Running servers refuse it within a second")->fallthrough();
+  revoke->add_option("name", flags->token, "The token's name")->required();
+  revoke->callback([flags] { flags->command = [flags] { return RevokeToken(flags->options.state, flags->token); }; });
+}
+
+absl::Status Tell(const char* what, const absl::StatusOr<Inventory>& inventory) {
+  if (!inventory.ok()) return inventory.status();
+  std::cout << what << ": " << inventory->sweeps << " sweeps, " << inventory->trials << " trials, "
+            << inventory->observations << " observations, " << inventory->files << " files of " << inventory->bytes
+            << " bytes\n";
+  return absl::OkStatus();
+}
+
+void AddBackupCommands(CLI::App& app, Flags* flags) {
+  CLI::App* backup = app.add_subcommand("backup", "Copies the state, also while a server runs")->fallthrough();
+  backup->add_option("folder", flags->folder, "Folder to make")->required();
+  backup->callback(
+      [flags] { flags->command = [flags] { return Tell("saved", BackUp(flags->options.state, flags->folder)); }; });
+
+  CLI::App* verify = app.add_subcommand("verify", "Reads all of a backup and says whether it is sound")->fallthrough();
+  verify->add_option("folder", flags->folder, "The backup, or the state of a server that does not run")->required();
+  verify->callback([flags] {
+    flags->needs_state = false;
+    flags->command = [flags] { return Tell("sound", Verify(flags->folder)); };
+  });
+
+  CLI::App* restore = app.add_subcommand("restore", "Makes a new state folder from a backup")->fallthrough();
+  restore->add_option("folder", flags->folder, "The backup")->required();
+  restore->callback(
+      [flags] { flags->command = [flags] { return Tell("restored", Restore(flags->folder, flags->options.state)); }; });
 }
 
 spdlog::level::level_enum ToSpdlog(LogLevel level) {
@@ -93,21 +117,12 @@ spdlog::level::level_enum ToSpdlog(LogLevel level) {
   return spdlog::level::info;
 }
 
-int Main(int argc, char** argv) {
-  absl::StatusOr<Flags> flags = ParseFlags(argc, argv);
-  if (!flags.ok()) {
-    std::cerr << "lorasweep-server: " << flags.status().message() << "\n" << kUsage;
-    return 2;
-  }
-  if (flags->help) {
-    std::cout << kUsage;
-    return 0;
-  }
-  if (flags->version) {
-    std::cout << "lorasweep-server " << LORASWEEP_VERSION << "\n";
-    return 0;
-  }
+int Fail(const absl::Status& status, int code = kFailed) {
+  std::cerr << "lorasweep-server: " << status.message() << "\n";
+  return code;
+}
 
+int Serve(Flags& flags) {
   // Blocked in every thread, so that only sigwait below receives them.
   sigset_t signals;
   sigemptyset(&signals);
@@ -117,22 +132,41 @@ int Main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);
 
   auto logger = spdlog::stderr_color_mt("lorasweep-server");
-  logger->set_level(flags->verbose ? spdlog::level::debug : spdlog::level::info);
-  flags->options.log = [logger](LogLevel level, std::string_view line) { logger->log(ToSpdlog(level), "{}", line); };
+  logger->set_level(flags.verbose ? spdlog::level::debug : spdlog::level::info);
+  flags.options.log = [logger](LogLevel level, std::string_view line) { logger->log(ToSpdlog(level), "{}", line); };
+  flags.options.lease_duration = absl::Seconds(flags.lease_seconds);
 
-  absl::StatusOr<std::unique_ptr<Server>> server = Server::Start(flags->options);
-  if (!server.ok()) {
-    std::cerr << "lorasweep-server: " << server.status().message() << "\n";
-    return 1;
-  }
-  const std::string host = flags->options.listen.substr(0, flags->options.listen.rfind(':'));
+  absl::StatusOr<std::unique_ptr<Server>> server = Server::Start(flags.options);
+  if (!server.ok()) return Fail(server.status());
+  const std::string host = flags.options.listen.substr(0, flags.options.listen.rfind(':'));
   std::cout << "listening on " << host << ":" << (*server)->port() << std::endl;
 
   int signal = 0;
   sigwait(&signals, &signal);
   logger->info("{}: closing", signal == SIGINT ? "SIGINT" : "SIGTERM");
   (*server)->Shutdown();
-  return 0;
+  return kDone;
+}
+
+int Main(int argc, char** argv) {
+  CLI::App app("The coordinator of lorasweep's sweeps.", "lorasweep-server");
+  app.set_version_flag("--version", "lorasweep-server " LORASWEEP_VERSION);
+  Flags flags;
+  AddServeFlags(app, &flags);
+  AddTokenCommands(app, &flags);
+  AddBackupCommands(app, &flags);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? kDone : kWrongUsage;
+  }
+  if (flags.needs_state && flags.options.state.empty()) {
+    return Fail(absl::InvalidArgumentError("--state DIR is missing"), kWrongUsage);
+  }
+  if (flags.command == nullptr) return Serve(flags);
+  const absl::Status done = flags.command();
+  if (done.ok()) return kDone;
+  return Fail(done, absl::IsInvalidArgument(done) ? kWrongUsage : kFailed);
 }
 
 }  // namespace

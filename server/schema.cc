@@ -116,12 +116,22 @@ CREATE TABLE requests (
 ) WITHOUT ROWID;
 CREATE INDEX requests_by_time ON requests (time);
 )sql",
+    // hash: SHA-256 of the token in hex. expire_time: NULL for never.
+    R"sql(
+CREATE TABLE tokens (
+  name TEXT PRIMARY KEY,
+  hash TEXT NOT NULL UNIQUE,
+  roles TEXT NOT NULL,
+  create_time INTEGER NOT NULL,
+  expire_time INTEGER
+) WITHOUT ROWID;
+)sql",
 };
 static_assert(std::size(kMigrations) == kSchemaVersion);
 
 }  // namespace
 
-absl::Status MigrateSchema(SQLite::Database& database) {
+absl::Status CheckSchema(SQLite::Database& database) {
   const int version = database.execAndGet("PRAGMA user_version").getInt();
   const int application = database.execAndGet("PRAGMA application_id").getInt();
   const int tables = database.execAndGet("SELECT count(*) FROM sqlite_master").getInt();
@@ -134,6 +144,12 @@ absl::Status MigrateSchema(SQLite::Database& database) {
         absl::StrCat(database.getFilename(), " has schema version ", version, ", this program knows up to ",
                      kSchemaVersion, ": use the newer lorasweep that wrote it, or choose another state folder"));
   }
+  return absl::OkStatus();
+}
+
+absl::Status MigrateSchema(SQLite::Database& database) {
+  if (absl::Status known = CheckSchema(database); !known.ok()) return known;
+  const int version = database.execAndGet("PRAGMA user_version").getInt();
   for (int next = version; next < kSchemaVersion; ++next) {
     SQLite::Transaction transaction(database);
     database.exec(kMigrations[next]);

@@ -12,12 +12,17 @@
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/synchronization/notification.h"
+#include "proto/access.h"
 #include "server/artifact_store.h"
+#include "server/audit_log.h"
 #include "server/clock.h"
 #include "server/coordinator.h"
+#include "server/credentials.h"
+#include "server/grpc_guard.h"
 #include "server/reaper.h"
 #include "server/state_folder.h"
 #include "server/sweep_service.h"
+#include "server/token_store.h"
 #include "server/trial_store.h"
 #include "server/worker_service.h"
 
@@ -26,6 +31,9 @@ namespace {
 
 constexpr int kMaxMessageBytes = 16 << 20;
 constexpr int kMaxThreads = 2048;  // each waiting call holds one
+constexpr int kMaxStreams = 1024;  // calls at once over one connection
+constexpr int kMaxMetadataBytes = 8 << 10;
+constexpr int kHandshakeTimeoutMs = 20'000;
 constexpr int kKeepaliveMs = 30'000;
 constexpr int kKeepaliveTimeoutMs = 20'000;
 constexpr int kShortestPingMs = 10'000;
@@ -34,6 +42,9 @@ constexpr std::chrono::seconds kGrace{5};  // for calls that run when the server
 void Configure(grpc::ServerBuilder& builder) {
   builder.SetMaxReceiveMessageSize(kMaxMessageBytes);
   builder.SetMaxSendMessageSize(kMaxMessageBytes);
+  builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, kMaxMetadataBytes);
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kMaxStreams);
+  builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, kHandshakeTimeoutMs);
   // Notices workers and clients whose machine is gone, and takes their pings.
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMs);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeoutMs);
@@ -45,6 +56,31 @@ void Configure(grpc::ServerBuilder& builder) {
   builder.SetResourceQuota(quota);
 }
 
+std::shared_ptr<grpc::ServerCredentials> Credentials(const std::optional<TlsMaterial>& tls) {
+  if (!tls) return grpc::InsecureServerCredentials();
+  // A certificate is asked for, not demanded: people come with tokens. One that the authority did not sign, or that has
+  // expired, ends the connection.
+  grpc::SslServerCredentialsOptions options(tls->client_ca.empty() ? GRPC_SSL_DONT_REQUEST_CLIENT_CERTIFICATE
+                                                                   : GRPC_SSL_REQUEST_CLIENT_CERTIFICATE_AND_VERIFY);
+  options.pem_root_certs = tls->client_ca;
+  options.pem_key_cert_pairs.push_back({tls->key, tls->certificate});
+  return grpc::SslServerCredentials(options);
+}
+
+// Nothing: on loopback, without TLS.
+absl::StatusOr<std::optional<TlsMaterial>> Tls(const ServerOptions& options) {
+  const TlsFiles& files = options.tls;
+  if (files.certificate.empty() && files.key.empty() && files.client_ca.empty()) {
+    if (proto::IsLoopback(options.listen)) return std::nullopt;
+    return absl::InvalidArgumentError(absl::StrCat("--listen is ", options.listen,
+                                                   ", which others can reach: TLS is needed there, with ",
+                                                   "--tls-certificate and --tls-key; without, listen on 127.0.0.1"));
+  }
+  absl::StatusOr<TlsMaterial> material = ReadTlsFiles(files, absl::Now());
+  if (!material.ok()) return material.status();
+  return *std::move(material);
+}
+
 }  // namespace
 
 // In order of construction: each borrows from those above it.
@@ -53,6 +89,9 @@ struct Server::Parts {
 
   StateFolder folder;
   SystemClock system_clock;
+  std::unique_ptr<AuditLog> audit;
+  std::unique_ptr<TokenStore> tokens;
+  std::optional<Gate> gate;
   std::unique_ptr<TrialStore> store;
   std::unique_ptr<ArtifactStore> artifacts;
   std::unique_ptr<Coordinator> coordinator;
@@ -75,6 +114,8 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& optio
   if (options.lease_duration <= absl::ZeroDuration()) {
     return absl::InvalidArgumentError("the lease duration must be positive");
   }
+  const absl::StatusOr<std::optional<TlsMaterial>> tls = Tls(options);
+  if (!tls.ok()) return tls.status();
   absl::StatusOr<StateFolder> folder = StateFolder::Open(options.state);
   if (!folder.ok()) return folder.status();
   auto parts = std::make_unique<Parts>(*std::move(folder));
@@ -82,12 +123,14 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& optio
   absl::StatusOr<std::unique_ptr<TrialStore>> store = TrialStore::Open(parts->folder.database());
   if (!store.ok()) return store.status();
   parts->store = *std::move(store);
-  absl::StatusOr<std::unique_ptr<ArtifactStore>> artifacts = ArtifactStore::Open(parts->folder.artifacts());
+  absl::StatusOr<std::unique_ptr<ArtifactStore>> artifacts =
+      ArtifactStore::Open(parts->folder.artifacts(), options.artifact_quota);
   if (!artifacts.ok()) return artifacts.status();
   parts->artifacts = *std::move(artifacts);
   CoordinatorOptions coordinator_options;
   coordinator_options.lease_duration = options.lease_duration;
-  coordinator_options.clock = options.clock != nullptr ? options.clock : &parts->system_clock;
+  const Clock& clock = options.clock != nullptr ? *options.clock : parts->system_clock;
+  coordinator_options.clock = &clock;
   coordinator_options.log = options.log;
   absl::StatusOr<std::unique_ptr<Coordinator>> coordinator =
       Coordinator::Open(*parts->store, *parts->artifacts, std::move(coordinator_options));
@@ -96,11 +139,29 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& optio
   parts->sweep_service.emplace(*parts->coordinator, *parts->artifacts);
   parts->worker_service.emplace(*parts->coordinator, *parts->artifacts);
 
+  absl::StatusOr<std::unique_ptr<AuditLog>> audit = AuditLog::Open(parts->folder.audit_log(), {.log = options.log});
+  if (!audit.ok()) return audit.status();
+  parts->audit = *std::move(audit);
+  const std::shared_ptr<grpc::ServerCredentials> credentials = Credentials(*tls);
+  if (tls->has_value()) {
+    absl::StatusOr<std::unique_ptr<TokenStore>> tokens = TokenStore::Open(parts->folder.database(), clock);
+    if (!tokens.ok()) return tokens.status();
+    parts->tokens = *std::move(tokens);
+    parts->gate.emplace([store = parts->tokens.get()](const std::string& hash) { return store->Find(hash); },
+                        !(*tls)->client_ca.empty(), clock);
+    credentials->SetAuthMetadataProcessor(MakeDoorkeeper(*parts->gate, *parts->audit, clock));
+  } else {
+    parts->gate = Gate::Open();
+  }
+
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   grpc::ServerBuilder builder;
   Configure(builder);
-  builder.AddListeningPort(options.listen, grpc::InsecureServerCredentials(), &parts->port);
+  builder.AddListeningPort(options.listen, credentials, &parts->port);
+  std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>> interceptors;
+  interceptors.push_back(MakeAuditor(*parts->gate, *parts->audit, clock));
+  builder.experimental().SetInterceptorCreators(std::move(interceptors));
   builder.RegisterService(&*parts->sweep_service);
   builder.RegisterService(&*parts->worker_service);
   parts->grpc = builder.BuildAndStart();
@@ -111,8 +172,8 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& optio
   const absl::Duration period = std::clamp(options.lease_duration / 10, absl::Milliseconds(20), absl::Seconds(1));
   parts->reaper.emplace(*parts->coordinator, period, options.log);
   if (options.log) {
-    options.log(LogLevel::kInfo,
-                absl::StrCat("listening on port ", parts->port, ", state in ", parts->folder.path().string()));
+    options.log(LogLevel::kInfo, absl::StrCat("listening on port ", parts->port, parts->gate->open() ? "" : " with TLS",
+                                              ", state in ", parts->folder.path().string()));
   }
   return std::unique_ptr<Server>(new Server(std::move(parts)));
 }

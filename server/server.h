@@ -7,6 +7,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "server/log.h"
+#include "server/tls_files.h"
 
 namespace lorasweep::server {
 
@@ -15,13 +16,16 @@ class Clock;
 struct ServerOptions {
   std::filesystem::path state;                        // made when missing; one server at a time
   std::string listen = "127.0.0.1:50151";             // HOST:PORT; port 0: any free one
+  TlsFiles tls;                                       // without, only loopback may be listened on, open to all there
+  std::int64_t artifact_quota = 0;                    // bytes of all artifacts together; 0: as many as the disk takes
   absl::Duration lease_duration = absl::Seconds(60);  // a lease not renewed for so long is revoked
   const Clock* clock = nullptr;                       // borrowed for the server's life; null: the system's clock
   LogSink log;                                        // may be empty
 };
 
 // The coordinator with its services, listening. Everything it acknowledges is on disk; it may be killed at any moment
-// and started again on the same folder.
+// and started again on the same folder. With TLS, every call needs a token of the state folder's or, for work, a
+// client certificate (server/credentials.h); who changed what is in the folder's audit.log.
 //
 //   auto server = Server::Start({.state = ".lorasweep", .listen = "127.0.0.1:0"});
 //   connect to absl::StrCat("127.0.0.1:", (*server)->port()) …
@@ -32,7 +36,8 @@ class Server {
  public:
   // Locks the folder, reads everything back, and listens before it returns.
   // Errors: FailedPrecondition (the folder is in use, its database is damaged or of a newer version), InvalidArgument
-  // (an option, or the folder cannot be written), Unavailable (the address cannot be listened on).
+  // (an option, a TLS file, an address beyond loopback without TLS, or the folder cannot be written), Unavailable (the
+  // address cannot be listened on).
   static absl::StatusOr<std::unique_ptr<Server>> Start(const ServerOptions& options);
 
   // As Shutdown.

@@ -21,6 +21,7 @@ class StateFolder {
   const std::filesystem::path& path() const { return path_; }
   std::filesystem::path database() const { return path_ / "lorasweep.db"; }
   std::filesystem::path artifacts() const { return path_ / "artifacts"; }
+  std::filesystem::path audit_log() const { return path_ / "audit.log"; }
 
  private:
   StateFolder(std::filesystem::path path, int lock) : path_(std::move(path)), lock_(lock) {}

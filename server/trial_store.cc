@@ -11,9 +11,25 @@
 namespace lorasweep::server {
 namespace {
 
-constexpr int kBusyTimeoutMs = 5000;  // another program (sqlite3, a backup) may read the file
+constexpr int kBusyTimeoutMs = 5000;  // another program (sqlite3, a backup, the token commands) may use the file
 
 }  // namespace
+
+StoreConnection::StoreConnection(const std::string& file, int flags) : database_(file, flags) {
+  database_.setBusyTimeout(kBusyTimeoutMs);
+}
+
+absl::StatusOr<std::unique_ptr<StoreConnection>> StoreConnection::OpenToWrite(const std::filesystem::path& file) {
+  return SqliteGuard(file.string(), [&]() -> absl::StatusOr<std::unique_ptr<StoreConnection>> {
+    auto connection = std::make_unique<StoreConnection>(file.string(), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
+    SQLite::Database& database = connection->database();
+    database.exec("PRAGMA journal_mode = WAL");
+    database.exec("PRAGMA synchronous = FULL");
+    database.exec("PRAGMA foreign_keys = ON");
+    if (absl::Status migrated = MigrateSchema(database); !migrated.ok()) return migrated;
+    return connection;
+  });
+}
 
 SQLite::Statement& StoreConnection::Prepared(const char* sql) {
   std::unique_ptr<SQLite::Statement>& statement = statements_[sql];
@@ -28,18 +44,12 @@ SQLite::Statement& StoreConnection::Prepared(const char* sql) {
 
 absl::StatusOr<std::unique_ptr<TrialStore>> TrialStore::Open(const std::filesystem::path& file) {
   auto store = std::unique_ptr<TrialStore>(new TrialStore(file.string()));
+  absl::StatusOr<std::unique_ptr<StoreConnection>> writer = StoreConnection::OpenToWrite(file);
+  if (!writer.ok()) return writer.status();
+  store->writer_ = *std::move(writer);
   const absl::Status status = SqliteGuard(store->file_, [&]() -> absl::Status {
-    store->writer_ = std::make_unique<StoreConnection>(store->file_, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
-    SQLite::Database& database = store->writer_->database();
-    database.setBusyTimeout(kBusyTimeoutMs);
-    database.exec("PRAGMA journal_mode = WAL");
-    database.exec("PRAGMA synchronous = FULL");
-    database.exec("PRAGMA foreign_keys = ON");
-    if (absl::Status migrated = MigrateSchema(database); !migrated.ok()) return migrated;
-
     absl::MutexLock lock(&store->reader_mutex_);
     store->reader_ = std::make_unique<StoreConnection>(store->file_, SQLite::OPEN_READONLY);
-    store->reader_->database().setBusyTimeout(kBusyTimeoutMs);
     return absl::OkStatus();
   });
   if (!status.ok()) return status;

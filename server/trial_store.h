@@ -28,7 +28,9 @@ class StoreTransaction;
 // One connection with its prepared statements.
 class StoreConnection {
  public:
-  StoreConnection(const std::string& file, int flags) : database_(file, flags) {}
+  StoreConnection(const std::string& file, int flags);
+  // As the server writes it: made when it is missing, its schema brought forward, what is committed is on disk.
+  static absl::StatusOr<std::unique_ptr<StoreConnection>> OpenToWrite(const std::filesystem::path& file);
 
   SQLite::Database& database() { return database_; }
   // The statement for `sql`, a string literal: prepared once, reset, without bindings.

@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "server/answer.h"
 #include "server/blob_stream.h"
+#include "server/call_deadline.h"
 #include "server/proto_time.h"
 #include "server/resource_names.h"
 
@@ -14,6 +16,9 @@ namespace lorasweep::server {
 namespace {
 
 constexpr absl::Duration kLongestWait = absl::Seconds(30);
+// Of an upload: for its header, and for each MiB that it announces (250 kB/s, as slow as our workers put up with).
+constexpr absl::Duration kUploadStart = absl::Seconds(60);
+constexpr absl::Duration kUploadMebibyte = absl::Milliseconds(4200);
 constexpr absl::Duration kLookUp = absl::Seconds(1);  // how often a waiting call looks whether its client has left
 
 }  // namespace
@@ -63,23 +68,27 @@ grpc::Status WorkerServiceImpl::FailTrial(grpc::ServerContext*, const v1::FailTr
   return Answer(coordinator_.FailTrial(*request), answer);
 }
 
-grpc::Status WorkerServiceImpl::UploadBlob(grpc::ServerContext*, grpc::ServerReader<v1::UploadBlobRequest>* reader,
+grpc::Status WorkerServiceImpl::UploadBlob(grpc::ServerContext* context,
+                                           grpc::ServerReader<v1::UploadBlobRequest>* reader,
                                            v1::UploadBlobResponse* answer) {
-  return Answer(ReceiveBlob(*reader), answer);
+  return Answer(ReceiveBlob(*context, *reader), answer);
 }
 
 absl::StatusOr<v1::UploadBlobResponse> WorkerServiceImpl::ReceiveBlob(
-    grpc::ServerReader<v1::UploadBlobRequest>& reader) {
+    grpc::ServerContext& context, grpc::ServerReader<v1::UploadBlobRequest>& reader) {
   v1::UploadBlobRequest part;
+  std::optional<CallDeadline> deadline;
+  deadline.emplace(context, kUploadStart);
   if (!reader.Read(&part) || !part.has_header()) {
     return absl::InvalidArgumentError("the first message of an upload must be its header");
   }
   const v1::BlobHeader header = part.header();
   if (const auto worker = ParseWorkerName(header.worker()); !worker.ok()) return worker.status();
-  absl::StatusOr<std::unique_ptr<ArtifactStore::Upload>> upload =
-      artifacts_.Create(header.sha256(), header.size_bytes());
-  if (!upload.ok()) return upload.status();
   if (!coordinator_.ClaimBlob(header.sha256())) {
+    absl::StatusOr<std::unique_ptr<ArtifactStore::Upload>> upload =
+        artifacts_.Create(header.sha256(), header.size_bytes());
+    if (!upload.ok()) return upload.status();
+    deadline.emplace(context, kUploadStart + kUploadMebibyte * static_cast<double>(header.size_bytes() >> 20));
     while (reader.Read(&part)) {
       if (part.has_header()) return absl::InvalidArgumentError("a second header in one upload");
       if (absl::Status status = (*upload)->Append(part.data()); !status.ok()) return status;

@@ -19,7 +19,7 @@ class WorkerServiceImpl final : public v1::WorkerService::Service {
   grpc::Status Report(grpc::ServerContext*, const v1::ReportRequest* request, v1::ReportResponse* answer) override;
   grpc::Status CompleteTrial(grpc::ServerContext*, const v1::CompleteTrialRequest* request, v1::Trial* answer) override;
   grpc::Status FailTrial(grpc::ServerContext*, const v1::FailTrialRequest* request, v1::Trial* answer) override;
-  grpc::Status UploadBlob(grpc::ServerContext*, grpc::ServerReader<v1::UploadBlobRequest>* reader,
+  grpc::Status UploadBlob(grpc::ServerContext* context, grpc::ServerReader<v1::UploadBlobRequest>* reader,
                           v1::UploadBlobResponse* answer) override;
   grpc::Status DownloadBlob(grpc::ServerContext* context, const v1::DownloadBlobRequest* request,
                             grpc::ServerWriter<v1::BlobChunk>* writer) override;
@@ -27,7 +27,8 @@ class WorkerServiceImpl final : public v1::WorkerService::Service {
  private:
   absl::StatusOr<v1::LeaseTrialsResponse> WaitForLeases(const grpc::ServerContext& context,
                                                         const v1::LeaseTrialsRequest& request);
-  absl::StatusOr<v1::UploadBlobResponse> ReceiveBlob(grpc::ServerReader<v1::UploadBlobRequest>& reader);
+  absl::StatusOr<v1::UploadBlobResponse> ReceiveBlob(grpc::ServerContext& context,
+                                                     grpc::ServerReader<v1::UploadBlobRequest>& reader);
 
   Coordinator& coordinator_;
   ArtifactStore& artifacts_;

@@ -26,7 +26,12 @@ absl::StatusOr<std::string> BuiltinTrainerFactory::Device() {
 }
 
 absl::StatusOr<std::filesystem::path> BuiltinTrainerFactory::ResolveModel(const std::string& model) {
-  return gguf::ModelFolder(model, options_.roots);
+  if (options_.fence.open()) return gguf::ModelFolder(model, options_.roots);
+  const absl::StatusOr<std::filesystem::path> found = text::ResolveModel(model, options_.roots);
+  if (!found.ok()) return found.status();
+  const absl::StatusOr<std::filesystem::path> admitted = options_.fence.Admit("model", *found);
+  if (!admitted.ok()) return admitted.status();
+  return gguf::ModelFolder(admitted->string(), options_.roots);
 }
 
 absl::StatusOr<std::shared_ptr<const text::TokenizedData>> BuiltinTrainerFactory::PrepareData(

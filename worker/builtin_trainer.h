@@ -6,6 +6,7 @@
 
 #include "trainer_core/chat/data_cache.h"
 #include "trainer_core/text/model_path.h"
+#include "worker/path_fence.h"
 #include "worker/trainer_factory.h"
 
 namespace lorasweep::worker {
@@ -14,6 +15,7 @@ struct BuiltinTrainerOptions {
   std::string device = "auto";  // "auto", "cpu", "cuda:N"
   int threads = 0;              // CPU threads; 0: all cores
   text::ModelRoots roots;
+  PathFence fence;                            // around models
   chat::DataCache data_cache{""};             // tokenised data on disk
   std::function<void(std::string_view)> log;  // one line at a time; may be empty
 };

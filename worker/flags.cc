@@ -35,6 +35,20 @@ void AddFlags(CLI::App& app, WorkerFlags* flags) {
       ->envname("LORASWEEP_SERVER")
       ->check(CLI::Validator(CheckServer, "HOST:PORT"))
       ->capture_default_str();
+  const auto add_access = [&app](const char* flag, std::string* value, const char* what, const char* variable) {
+    app.add_option(flag, *value, what)->type_name("FILE")->envname(variable);
+  };
+  add_access("--tls-ca", &flags->access.tls_ca,
+             "PEM file of the authorities that the coordinator's certificate may come from; speak TLS",
+             "LORASWEEP_TLS_CA");
+  add_access("--tls-certificate", &flags->access.tls_certificate, "PEM file of this worker's own certificate",
+             "LORASWEEP_TLS_CERTIFICATE");
+  add_access("--tls-key", &flags->access.tls_key, "PEM file of its key", "LORASWEEP_TLS_KEY");
+  add_access("--token-file", &flags->access.token_file, "File with the token to show to the coordinator",
+             "LORASWEEP_TOKEN_FILE");
+  app.add_option("--token", flags->access.token, "The token itself; others on this machine can read command lines")
+      ->type_name("TEXT")
+      ->envname("LORASWEEP_TOKEN");
   app.add_option("--device", flags->device, "What to train on: auto (first GPU, else CPU), cpu or cuda:N")
       ->check(CLI::Validator(CheckDevice, ""))
       ->capture_default_str();
@@ -54,6 +68,12 @@ void AddFlags(CLI::App& app, WorkerFlags* flags) {
   app.add_option("--work", flags->work, "Where to keep files while working (default: the system's temporary folder)");
   app.add_option("--models", flags->models, "Folder that models are looked for in (default: as LORASWEEP_MODELS says)")
       ->check(CLI::ExistingDirectory);
+  app.add_option("--root", flags->roots,
+                 "Read models, data and adapters that sweeps name in this folder only, links followed; may be given "
+                 "several times (default: anywhere)")
+      ->type_name("DIR")
+      ->check(CLI::ExistingDirectory)
+      ->allow_extra_args(false);
   app.add_option_function<std::vector<std::string>>(
          "--label",
          [flags](const std::vector<std::string>& labels) {

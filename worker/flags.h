@@ -4,6 +4,9 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
+
+#include "proto/access.h"
 
 namespace CLI {
 class App;
@@ -20,12 +23,14 @@ inline constexpr int kNotReached = 3;
 // What a person may tell the worker.
 struct WorkerFlags {
   std::string server = "127.0.0.1:50151";
+  proto::Access access = {};
   std::string device = "auto";
   std::string name;
   int threads = 0;
   int slots = 8;
-  std::filesystem::path work;    // empty: the system's temporary folder
-  std::filesystem::path models;  // empty: as the environment says
+  std::filesystem::path work;                // empty: the system's temporary folder
+  std::filesystem::path models;              // empty: as the environment says
+  std::vector<std::filesystem::path> roots;  // empty: models and data may lie anywhere
   std::map<std::string, std::string> labels;
   bool with_parent = false;
   bool verbose = false;

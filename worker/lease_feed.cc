@@ -76,7 +76,7 @@ void LeaseFeed::Loop(const std::stop_token& stop) {
     if (leases.ok()) {
       for (v1::Lease& lease : *leases) {
         stream_.Add(lease.token());
-        trials.push_back(PrepareTrial(std::move(lease), options_.work_folder, client_, stop));
+        trials.push_back(PrepareTrial(std::move(lease), options_.work_folder, options_.fence, client_, stop));
       }
     }
     lock.lock();

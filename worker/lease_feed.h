@@ -16,12 +16,14 @@
 #include "worker/clock.h"
 #include "worker/coordinator_client.h"
 #include "worker/leased_trial.h"
+#include "worker/path_fence.h"
 #include "worker/report_stream.h"
 
 namespace lorasweep::worker {
 
 struct LeaseFeedOptions {
   std::filesystem::path work_folder;             // exists
+  PathFence fence = {};                          // around what sweeps name
   std::chrono::milliseconds lease_wait{20'000};  // how long one question for work stays open
   // Makes the worker known again to a coordinator that has forgotten it.
   std::function<absl::Status(const Patience&)> register_again;

@@ -46,12 +46,13 @@ std::filesystem::path AttemptFolder(const std::filesystem::path& work_folder, st
   return work_folder / absl::StrCat("attempt-", token);
 }
 
-LeasedTrial PrepareTrial(v1::Lease lease, const std::filesystem::path& work_folder, CoordinatorClient& client,
-                         const std::stop_token& stop) {
+LeasedTrial PrepareTrial(v1::Lease lease, const std::filesystem::path& work_folder, const PathFence& fence,
+                         CoordinatorClient& client, const std::stop_token& stop) {
   LeasedTrial trial;
   trial.lease = std::move(lease);
   trial.job.output_folder = AttemptFolder(work_folder, trial.lease.token());
-  trial.problem = ReadSettings(trial);
+  trial.problem = fence.Admit(trial.lease.mutable_spec());
+  if (trial.problem.ok()) trial.problem = ReadSettings(trial);
   if (trial.problem.ok()) trial.problem = FetchCheckpoint(trial, client, stop);
   return trial;
 }

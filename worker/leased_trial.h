@@ -7,6 +7,7 @@
 #include "lorasweep/v1/worker_service.pb.h"
 #include "trainer_core/trainer/trainer.h"
 #include "worker/coordinator_client.h"
+#include "worker/path_fence.h"
 #include "worker/trial_setup.h"
 
 namespace lorasweep::worker {
@@ -22,8 +23,9 @@ struct LeasedTrial {
 // Where an attempt's files are, below the worker's folder.
 std::filesystem::path AttemptFolder(const std::filesystem::path& work_folder, std::int64_t token);
 
-// Reads the lease's settings, makes its folder, and fetches the checkpoint that it goes on from, if any.
-LeasedTrial PrepareTrial(v1::Lease lease, const std::filesystem::path& work_folder, CoordinatorClient& client,
-                         const std::stop_token& stop);
+// Reads the lease's settings, makes its folder, and fetches the checkpoint that it goes on from, if any. What the spec
+// names outside of the fence is the trial's problem.
+LeasedTrial PrepareTrial(v1::Lease lease, const std::filesystem::path& work_folder, const PathFence& fence,
+                         CoordinatorClient& client, const std::stop_token& stop);
 
 }  // namespace lorasweep::worker

@@ -1,5 +1,6 @@
 #include <CLI/CLI.hpp>
 #include <cstdlib>
+#include <iostream>
 #include <string>
 #include <string_view>
 
@@ -68,6 +69,12 @@ int main(int argc, char** argv) {
   options.roots = lorasweep::text::ModelRoots::FromEnvironment(environment);
   options.data_cache = lorasweep::chat::DataCache::FromEnvironment(environment);
   if (!flags.models.empty()) options.roots.models = flags.models;
+  const absl::StatusOr<worker::PathFence> fence = worker::PathFence::Around(flags.roots);
+  if (!fence.ok()) {
+    std::cerr << fence.status().message() << "\n";
+    return worker::kWrongUsage;
+  }
+  options.fence = *fence;
   options.log = [](std::string_view line) { spdlog::debug("{}", std::string{line}); };
   if (chat_command->parsed()) {
     lorasweep::trainer::TrainerOptions trainer;

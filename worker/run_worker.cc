@@ -23,7 +23,8 @@ std::uint64_t RandomNumber() {
   return std::uint64_t{device()} << 32 | device();
 }
 
-std::shared_ptr<grpc::Channel> Connect(const std::string& server) {
+std::shared_ptr<grpc::Channel> Connect(const std::string& server,
+                                       const std::shared_ptr<grpc::ChannelCredentials>& credentials) {
   grpc::ChannelArguments arguments;
   // A coordinator that comes back is found within seconds.
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
@@ -31,7 +32,7 @@ std::shared_ptr<grpc::Channel> Connect(const std::string& server) {
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 2000);
   // Coordinators are near; a proxy for the web is none for them.
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
-  return grpc::CreateCustomChannel(server, grpc::InsecureChannelCredentials(), arguments);
+  return grpc::CreateCustomChannel(server, credentials, arguments);
 }
 
 }  // namespace
@@ -43,6 +44,17 @@ int RunWorker(const WorkerFlags& flags, TrainerFactory& factory) {
   // noticed as a coordinator that is never reached.
   if (flags.with_parent) prctl(PR_SET_PDEATHSIG, SIGTERM);
 
+  const absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> credentials =
+      proto::MakeCredentials(flags.access, flags.server);
+  if (!credentials.ok()) {
+    spdlog::error("{}", std::string{credentials.status().message()});
+    return kWrongUsage;
+  }
+  absl::StatusOr<PathFence> fence = PathFence::Around(flags.roots);
+  if (!fence.ok()) {
+    spdlog::error("{}", std::string{fence.status().message()});
+    return kWrongUsage;
+  }
   const absl::StatusOr<std::string> device = factory.Device();
   if (!device.ok()) {
     spdlog::error("{}", std::string{device.status().message()});
@@ -57,7 +69,7 @@ int RunWorker(const WorkerFlags& flags, TrainerFactory& factory) {
   }
 
   SystemClock clock;
-  CoordinatorClient client(Connect(flags.server), {.seed = RandomNumber()}, clock);
+  CoordinatorClient client(Connect(flags.server, *credentials), {.seed = RandomNumber()}, clock);
   WorkerOptions options;
   options.name = flags.name;
   options.device = *device;
@@ -65,6 +77,7 @@ int RunWorker(const WorkerFlags& flags, TrainerFactory& factory) {
   options.labels = flags.labels;
   options.slots = flags.slots;
   options.work_folder = folder->path();
+  options.fence = *std::move(fence);
   options.incarnation = absl::StrFormat("%016x%016x", RandomNumber(), RandomNumber());
   options.seed = RandomNumber();
   Worker worker(options, client, factory, clock);

@@ -54,6 +54,7 @@ absl::Status Worker::Run(const std::stop_token& stop) {
   CheckpointUploader uploader(options_.work_folder, client_, stream);
   TrainerCache trainers(factory_, options_.resident_trainers);
   LeaseFeed feed({.work_folder = options_.work_folder,
+                  .fence = options_.fence,
                   .lease_wait = options_.lease_wait,
                   .register_again = [this](const Patience& patience) { return Register(patience).status(); }},
                  client_, stream, clock_);

@@ -12,6 +12,7 @@
 #include "absl/status/status.h"
 #include "worker/clock.h"
 #include "worker/coordinator_client.h"
+#include "worker/path_fence.h"
 #include "worker/trainer_factory.h"
 
 namespace lorasweep::worker {
@@ -24,6 +25,7 @@ struct WorkerOptions {
   int slots = 8;                                    // trials trained at once over one copy of the base model, at most
   std::size_t resident_trainers = 1;                // base models with their data kept in memory
   std::filesystem::path work_folder;                // exists; nothing of the worker's is left in it
+  PathFence fence = {};                             // around what sweeps name
   std::string incarnation;                          // a new random text for each start of the process
   std::uint64_t seed = 0;                           // of waiting times; different in every process
   std::chrono::milliseconds first_contact{60'000};  // how long the coordinator may stay away at the start

@@ -125,6 +125,31 @@ TEST_CASE("Sweeps are served in turn, and a worker that trains goes on with its 
   for (const v1::Lease& lease : world.Lease("workers/c", 3)) CHECK(lease.trial().find(second) == 0);
 }
 
+TEST_CASE("Sweeps share the workers, however long their trials take") {
+  World world;
+  v1::SweepSpec spec = RandomSpec(20);
+  const std::string slow = world.Create(spec);
+  const std::string quick = world.Create(spec);
+  int worker = 0;
+  std::vector<std::pair<std::string, v1::Lease>> held;
+  const auto lease = [&] {
+    const std::string name = "workers/" + std::to_string(worker++);
+    world.Register(name, "1");
+    held.emplace_back(name, world.LeaseOne(name));
+    return held.back().second.trial().substr(0, held.back().second.trial().find("/trials/"));
+  };
+  for (int i = 0; i < 4; ++i) lease();
+  CHECK(world.Sweep(slow).trial_counts().running() == 2);
+  CHECK(world.Sweep(quick).trial_counts().running() == 2);
+  // Both trials of one sweep end: the workers that come next are its.
+  for (const auto& [name, each] : held) {
+    if (each.trial().starts_with(quick + "/")) world.Complete(name, each.token(), 1.0);
+  }
+  CHECK(lease() == quick);
+  CHECK(lease() == quick);
+  CHECK(world.Sweep(slow).trial_counts().running() == 2);
+}
+
 TEST_CASE("External sweeps go to external trainers, all others to all other workers") {
   World world;
   world.Register("workers/ours", "1");

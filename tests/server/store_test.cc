@@ -197,4 +197,30 @@ TEST_CASE("Long texts are cut between characters") {
   CHECK(Shorten("ääääää", 8) == "ää…");
 }
 
+TEST_CASE("Artifacts keep to their quota, and what goes or does not come makes room") {
+  testing::TempDir folder;
+  const std::string content(600, 'a');
+  const std::string other(500, 'b');
+  auto artifacts = Take(ArtifactStore::Open(folder.path(), /*quota=*/1000));
+  {
+    auto upload = Take(artifacts->Create(Sha256Hex(content), 600));
+    CHECK(absl::IsResourceExhausted(artifacts->Create(Sha256Hex(other), 500).status()));
+  }
+  CHECK(artifacts->bytes() == 0);  // it broke off
+  for (int i = 0; i < 2; ++i) {
+    artifacts = Take(ArtifactStore::Open(folder.path(), /*quota=*/1500));
+    auto upload = Take(artifacts->Create(Sha256Hex(content), 600));
+    REQUIRE(upload->Append(content).ok());
+    REQUIRE(upload->Commit().ok());
+    CHECK(artifacts->bytes() == 600);  // the second time it was there
+  }
+  artifacts = Take(ArtifactStore::Open(folder.path(), /*quota=*/1000));
+  const absl::Status full = artifacts->Create(Sha256Hex(other), 500).status();
+  CHECK(absl::IsResourceExhausted(full));
+  CHECK(std::string{full.message()}.find("600 of 1000 bytes") != std::string::npos);
+  artifacts->Remove(Sha256Hex(content));
+  CHECK(artifacts->bytes() == 0);
+  CHECK(artifacts->Create(Sha256Hex(other), 500).ok());
+}
+
 }  // namespace lorasweep::server

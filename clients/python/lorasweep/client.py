@@ -1,0 +1,86 @@
+"""People's calls: submit sweeps, look at them, end them."""
+
+import uuid
+
+from lorasweep.channel import connect
+from lorasweep.spec import from_value, to_spec
+from lorasweep.v1 import sweep_pb2, sweep_service_pb2, sweep_service_pb2_grpc
+from lorasweep.worker import Worker
+
+_TIMEOUT = 30.0  # seconds
+
+
+class Client:
+    """A connection with a server; the arguments are those of lorasweep.channel.connect.
+
+        client = lorasweep.Client("127.0.0.1:50151")
+        sweep = client.submit({"trainer": "external", "metric": {"name": "accuracy", "goal": "maximize"}, ...})
+        client.leaderboard(sweep)
+
+    A server that refuses raises grpc.RpcError, whose details() say why.
+    """
+
+    def __init__(self, server=None, **access):
+        self._channel = connect(server, **access)
+        self._stub = sweep_service_pb2_grpc.SweepServiceStub(self._channel)
+
+    def close(self):
+        self._channel.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def submit(self, sweep):
+        """Creates a sweep from a dictionary with the keys of the sweep file. Returns its name, "sweeps/…"."""
+        request = sweep_service_pb2.CreateSweepRequest(spec=to_spec(sweep), request_id=uuid.uuid4().hex)
+        return self._stub.CreateSweep(request, timeout=_TIMEOUT).name
+
+    def sweep(self, name):
+        """The sweep as the server has it now: a Sweep message."""
+        return self._stub.GetSweep(sweep_service_pb2.GetSweepRequest(name=name), timeout=_TIMEOUT)
+
+    def pause(self, name):
+        return self._change(self._stub.PauseSweep, name)
+
+    def resume(self, name):
+        return self._change(self._stub.ResumeSweep, name)
+
+    def stop(self, name):
+        return self._change(self._stub.StopSweep, name)
+
+    def cancel(self, name):
+        return self._change(self._stub.CancelSweep, name)
+
+    def leaderboard(self, name, top=0):
+        """The ranked trials as a pandas.DataFrame, best first: rank, trial, state, value with its standard error, gap
+        to the best with its standard error, tied_with_best, and a column parameters.NAME for each parameter.
+        """
+        import pandas
+
+        request = sweep_service_pb2.GetLeaderboardRequest(name=name, top=top)
+        rows = []
+        for row in self._stub.GetLeaderboard(request, timeout=_TIMEOUT).rows:
+            line = {
+                "rank": row.rank,
+                "trial": row.trial.number,
+                "state": sweep_pb2.Trial.State.Name(row.trial.state),
+                "value": row.value,
+                "value_stderr": row.value_stderr,
+                "gap": row.gap,
+                "gap_stderr": row.gap_stderr,
+                "tied_with_best": row.tied_with_best,
+            }
+            line.update({f"parameters.{key}": from_value(value) for key, value in sorted(row.trial.parameters.items())})
+            rows.append(line)
+        return pandas.DataFrame(rows)
+
+    def worker(self, name):
+        """A Worker over this connection, to evaluate trials of external sweeps with."""
+        return Worker(self._channel, name)
+
+    def _change(self, method, name):
+        request = sweep_service_pb2.ChangeSweepRequest(name=name, request_id=uuid.uuid4().hex)
+        return method(request, timeout=_TIMEOUT)
