@@ -16,16 +16,19 @@ namespace lorasweep::server {
 namespace {
 
 constexpr std::string_view kUsage =
-    "usage: lorasweep-server --state DIR [--listen HOST:PORT] [--lease-seconds N] [-v]\n"
+    "usage: lorasweep-server --state DIR [--listen HOST:PORT] [--http-address HOST:PORT] [--lease-seconds N] [-v]\n"
     "\n"
     "  --state DIR          where sweeps, trials and adapters are kept; made when missing\n"
     "  --listen HOST:PORT   address of the gRPC services (default 127.0.0.1:50151; port 0: any free one)\n"
+    "  --http-address HOST:PORT\n"
+    "                       address of the dashboard and of JSON over HTTP, on this machine only (default 127.0.0.1:50152,\n"
+    "                       or any free port when that is taken; none: no HTTP)\n"
     "  --lease-seconds N    a worker that is silent for so long loses its trials (default 60)\n"
     "  -v, --verbose        log every call that changes something\n"
     "  --version, --help\n";
 
 struct Flags {
-  ServerOptions options;
+  ServerOptions options{.http = "127.0.0.1:50152", .http_elsewhere = true};
   bool verbose = false;
   bool help = false;
   bool version = false;
@@ -54,7 +57,8 @@ absl::StatusOr<Flags> ParseFlags(int argc, char** argv) {
       flags.version = true;
       continue;
     }
-    if (flag != "--state" && flag != "--listen" && flag != "--lease-seconds") {
+    if (flag != "--state" && flag != "--listen" && flag != "--http-address" &&
+        flag != "--lease-seconds") {
       return absl::InvalidArgumentError(absl::StrCat("unknown flag ", flag));
     }
     if (!has_value) {
@@ -65,6 +69,9 @@ absl::StatusOr<Flags> ParseFlags(int argc, char** argv) {
       flags.options.state = value;
     } else if (flag == "--listen") {
       flags.options.listen = value;
+    } else if (flag == "--http-address") {
+      flags.options.http = value == "none" ? "" : value;
+      flags.options.http_elsewhere = false;
     } else {
       int seconds = 0;
       if (!absl::SimpleAtoi(value, &seconds) || seconds < 1 || seconds > 86400) {
@@ -127,6 +134,7 @@ int Main(int argc, char** argv) {
   }
   const std::string host = flags->options.listen.substr(0, flags->options.listen.rfind(':'));
   std::cout << "listening on " << host << ":" << (*server)->port() << std::endl;
+  if (!(*server)->url().empty()) std::cout << "dashboard at " << (*server)->url() << std::endl;
 
   int signal = 0;
   sigwait(&signals, &signal);
