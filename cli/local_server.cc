@@ -7,7 +7,8 @@
 
 namespace lorasweep::cli {
 
-absl::StatusOr<std::unique_ptr<LocalServer>> LocalServer::Start(const std::filesystem::path& state) {
+absl::StatusOr<std::unique_ptr<LocalServer>> LocalServer::Start(const std::filesystem::path& state,
+                                                                const std::string& http) {
   auto local = std::unique_ptr<LocalServer>(new LocalServer);
   std::error_code error;
   std::filesystem::create_directories(state / "logs", error);
@@ -20,6 +21,8 @@ absl::StatusOr<std::unique_ptr<LocalServer>> LocalServer::Start(const std::files
   server::ServerOptions options;
   options.state = state;
   options.listen = "127.0.0.1:0";
+  options.http = http;
+  options.http_elsewhere = true;
   options.log = [self](server::LogLevel, std::string_view line) {
     std::array<char, 32> time{};
     const std::time_t now = std::time(nullptr);

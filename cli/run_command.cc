@@ -35,6 +35,7 @@ struct RunFlags {
   int workers = 1;
   int slots = 8;
   std::string device = "auto";
+  std::string http = "127.0.0.1:50152";
   bool fresh = false;
 };
 
@@ -190,7 +191,7 @@ absl::Status Run(Context& context, const RunFlags& flags) {
   if (!inputs.ok()) return inputs;
 
   Signals signals;  // before any thread, so that all of them leave Ctrl-C to us
-  auto server = LocalServer::Start(flags.state);
+  auto server = LocalServer::Start(flags.state, flags.http == "none" ? "" : flags.http);
   if (!server.ok()) return server.status();
   Client client((*server)->address());
   auto sweep = FindOrCreate(context, client, *spec, flags.fresh);
@@ -203,7 +204,9 @@ absl::Status Run(Context& context, const RunFlags& flags) {
 
   auto workers = StartWorkers(context, flags, client.address());
   if (!workers.ok()) return workers.status();
-  context.err << "running " << id << " with " << Plural(flags.workers, "worker") << "; Ctrl-C pauses\n" << std::flush;
+  context.err << "running " << id << " with " << Plural(flags.workers, "worker") << "; Ctrl-C pauses\n";
+  if (!(*server)->url().empty()) context.err << "dashboard: " << (*server)->url() << "#/" << sweep->name() << '\n';
+  context.err << std::flush;
   LiveState state(sweep->revision());
   RunLoop loop(client, sweep->name(), *workers);
   const auto end = loop.Run(context, signals, state);
@@ -244,6 +247,9 @@ void AddRunCommand(CLI::App& app, Context& context) {
       ->type_name("KEY=VALUE")
       ->allow_extra_args(false);
   run->add_option("--out", flags->out, "Write the best adapter here too")->type_name("DIR");
+  run->add_option("--http-address", flags->http,
+                  "Where the dashboard is, on this machine only; any free port when it is taken; none: no dashboard")
+      ->type_name("HOST:PORT");
   run->add_flag("--new", flags->fresh, "Begin a new sweep even if this one ran or was paused before");
   run->callback([=, &context] { context.action = [=, &context] { return Run(context, *flags); }; });
 }

@@ -9,9 +9,8 @@
 #include <utility>
 #include <vector>
 
-#include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "proto/grpc_status.h"
+#include "server/audited_call.h"
 #include "server/roles.h"
 
 namespace lorasweep::server {
@@ -22,7 +21,6 @@ using Hook = grpc::experimental::InterceptionHookPoints;
 
 constexpr char kCommonName[] = "x509_common_name";
 constexpr std::size_t kMaxName = 200;
-constexpr int kMaxNames = 20;  // of one call
 
 std::string Text(grpc::string_ref text) {
   return std::string(text.data(), text.size());
@@ -45,11 +43,6 @@ Claims ClaimsOf(const Metadata& metadata, const grpc::AuthContext* context) {
   return claims;
 }
 
-// "SweepService/CreateSweep" of "/lorasweep.v1.SweepService/CreateSweep"
-std::string ShortMethod(const std::string& method) {
-  return method.substr(method.rfind('.', method.rfind('/')) + 1);
-}
-
 class Doorkeeper final : public grpc::AuthMetadataProcessor {
  public:
   Doorkeeper(const Gate& gate, AuditLog& audit, const Clock& clock) : gate_(gate), audit_(audit), clock_(clock) {}
@@ -61,10 +54,7 @@ class Doorkeeper final : public grpc::AuthMetadataProcessor {
     const std::string method = Value(metadata, ":path");
     const absl::StatusOr<Caller> caller = gate_.Admit(method, ClaimsOf(metadata, context));
     if (caller.ok()) return grpc::Status::OK;
-    AuditEntry entry;
-    entry.time = clock_.Now();
-    entry.method = ShortMethod(method.substr(0, kMaxName));
-    entry.outcome = caller.status();
+    AuditEntry entry = AuditedCall(method.substr(0, kMaxName), Effect::kReads).Entry(clock_.Now(), caller.status());
     if (const absl::StatusOr<Caller> known = gate_.Identify(ClaimsOf(metadata, context)); known.ok()) {
       entry.caller = known->name;
     }
@@ -78,41 +68,6 @@ class Doorkeeper final : public grpc::AuthMetadataProcessor {
   const Clock& clock_;
 };
 
-// What a request or an answer is about, by the names of its fields.
-void AppendNames(const google::protobuf::Message& message, std::vector<std::string>* names) {
-  const google::protobuf::Reflection& reflection = *message.GetReflection();
-  std::vector<const google::protobuf::FieldDescriptor*> fields;
-  reflection.ListFields(message, &fields);
-  using Field = google::protobuf::FieldDescriptor;
-  for (const Field* field : fields) {
-    if (names->size() >= kMaxNames) return;
-    const std::string& name = field->name();
-    if (field->is_repeated()) {
-      if (name != "leases") continue;
-      for (int i = 0; i < reflection.FieldSize(message, field); ++i) {
-        AppendNames(reflection.GetRepeatedMessage(message, field, i), names);
-      }
-    } else if (field->cpp_type() == Field::CPPTYPE_MESSAGE) {
-      if (name == "worker" || name == "header") AppendNames(reflection.GetMessage(message, field), names);
-    } else if (name == "token") {
-      names->push_back(absl::StrCat("lease ", reflection.GetInt64(message, field)));
-    } else if (name == "name" || name == "worker" || name == "trial" || name == "sha256") {
-      names->push_back(reflection.GetString(message, field).substr(0, kMaxName));
-    }
-  }
-}
-
-std::string TextField(const google::protobuf::Message& message, const char* name) {
-  const google::protobuf::FieldDescriptor* field = message.GetDescriptor()->FindFieldByName(name);
-  return field == nullptr ? "" : message.GetReflection()->GetString(message, field).substr(0, kMaxName);
-}
-
-// Only asks what it would change.
-bool IsQuestion(const google::protobuf::Message& message) {
-  const google::protobuf::FieldDescriptor* field = message.GetDescriptor()->FindFieldByName("validate_only");
-  return field != nullptr && message.GetReflection()->GetBool(message, field);
-}
-
 // gRPC hands over messages of generated services as untyped pointers to them; all of them are protobuf's full messages.
 const google::protobuf::Message* AsMessage(const void* message) {
   return static_cast<const google::protobuf::Message*>(message);
@@ -122,62 +77,40 @@ const google::protobuf::Message* AsMessage(const void* message) {
 class Auditor final : public grpc::experimental::Interceptor {
  public:
   Auditor(const Gate& gate, AuditLog& audit, const Clock& clock, Effect effect, grpc::experimental::ServerRpcInfo& call)
-      : gate_(gate), audit_(audit), clock_(clock), effect_(effect), call_(call) {}
+      : gate_(gate), audit_(audit), clock_(clock), noted_(call.method(), effect), call_(call) {}
 
   void Intercept(grpc::experimental::InterceptorBatchMethods* methods) override {
     if (methods->QueryInterceptionHookPoint(Hook::POST_RECV_MESSAGE) && !seen_) {
-      if (const auto* request = AsMessage(methods->GetRecvMessage()); request != nullptr) Note(*request);
+      if (const auto* request = AsMessage(methods->GetRecvMessage()); request != nullptr) {
+        seen_ = true;  // of a stream, the first message says what it is about
+        noted_.NoteRequest(*request);
+      }
     }
     if (methods->QueryInterceptionHookPoint(Hook::PRE_SEND_MESSAGE)) {
-      if (const auto* answer = AsMessage(methods->GetSendMessage()); answer != nullptr) NoteAnswer(*answer);
+      if (const auto* answer = AsMessage(methods->GetSendMessage()); answer != nullptr) noted_.NoteAnswer(*answer);
     }
-    if (methods->QueryInterceptionHookPoint(Hook::PRE_SEND_STATUS)) Record(methods->GetSendStatus());
+    if (methods->QueryInterceptionHookPoint(Hook::PRE_SEND_STATUS)) Record(proto::FromGrpc(methods->GetSendStatus()));
     methods->Proceed();
   }
 
  private:
-  void Note(const google::protobuf::Message& request) {
-    seen_ = true;  // of a stream, the first message says what it is about
-    AppendNames(request, &names_);
-    request_id_ = TextField(request, "request_id");
-    if (IsQuestion(request)) effect_ = Effect::kReads;
-  }
-
-  void NoteAnswer(const google::protobuf::Message& answer) {
-    std::vector<std::string> names;
-    AppendNames(answer, &names);
-    if (effect_ == Effect::kLeases) changed_ = !names.empty();
-    // What was made is named by the answer only.
-    for (std::string& name : names) {
-      if (std::find(names_.begin(), names_.end(), name) == names_.end()) names_.push_back(std::move(name));
-    }
-  }
-
-  void Record(const grpc::Status& status) {
-    if (effect_ == Effect::kReads || (effect_ == Effect::kLeases && status.ok() && !changed_)) return;
-    AuditEntry entry;
-    entry.time = clock_.Now();
+  void Record(const absl::Status& status) {
+    if (!noted_.Worth(status)) return;
     const grpc::ServerContextBase& context = *call_.server_context();
     const std::shared_ptr<const grpc::AuthContext> auth = context.auth_context();
     const absl::StatusOr<Caller> caller = gate_.Identify(ClaimsOf(context.client_metadata(), auth.get()));
+    AuditEntry entry = noted_.Entry(clock_.Now(), status);
     if (caller.ok()) entry.caller = caller->name;
     entry.peer = context.peer();
-    entry.method = ShortMethod(call_.method());
-    entry.subject = absl::StrJoin(names_, " ");
-    entry.request_id = request_id_;
-    entry.outcome = proto::FromGrpc(status);
     audit_.Record(entry);
   }
 
   const Gate& gate_;
   AuditLog& audit_;
   const Clock& clock_;
-  Effect effect_;
+  AuditedCall noted_;
   grpc::experimental::ServerRpcInfo& call_;
   bool seen_ = false;
-  bool changed_ = false;
-  std::vector<std::string> names_;
-  std::string request_id_;
 };
 
 class AuditorFactory final : public grpc::experimental::ServerInterceptorFactoryInterface {

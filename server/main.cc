@@ -21,7 +21,7 @@ constexpr int kFailed = 1;
 constexpr int kWrongUsage = 2;
 
 struct Flags {
-  ServerOptions options;
+  ServerOptions options{.http = "127.0.0.1:50152", .http_elsewhere = true};
   int lease_seconds = 60;
   bool verbose = false;
   NewTokenOptions new_token;
@@ -38,6 +38,15 @@ void AddServeFlags(CLI::App& app, Flags* flags) {
   app.add_option("--listen", options.listen, "Address of the gRPC services; port 0: any free one")
       ->type_name("HOST:PORT")
       ->capture_default_str();
+  app.add_option_function<std::string>(
+         "--http-address",
+         [&options](const std::string& address) {
+           options.http = address == "none" ? "" : address;
+           options.http_elsewhere = false;
+         },
+         "Address of the dashboard and of JSON over HTTP, on this machine only (default: " + options.http +
+             ", or any free port when that is taken); none: no HTTP")
+      ->type_name("HOST:PORT");
   app.add_option("--tls-certificate", options.tls.certificate,
                  "PEM file of the server's certificate; needed to listen beyond loopback, and calls need tokens then")
       ->type_name("FILE");
@@ -140,6 +149,7 @@ int Serve(Flags& flags) {
   if (!server.ok()) return Fail(server.status());
   const std::string host = flags.options.listen.substr(0, flags.options.listen.rfind(':'));
   std::cout << "listening on " << host << ":" << (*server)->port() << std::endl;
+  if (!(*server)->url().empty()) std::cout << "dashboard at " << (*server)->url() << std::endl;
 
   int signal = 0;
   sigwait(&signals, &signal);

@@ -19,11 +19,13 @@
 #include "server/coordinator.h"
 #include "server/credentials.h"
 #include "server/grpc_guard.h"
+#include "server/http_gateway.h"
 #include "server/reaper.h"
 #include "server/state_folder.h"
 #include "server/sweep_service.h"
 #include "server/token_store.h"
 #include "server/trial_store.h"
+#include "server/web_folder.h"
 #include "server/worker_service.h"
 
 namespace lorasweep::server {
@@ -98,8 +100,10 @@ struct Server::Parts {
   std::optional<SweepServiceImpl> sweep_service;
   std::optional<WorkerServiceImpl> worker_service;
   std::unique_ptr<grpc::Server> grpc;
+  std::unique_ptr<HttpGateway> http;
   std::optional<Reaper> reaper;
   int port = 0;
+  std::string url;
   absl::Mutex shutdown_mutex;
   absl::Notification closed;
 };
@@ -169,6 +173,14 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& optio
     return absl::UnavailableError(
         absl::StrCat("cannot listen on ", options.listen, "; is the port in use, and is it HOST:PORT?"));
   }
+  if (!options.http.empty()) {
+    absl::StatusOr<std::unique_ptr<HttpGateway>> http =
+        HttpGateway::Start(*parts->coordinator, *parts->artifacts, {*parts->gate, *parts->audit, clock},
+                           {.address = options.http, .elsewhere = options.http_elsewhere, .web = FindWebFolder()});
+    if (!http.ok()) return http.status();
+    parts->http = *std::move(http);
+    parts->url = parts->http->url();
+  }
   const absl::Duration period = std::clamp(options.lease_duration / 10, absl::Milliseconds(20), absl::Seconds(1));
   parts->reaper.emplace(*parts->coordinator, period, options.log);
   if (options.log) {
@@ -182,11 +194,16 @@ int Server::port() const {
   return parts_->port;
 }
 
+std::string Server::url() const {
+  return parts_->url;
+}
+
 void Server::Shutdown() {
   absl::MutexLock lock(&parts_->shutdown_mutex);
   if (parts_->closed.HasBeenNotified()) return;
   parts_->coordinator->events().Close();
   parts_->reaper.reset();
+  parts_->http.reset();
   parts_->grpc->Shutdown(std::chrono::system_clock::now() + kGrace);
   parts_->grpc->Wait();
   parts_->closed.Notify();

@@ -18,6 +18,8 @@ struct ServerOptions {
   std::string listen = "127.0.0.1:50151";             // HOST:PORT; port 0: any free one
   TlsFiles tls;                                       // without, only loopback may be listened on, open to all there
   std::int64_t artifact_quota = 0;                    // bytes of all artifacts together; 0: as many as the disk takes
+  std::string http;                                   // HOST:PORT of the web gateway, loopback; empty: none
+  bool http_elsewhere = false;                        // when its port is taken, listen on any free one
   absl::Duration lease_duration = absl::Seconds(60);  // a lease not renewed for so long is revoked
   const Clock* clock = nullptr;                       // borrowed for the server's life; null: the system's clock
   LogSink log;                                        // may be empty
@@ -36,7 +38,7 @@ class Server {
  public:
   // Locks the folder, reads everything back, and listens before it returns.
   // Errors: FailedPrecondition (the folder is in use, its database is damaged or of a newer version), InvalidArgument
-  // (an option, a TLS file, an address beyond loopback without TLS, or the folder cannot be written), Unavailable (the
+  // (an option, a TLS file, an address beyond loopback without TLS, or the folder cannot be written), Unavailable (an
   // address cannot be listened on).
   static absl::StatusOr<std::unique_ptr<Server>> Start(const ServerOptions& options);
 
@@ -45,8 +47,10 @@ class Server {
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
-  // The TCP port it listens on.
+  // The TCP port that gRPC listens on.
   int port() const;
+  // Of the web gateway, "http://127.0.0.1:50152/"; empty without one.
+  std::string url() const;
 
   // Ends waiting calls and watches with UNAVAILABLE, lets short ones finish, and closes. Leases stay as they are.
   // Returns when all is closed; calling it again does nothing.

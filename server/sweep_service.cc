@@ -2,27 +2,12 @@
 
 #include "server/answer.h"
 #include "server/blob_stream.h"
+#include "server/sweep_watch.h"
 
 namespace lorasweep::server {
 namespace {
 
 constexpr absl::Duration kLookUp = absl::Seconds(1);  // how often a waiting call looks whether its client has left
-
-// Counts a watcher for as long as it lives.
-class Watcher {
- public:
-  explicit Watcher(EventHub& events) : events_(events), entered_(events.Enter()) {}
-  ~Watcher() {
-    if (entered_) events_.Leave();
-  }
-  Watcher(const Watcher&) = delete;
-  Watcher& operator=(const Watcher&) = delete;
-  bool entered() const { return entered_; }
-
- private:
-  EventHub& events_;
-  const bool entered_;
-};
 
 }  // namespace
 
@@ -99,25 +84,15 @@ grpc::Status SweepServiceImpl::WatchSweep(grpc::ServerContext* context, const v1
   return proto::ToGrpc(Watch(*context, *request, *writer));
 }
 
-absl::Status SweepServiceImpl::Watch(const grpc::ServerContext& context, v1::WatchSweepRequest request,
+absl::Status SweepServiceImpl::Watch(const grpc::ServerContext& context, const v1::WatchSweepRequest& request,
                                      grpc::ServerWriter<v1::WatchSweepResponse>& writer) {
-  EventHub& events = coordinator_.events();
-  const Watcher watcher(events);
-  if (!watcher.entered()) return absl::ResourceExhaustedError("too many watchers; try again later");
-  std::int64_t topic = -1;
-  std::uint64_t seen = 0;
+  const absl::StatusOr<std::unique_ptr<SweepWatch>> watch = SweepWatch::Open(coordinator_, request);
+  if (!watch.ok()) return watch.status();
   while (!context.IsCancelled()) {
-    if (events.closed()) return absl::UnavailableError("the server is closing");
-    if (topic >= 0) seen = events.Seen(topic);
-    const absl::StatusOr<Coordinator::SweepChanges> changes = coordinator_.ChangesSince(request);
-    if (!changes.ok()) return changes.status();
-    const bool news = changes->response.revision() > request.after_revision();
-    if (news && !writer.Write(changes->response)) break;
-    if (changes->last) return absl::OkStatus();
-    request.set_after_revision(changes->response.revision());
-    // The first look only learns what to wait for; from then on `seen` is older than what was looked at.
-    if (topic >= 0 && !news) events.Wait(topic, seen, kLookUp);
-    topic = changes->topic;
+    const absl::StatusOr<std::optional<v1::WatchSweepResponse>> news = (*watch)->Next(kLookUp);
+    if (!news.ok()) return news.status();
+    if (news->has_value() && !writer.Write(**news)) break;
+    if ((*watch)->ended()) return absl::OkStatus();
   }
   return absl::CancelledError("the client left");
 }

@@ -39,7 +39,7 @@ class SweepServiceImpl final : public v1::SweepService::Service {
                             grpc::ServerWriter<v1::BlobChunk>* writer) override;
 
  private:
-  absl::Status Watch(const grpc::ServerContext& context, v1::WatchSweepRequest request,
+  absl::Status Watch(const grpc::ServerContext& context, const v1::WatchSweepRequest& request,
                      grpc::ServerWriter<v1::WatchSweepResponse>& writer);
 
   Coordinator& coordinator_;

@@ -1,25 +1,20 @@
 #include "server/worker_service.h"
 
-#include <algorithm>
 #include <memory>
 #include <optional>
 
-#include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
 #include "server/answer.h"
 #include "server/blob_stream.h"
 #include "server/call_deadline.h"
-#include "server/proto_time.h"
+#include "server/lease_wait.h"
 #include "server/resource_names.h"
 
 namespace lorasweep::server {
 namespace {
 
-constexpr absl::Duration kLongestWait = absl::Seconds(30);
 // Of an upload: for its header, and for each MiB that it announces (250 kB/s, as slow as our workers put up with).
 constexpr absl::Duration kUploadStart = absl::Seconds(60);
 constexpr absl::Duration kUploadMebibyte = absl::Milliseconds(4200);
-constexpr absl::Duration kLookUp = absl::Seconds(1);  // how often a waiting call looks whether its client has left
 
 }  // namespace
 
@@ -30,27 +25,7 @@ grpc::Status WorkerServiceImpl::RegisterWorker(grpc::ServerContext*, const v1::R
 
 grpc::Status WorkerServiceImpl::LeaseTrials(grpc::ServerContext* context, const v1::LeaseTrialsRequest* request,
                                             v1::LeaseTrialsResponse* answer) {
-  absl::StatusOr<v1::LeaseTrialsResponse> leases = WaitForLeases(*context, *request);
-  // The client did not wait for these: they are what it gets when it asks again.
-  if (leases.ok() && context->IsCancelled()) coordinator_.MarkUnanswered(*leases);
-  return Answer(std::move(leases), answer);
-}
-
-absl::StatusOr<v1::LeaseTrialsResponse> WorkerServiceImpl::WaitForLeases(const grpc::ServerContext& context,
-                                                                         const v1::LeaseTrialsRequest& request) {
-  const absl::Duration wait = FromProtoDuration(request.wait());
-  const absl::Time deadline = absl::Now() + std::clamp(wait, absl::ZeroDuration(), kLongestWait);
-  EventHub& events = coordinator_.events();
-  while (true) {
-    if (events.closed()) return absl::UnavailableError("the server is closing");
-    const std::uint64_t seen = events.Seen(EventHub::kWork);
-    absl::StatusOr<v1::LeaseTrialsResponse> leases = coordinator_.LeaseTrials(request);
-    const absl::Duration left = deadline - absl::Now();
-    if (!leases.ok() || leases->leases_size() > 0 || left <= absl::ZeroDuration() || context.IsCancelled()) {
-      return leases;
-    }
-    events.Wait(EventHub::kWork, seen, std::min(left, kLookUp));
-  }
+  return Answer(WaitForLeases(coordinator_, *request, [context] { return context->IsCancelled(); }), answer);
 }
 
 grpc::Status WorkerServiceImpl::Report(grpc::ServerContext*, const v1::ReportRequest* request,

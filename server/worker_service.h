@@ -25,8 +25,6 @@ class WorkerServiceImpl final : public v1::WorkerService::Service {
                             grpc::ServerWriter<v1::BlobChunk>* writer) override;
 
  private:
-  absl::StatusOr<v1::LeaseTrialsResponse> WaitForLeases(const grpc::ServerContext& context,
-                                                        const v1::LeaseTrialsRequest& request);
   absl::StatusOr<v1::UploadBlobResponse> ReceiveBlob(grpc::ServerContext& context,
                                                      grpc::ServerReader<v1::UploadBlobRequest>& reader);
 

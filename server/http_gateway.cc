@@ -1,0 +1,315 @@
+#include "server/http_gateway.h"
+
+#include <httplib.h>
+
+#include <thread>
+#include <utility>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/time/clock.h"
+#include "server/audited_call.h"
+#include "server/http_access.h"
+#include "server/http_json.h"
+#include "server/http_routes.h"
+#include "server/openapi.h"
+#include "server/sweep_watch.h"
+
+namespace lorasweep::server {
+namespace {
+
+constexpr std::size_t kMaxBodyBytes = 16 << 20;  // as gRPC's
+constexpr std::size_t kThreads = 8;              // more come as they are needed
+constexpr std::size_t kMaxThreads = 1024;        // watchers hold half of them at most
+constexpr std::size_t kMaxWaiting = 1024;        // connections that no thread is free for
+constexpr std::size_t kChunkBytes = 1 << 20;
+constexpr absl::Duration kLookUp = absl::Seconds(1);      // how often a stream looks whether its client has left
+constexpr absl::Duration kHeartbeat = absl::Seconds(15);  // a silent stream says that it lives
+
+constexpr std::string_view kNoDashboard =
+    "<!doctype html><html lang=en><title>lorasweep</title><body style='font:16px/1.5 "
+    "system-ui;margin:3rem;max-width:40rem'>"
+    "<h1>lorasweep</h1><p>The server runs, but the dashboard was not built with it: install Node.js 18 or newer with "
+    "npm and build again.</p><p>The API is at <a href='/v1/sweeps'>/v1/sweeps</a>, described by "
+    "<a href='/openapi.json'>/openapi.json</a>.</p>";
+
+void SendError(const absl::Status& status, httplib::Response& response) {
+  response.status = HttpCode(status.code());
+  response.set_content(ErrorJson(status), "application/json");
+}
+
+// The request's message: from the body of a POST, from the query otherwise, and from the path.
+absl::Status ReadRequest(const httplib::Request& http, const HttpMatch& match, google::protobuf::Message* request) {
+  if (match.route->verb == "POST") {
+    if (absl::Status status = FromJson(http.body, request); !status.ok()) return status;
+  } else {
+    for (const auto& [name, value] : http.params) {
+      if (absl::Status status = SetField(name, value, request); !status.ok()) return status;
+    }
+  }
+  for (const auto& [name, value] : match.fields) {
+    if (absl::Status status = SetField(name, value, request); !status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
+std::unique_ptr<google::protobuf::Message> NewMessage(const google::protobuf::Descriptor& type) {
+  return std::unique_ptr<google::protobuf::Message>(
+      google::protobuf::MessageFactory::generated_factory()->GetPrototype(&type)->New());
+}
+
+bool Write(httplib::DataSink& sink, const std::string& text) {
+  return sink.write(text.data(), text.size());
+}
+
+// Writes a sweep's changes as events until it has ended, the client has left or the server closes.
+void SendChanges(SweepWatch& watch, httplib::DataSink& sink) {
+  absl::Time last = absl::Now();
+  if (!Write(sink, "retry: 500\n\n")) return;  // milliseconds until a browser whose connection broke comes back
+  while (!watch.ended()) {
+    const auto news = watch.Next(kLookUp);
+    if (!news.ok()) {
+      Write(sink, absl::StrCat("event: problem\ndata: ", ErrorJson(news.status()), "\n\n"));
+      return;
+    }
+    std::string text;
+    if (news->has_value()) {
+      text = absl::StrCat("id: ", (*news)->revision(), "\nevent: change\ndata: ", ToJson(**news), "\n\n");
+    } else if (absl::Now() - last >= kHeartbeat) {
+      text = ":\n\n";
+    }
+    if (text.empty() ? !sink.is_writable() : !Write(sink, text)) return;
+    if (!text.empty()) last = absl::Now();
+  }
+  Write(sink, "event: end\ndata: {}\n\n");
+}
+
+// "127.0.0.1:50152", "[::1]:0"
+absl::StatusOr<std::pair<std::string, int>> ParseAddress(const std::string& address) {
+  const std::size_t colon = address.rfind(':');
+  int port = -1;
+  if (colon == std::string::npos || !absl::SimpleAtoi(address.substr(colon + 1), &port) || port < 0 || port > 65535) {
+    return absl::InvalidArgumentError(absl::StrCat("the HTTP address is \"", address, "\"; it must be HOST:PORT"));
+  }
+  std::string host = address.substr(0, colon);
+  if (!IsLoopback(host)) {
+    return absl::InvalidArgumentError(absl::StrCat("the HTTP address is ", address,
+                                                   "; HTTP is for this machine only: 127.0.0.1, localhost or [::1]"));
+  }
+  if (host.front() == '[') host = host.substr(1, host.size() - 2);
+  return std::make_pair(host, port);
+}
+
+}  // namespace
+
+struct HttpGateway::Parts {
+  Parts(Coordinator& coordinator_in, const ArtifactStore& artifacts_in, const HttpGuard& guard_in)
+      : coordinator(coordinator_in), artifacts(artifacts_in), guard(guard_in) {}
+
+  void Install(const HttpOptions& options);
+  void Answer(const httplib::Request& http, httplib::Response& response);
+  absl::Status AdmittedCall(const httplib::Request& http, const HttpMatch& match, httplib::Response& response);
+  absl::Status Call(const httplib::Request& http, const HttpMatch& match, AuditedCall& noted,
+                    httplib::Response& response);
+  absl::Status Watch(const httplib::Request& http, const v1::WatchSweepRequest& request, httplib::Response& response);
+  absl::Status Download(const v1::DownloadBlobRequest& request, httplib::Response& response);
+
+  Coordinator& coordinator;
+  const ArtifactStore& artifacts;
+  const HttpGuard guard;
+  httplib::Server http;
+  std::thread listener;
+  std::string url;
+};
+
+absl::Status HttpGateway::Parts::Watch(const httplib::Request& request_http, const v1::WatchSweepRequest& request,
+                                       httplib::Response& response) {
+  v1::WatchSweepRequest from = request;
+  if (const std::string last = request_http.get_header_value("Last-Event-ID"); !last.empty()) {
+    if (absl::Status status = SetField("after_revision", last, &from); !status.ok()) return status;
+  }
+  absl::StatusOr<std::unique_ptr<SweepWatch>> opened = SweepWatch::Open(coordinator, from);
+  if (!opened.ok()) return opened.status();
+  response.set_header("Cache-Control", "no-store");
+  response.set_header("X-Accel-Buffering", "no");  // proxies pass events on at once
+  // std::function wants to be copied, so the watch is shared; it ends with the response.
+  response.set_chunked_content_provider("text/event-stream", [watch = std::shared_ptr<SweepWatch>(*std::move(opened))](
+                                                                 std::size_t, httplib::DataSink& sink) {
+    SendChanges(*watch, sink);
+    sink.done();
+    return true;
+  });
+  return absl::OkStatus();
+}
+
+absl::Status HttpGateway::Parts::Download(const v1::DownloadBlobRequest& request, httplib::Response& response) {
+  const absl::StatusOr<std::int64_t> size = artifacts.Size(request.sha256());
+  if (!size.ok()) return size.status();
+  // Opened here, so that an error is told; read again from wherever a Range header says.
+  if (auto file = artifacts.Read(request.sha256(), request.offset()); !file.ok()) return file.status();
+  response.set_header("Content-Disposition", "attachment");
+  const std::size_t skipped = static_cast<std::size_t>(request.offset());
+  response.set_content_provider(
+      static_cast<std::size_t>(*size) - skipped, "application/octet-stream",
+      [this, request, skipped](std::size_t offset, std::size_t length, httplib::DataSink& sink) {
+        const auto file = artifacts.Read(request.sha256(), static_cast<std::int64_t>(skipped + offset));
+        while (file.ok() && length > 0) {
+          const absl::StatusOr<std::string> data = (*file)->Next(std::min(length, kChunkBytes));
+          if (!data.ok() || data->empty() || !Write(sink, *data)) return false;
+          length -= data->size();
+        }
+        return file.ok();
+      });
+  return absl::OkStatus();
+}
+
+// Who calls may do so, and what it changes is written down.
+absl::Status HttpGateway::Parts::AdmittedCall(const httplib::Request& request_http, const HttpMatch& match,
+                                              httplib::Response& response) {
+  const google::protobuf::MethodDescriptor& descriptor = match.route->descriptor();
+  const std::string method = absl::StrCat("/", descriptor.service()->full_name(), "/", descriptor.name());
+  const absl::StatusOr<Caller> caller =
+      guard.gate.Admit(method, {.authorization = request_http.get_header_value("Authorization"), .certificate = {}});
+  const MethodRule* const rule = FindMethodRule(method);
+  AuditedCall noted(method, rule == nullptr ? Effect::kReads : rule->effect);
+  const absl::Status status = caller.ok() ? Call(request_http, match, noted, response) : caller.status();
+  if (!caller.ok() || noted.Worth(status)) {
+    AuditEntry entry = noted.Entry(guard.clock.Now(), status);
+    if (caller.ok()) entry.caller = caller->name;
+    entry.peer = absl::StrCat("http:", request_http.remote_addr, ":", request_http.remote_port);
+    guard.audit.Record(entry);
+  }
+  return status;
+}
+
+absl::Status HttpGateway::Parts::Call(const httplib::Request& request_http, const HttpMatch& match, AuditedCall& noted,
+                                      httplib::Response& response) {
+  const HttpRoute& route = *match.route;
+  const std::unique_ptr<google::protobuf::Message> request = NewMessage(*route.descriptor().input_type());
+  if (absl::Status status = ReadRequest(request_http, match, request.get()); !status.ok()) return status;
+  noted.NoteRequest(*request);
+  if (route.kind == HttpRoute::Kind::kWatch) {
+    return Watch(request_http, static_cast<const v1::WatchSweepRequest&>(*request), response);
+  }
+  if (route.kind == HttpRoute::Kind::kDownload) {
+    return Download(static_cast<const v1::DownloadBlobRequest&>(*request), response);
+  }
+  const std::unique_ptr<google::protobuf::Message> answer = NewMessage(*route.descriptor().output_type());
+  const absl::Status status = route.call(coordinator, *request, request_http.is_connection_closed, answer.get());
+  if (!status.ok()) return status;
+  noted.NoteAnswer(*answer);
+  response.set_header("Cache-Control", "no-store");
+  response.set_content(ToJson(*answer), "application/json");
+  return absl::OkStatus();
+}
+
+void HttpGateway::Parts::Answer(const httplib::Request& request_http, httplib::Response& response) {
+  const HttpMatch match = MatchRoute(request_http.method == "HEAD" ? "GET" : request_http.method, request_http.path);
+  absl::Status status;
+  if (match.route != nullptr) {
+    status = AdmittedCall(request_http, match, response);
+  } else if (match.verbs.empty()) {
+    status =
+        absl::NotFoundError(absl::StrCat("there is no ", request_http.path, "; /openapi.json lists what there is"));
+  } else {
+    const std::string verbs =
+        absl::StrJoin(match.verbs, ", ", [](std::string* out, std::string_view verb) { out->append(verb); });
+    SendError(absl::InvalidArgumentError(absl::StrCat(request_http.path, " takes ", verbs)), response);
+    response.status = 405;
+    response.set_header("Allow", verbs);
+    return;
+  }
+  if (!status.ok()) SendError(status, response);
+}
+
+void HttpGateway::Parts::Install(const HttpOptions& options) {
+  http.new_task_queue = [] { return new httplib::ThreadPool(kThreads, kMaxThreads, kMaxWaiting); };
+  http.set_payload_max_length(kMaxBodyBytes);
+  // A second server on the port is an error: not SO_REUSEPORT, the library's own choice.
+  http.set_socket_options([](socket_t socket) {
+    const int yes = 1;
+    setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
+  });
+  http.set_default_headers({{"X-Content-Type-Options", "nosniff"},
+                            {"Referrer-Policy", "no-referrer"},
+                            {"Content-Security-Policy",
+                             "default-src 'self'; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; "
+                             "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"}});
+  http.set_pre_routing_handler([](const httplib::Request& request, httplib::Response& response) {
+    const std::string host = request.get_header_value("Host");
+    const std::string origin = request.get_header_value("Origin");
+    const std::string type = request.get_header_value("Content-Type");
+    const std::string length = request.get_header_value("Content-Length");
+    const absl::Status status =
+        CheckAccess({.verb = request.method,
+                     .host = host,
+                     .origin = origin,
+                     .content_type = type,
+                     .has_body = (!length.empty() && length != "0") || request.has_header("Transfer-Encoding")});
+    if (status.ok()) return httplib::Server::HandlerResponse::Unhandled;
+    SendError(status, response);
+    response.set_header("Connection", "close");  // the body was not read
+    return httplib::Server::HandlerResponse::Handled;
+  });
+  const auto answer = [this](const httplib::Request& request, httplib::Response& response) {
+    Answer(request, response);
+  };
+  http.Get("/v1/.*", answer).Post("/v1/.*", answer).Delete("/v1/.*", answer);
+  http.Get("/openapi.json", [document = OpenApiDocument()](const httplib::Request&, auto& response) {
+    response.set_content(document, "application/json");
+  });
+  http.set_error_handler([](const httplib::Request& request, httplib::Response& response) {
+    if (!response.body.empty()) return;  // ours
+    absl::Status status = absl::InvalidArgumentError("the request is not understood");
+    if (response.status == 404) status = absl::NotFoundError(absl::StrCat("there is no ", request.path));
+    if (response.status == 413) status = absl::ResourceExhaustedError("the body is over 16 MiB");
+    const int code = response.status;
+    SendError(status, response);
+    response.status = code;
+  });
+  http.set_exception_handler([](const httplib::Request&, httplib::Response& response, std::exception_ptr) {
+    SendError(absl::InternalError("the server failed to answer"), response);
+  });
+  if (options.web.empty()) {
+    http.Get("/", [](const httplib::Request&, httplib::Response& response) {
+      response.set_content(std::string(kNoDashboard), "text/html; charset=utf-8");
+    });
+  } else {
+    http.set_static_file_compression(true);
+    http.set_mount_point("/", options.web.string(), {{"Cache-Control", "no-cache"}});
+  }
+}
+
+HttpGateway::HttpGateway(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+
+HttpGateway::~HttpGateway() {
+  parts_->http.stop();
+  if (parts_->listener.joinable()) parts_->listener.join();
+}
+
+absl::StatusOr<std::unique_ptr<HttpGateway>> HttpGateway::Start(Coordinator& coordinator,
+                                                                const ArtifactStore& artifacts, const HttpGuard& guard,
+                                                                const HttpOptions& options) {
+  const auto address = ParseAddress(options.address);
+  if (!address.ok()) return address.status();
+  auto parts = std::make_unique<Parts>(coordinator, artifacts, guard);
+  parts->Install(options);
+  const auto& [host, wanted] = *address;
+  int port = wanted;
+  const bool bound = wanted != 0 && parts->http.bind_to_port(host, wanted);
+  if (!bound && (wanted == 0 || options.elsewhere)) port = parts->http.bind_to_any_port(host);
+  if (port <= 0 || (!bound && wanted != 0 && !options.elsewhere)) {
+    return absl::UnavailableError(absl::StrCat("cannot listen on ", options.address, " for HTTP; is the port in use?"));
+  }
+  parts->url = absl::StrCat("http://", options.address.substr(0, options.address.rfind(':')), ":", port, "/");
+  parts->listener = std::thread([&http = parts->http] { http.listen_after_bind(); });
+  parts->http.wait_until_ready();
+  return std::unique_ptr<HttpGateway>(new HttpGateway(std::move(parts)));
+}
+
+const std::string& HttpGateway::url() const {
+  return parts_->url;
+}
+
+}  // namespace lorasweep::server

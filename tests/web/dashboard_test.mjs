@@ -1,0 +1,224 @@
+// The dashboard in a real browser over a real server. Needs Chromium; without one it says so and is skipped.
+// LORASWEEP_SCREENSHOTS=FOLDER also writes the pictures of the docs.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { join } from 'node:path';
+import { World, axeSource, chromium, eventually, externalSpec, toySpec } from './world.mjs';
+
+const world = new World();
+const skip = chromium ? false : 'needs Chromium: scripts/setup --tests installs it';
+const screenshots = process.env.LORASWEEP_SCREENSHOTS;
+
+before(async () => {
+  if (skip) return;
+  await world.startServer();
+  await world.openBrowser();
+});
+after(() => world.close());
+
+const text = (page, selector) => page.locator(selector).innerText();
+const shows = (page, selector, wanted, limit = 5000) =>
+  eventually(async () => (await page.locator(selector).allInnerTexts()).join('\n').includes(wanted), `${selector} shows ${wanted}`, limit);
+
+// No serious or critical finding of axe-core.
+async function accessible(page, what) {
+  await page.evaluate(axeSource());
+  const { violations } = await page.evaluate(() => window.axe.run({ runOnly: ['wcag2a', 'wcag2aa', 'best-practice'] }));
+  const serious = violations.filter((one) => ['serious', 'critical'].includes(one.impact));
+  assert.deepEqual(serious.map((one) => `${what}: ${one.id}: ${one.nodes.map((node) => node.html).slice(0, 3).join(' ')}`), []);
+}
+
+test('an empty server shows how to begin, and the form checks and submits a sweep', { skip }, async () => {
+  const page = await world.page();
+  await page.goto(world.url);
+  await shows(page, '.empty', 'lorasweep submit');
+  await accessible(page, 'empty list');
+  await page.click('text=write one here');
+  await page.fill('[name=key-name]', 'by-hand');
+  await page.fill('[name=key-model]', 'toy');
+  await page.fill('[name=key-max_steps]', '-3');
+  await page.click('button:text("Check")');
+  await shows(page, '.problem', 'training.max_steps');
+  await page.fill('[name=key-max_steps]', '40');
+  await page.fill('[name=key-train]', 'rows.jsonl');
+  await page.fill('[name=key-trials]', '3');
+  await page.click('button:text("Check")');
+  await shows(page, '.good', '3 trials of up to 40 steps');
+  await accessible(page, 'form');
+  await page.click('button:text("Submit")');
+  await shows(page, '.summary', 'Waiting for a worker');
+  assert.match(page.url(), /#\/sweeps\/by-hand$/);
+  const sweep = await world.call('GET', '/v1/sweeps/by-hand');
+  assert.deepEqual(sweep.spec.parameters.map((one) => one.name), ['learning_rate', 'lora_rank']);
+  await world.call('POST', '/v1/sweeps/by-hand:cancel', {});
+  await shows(page, '.summary', 'cancelled');
+  assert.deepEqual(page.problems, []);
+  await page.context().close();
+});
+
+test('what a worker reports is on every page within a second, also after the server was killed', { skip }, async () => {
+  const id = await world.create(externalSpec('live', 4));
+  const [one, two] = [await world.page(), await world.page({ colorScheme: 'dark' })];
+  for (const page of [one, two]) await page.goto(`${world.url}#/sweeps/${id}`);
+  const lease = await world.lease('w');
+  await world.report('w', lease.token, 10, 2.3456);
+  for (const page of [one, two]) await shows(page, '.leaderboard .rows', '2.3456');
+  for (const [step, value] of [[20, 1.8765], [30, 1.5432]]) {
+    await world.report('w', lease.token, step, value);
+    const begin = Date.now();
+    await Promise.all([one, two].map((page) => shows(page, '.leaderboard .rows', String(value))));
+    assert.ok(Date.now() - begin < 1000, `shown after ${Date.now() - begin} ms`);
+  }
+  // An action of one person is seen by the other.
+  await one.click('button:text("Pause")');
+  await shows(two, '.summary .chip', 'paused', 1000);
+  await two.keyboard.press('p');
+  await shows(one, '.summary .chip', 'running', 1000);
+
+  await world.killServer();
+  await shows(one, '.lost', 'No connection since');
+  assert.match(await text(one, '.leaderboard .rows'), /1\.5432/);  // what was known stays
+  await world.startServer();
+  await world.report('w', lease.token, 40, 1.2109);
+  for (const page of [one, two]) await shows(page, '.leaderboard .rows', '1.2109', 8000);
+  await eventually(async () => (await one.locator('.lost').count()) === 0, 'the strip is gone');
+
+  // The list has the best of it too; a second sweep appears by itself.
+  await two.goto(world.url);
+  await shows(two, '.sweeps', '1.2109');
+  await world.create(externalSpec('another', 2));
+  await shows(two, '.sweeps', 'another', 2000);
+  await accessible(two, 'list in the dark');
+  for (const page of [one, two]) {
+    assert.deepEqual(page.problems, []);
+    await page.context().close();
+  }
+  for (const name of [id, 'another']) await world.call('POST', `/v1/sweeps/${name}:cancel`, {});
+});
+
+test('a sweep of trials is ranked, sorted, filtered, opened and cloned, by pointer and by keys', { skip }, async () => {
+  const id = await world.create(toySpec('math-tutor', 24));
+  for (const name of ['desk', 'rack-1', 'rack-2']) world.startWorker(name, 8);
+  const page = await world.page();
+  await page.goto(`${world.url}#/sweeps/${id}`);
+  await eventually(async () => (await page.locator('.leaderboard .rows .row').count()) >= 14, 'fourteen rows', 20000);
+  await shows(page, '.summary .chip', 'done', 20000);
+  await shows(page, '.leaderboard header', '24 trials');
+  const cells = (column) => page.locator(`.leaderboard .rows .row .cell:nth-child(${column})`).allInnerTexts();
+  await eventually(async () => (await cells(1))[0] === '1', 'the first row is rank 1');
+  const board = await world.call('GET', `/v1/sweeps/${id}/leaderboard`);
+  assert.equal(await text(page, '.best-line a >> nth=1'), `trial ${board.rows[0].trial.number}`);
+  assert.match(await text(page, '.best-line'), /ahead of trial|not distinguishable/);
+  await shows(page, '.importance', 'lr');
+
+  await page.click('.leaderboard .head button:text("lr")');
+  const rates = (await page.locator('.leaderboard .rows .row').evaluateAll((rows) =>
+    rows.sort((a, b) => a.ariaRowIndex - b.ariaRowIndex).map((row) => Number(row.children[5].textContent))));
+  assert.deepEqual(rates, [...rates].sort((a, b) => a - b));
+  await page.fill('#filter', 'pruned rank>=8');
+  const pruned = board.rows.filter((row) => row.trial.state === 'PRUNED' && Number(row.trial.parameters.lora_rank.integer) >= 8);
+  await shows(page, '.leaderboard header', `${pruned.length} of 24`);
+  await page.reload();  // the address holds the view
+  await shows(page, '.leaderboard header', `${pruned.length} of 24`);
+  await page.fill('#filter', '');
+  await page.keyboard.press('Escape');
+  await page.keyboard.press('l');
+  assert.equal(await page.getAttribute('button:text("log y")', 'aria-pressed'), 'true');
+  await page.keyboard.press('j');
+  await page.keyboard.press('j');
+  assert.equal(await page.locator('.row.picked').count(), 1);
+  await accessible(page, 'sweep');
+  const chart = await page.locator('.uplot .u-over').boundingBox();
+  await page.mouse.move(chart.x + chart.width * 0.3, chart.y + chart.height * 0.7);
+  await shows(page, '.tip', 'trial');
+  await page.click('button:text("Columns")');
+  await page.click('label:text("tokens")');
+  await shows(page, '.leaderboard .head', 'tokens');
+  await page.mouse.click(700, 60);
+
+  const picked = await page.getAttribute('.row.picked', 'data-trial');
+  await page.keyboard.press('Enter');
+  await shows(page, 'h1', `trial ${picked}`);
+  await shows(page, '.reasons', 'Why it was tried');
+  await shows(page, '[aria-label=Attempts]', 'step');
+  await accessible(page, 'trial');
+  const best = board.rows[0].trial.number;
+  await page.goto(`${world.url}#/sweeps/${id}/trials/${best}`);
+  await shows(page, '[aria-label=Files]', 'adapter_model.safetensors');
+  const [download] = await Promise.all([page.waitForEvent('download'), page.click('text=adapter_config.json')]);
+  assert.equal(download.suggestedFilename(), 'adapter_config.json');
+  if (screenshots) await page.screenshot({ path: join(screenshots, 'dashboard-trial.png') });
+
+  await page.keyboard.press('Escape');
+  await page.mouse.move(5, 5);
+  await shows(page, 'h1', id);
+  if (screenshots) {
+    await page.setViewportSize({ width: 1440, height: 1010 });
+    await page.screenshot({ path: join(screenshots, 'dashboard.png') });
+    await page.emulateMedia({ colorScheme: 'dark' });
+    await page.waitForTimeout(500);
+    await page.screenshot({ path: join(screenshots, 'dashboard-dark.png') });
+  }
+  await page.click('[aria-label="More actions"]');
+  await page.click('text=New sweep like this');
+  assert.equal(await page.inputValue('[name=key-name]'), 'math-tutor');
+  assert.equal(await page.inputValue('[aria-label="Values of lora_rank"]'), '4, 8, 16, 32, 64');
+  await page.click('button:text("Check")');
+  await shows(page, '.good', '24 trials');
+  assert.deepEqual(page.problems, []);
+  await page.context().close();
+});
+
+test('a phone shows it all without scrolling sideways, in the dark too', { skip }, async () => {
+  const page = await world.page({ viewport: { width: 390, height: 844 }, colorScheme: 'dark', hasTouch: true });
+  for (const path of ['#/', '#/sweeps/math-tutor', '#/sweeps/math-tutor/trials/0', '#/new']) {
+    await page.goto(`${world.url}${path}`);
+    await page.waitForSelector('main .panel');
+    assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), `${path} fits`);
+    await accessible(page, `${path} on a phone in the dark`);
+  }
+  await page.goto(`${world.url}#/sweeps/none`);
+  await shows(page, '.empty', 'sweeps/none');
+  assert.deepEqual(page.problems, []);
+  await page.context().close();
+});
+
+test('destructive actions say what is lost, and ask', { skip }, async () => {
+  const id = await world.create(externalSpec('to-be-deleted', 3));
+  await world.lease('w2');
+  const page = await world.page();
+  await page.goto(`${world.url}#/sweeps/${id}`);
+  await shows(page, '.counts', '1 running');
+  await page.click('[aria-label="More actions"]');
+  await page.click('text=Cancel…');
+  await shows(page, 'dialog', '1 running trial will be cancelled');
+  await shows(page, 'dialog', `lorasweep cancel ${id}`);
+  await accessible(page, 'question');
+  await page.click('text=Keep it');
+  assert.equal((await world.call('GET', `/v1/sweeps/${id}`)).state, 'RUNNING');
+  await page.click('[aria-label="More actions"]');
+  await page.click('text=Cancel…');
+  await page.click('text=Cancel the sweep');
+  await shows(page, '.summary .chip', 'cancelled');
+  await page.click('[aria-label="More actions"]');
+  await page.click('text=Delete…');
+  await page.click('text=Delete the sweep');
+  await shows(page, 'h1', 'Sweeps');
+  await assert.rejects(world.call('GET', `/v1/sweeps/${id}`), /there is no/);
+  assert.deepEqual(page.problems, []);
+  await page.context().close();
+});
+
+test('the page is small and paints at once', { skip }, async () => {
+  const page = await world.page();
+  let received = 0;
+  const session = await page.context().newCDPSession(page);
+  await session.send('Network.enable');
+  session.on('Network.loadingFinished', (event) => (received += event.encodedDataLength));
+  await page.goto(world.url);
+  await page.waitForSelector('.sweeps');
+  const paint = await page.evaluate(() => performance.getEntriesByName('first-contentful-paint')[0].startTime);
+  assert.ok(paint < 1000, `first contentful paint after ${paint} ms`);
+  assert.ok(received < 500_000, `${received} bytes`);
+  await page.context().close();
+});

@@ -1,0 +1,75 @@
+// The server's HTTP API (its /openapi.json), one function a call.
+import * as decode from './decode';
+import type { Importance, Leaderboard, Observation, Sweep, Trial, Worker } from './model';
+
+export class ApiError extends Error {
+  constructor(readonly code: number, readonly status: string, message: string) {
+    super(message);
+  }
+}
+
+async function call(verb: string, path: string, body?: unknown): Promise<unknown> {
+  let response: Response;
+  try {
+    response = await fetch(path, {
+      method: verb,
+      headers: body === undefined ? {} : { 'Content-Type': 'application/json' },
+      body: body === undefined ? undefined : JSON.stringify(body),
+    });
+  } catch {
+    throw new ApiError(0, 'UNAVAILABLE', 'the server is not reached');
+  }
+  const answer = await response.json().catch(() => ({}));
+  if (!response.ok) {
+    const error = answer.error ?? {};
+    throw new ApiError(response.status, error.status ?? 'UNKNOWN', error.message ?? response.statusText);
+  }
+  return answer;
+}
+
+const get = (path: string, query: Record<string, string | number | boolean> = {}) => {
+  const text = new URLSearchParams(Object.entries(query).map(([key, one]) => [key, String(one)])).toString();
+  return call('GET', `/v1/${path}${text ? `?${text}` : ''}`);
+};
+
+// A text that no other call uses: makes a repeated call harmless.
+export function requestId(): string {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('');
+}
+
+// All pages of a list.
+async function pages<T>(path: string, key: string, query: Record<string, string | number | boolean>,
+                        one: (json: unknown) => T): Promise<T[]> {
+  const all: T[] = [];
+  for (let token = ''; ;) {
+    const page = (await get(path, token ? { ...query, page_token: token } : query)) as Record<string, unknown>;
+    for (const json of page[key] as unknown[]) all.push(one(json));
+    token = String(page.next_page_token ?? '');
+    if (!token) return all;
+  }
+}
+
+export const listSweeps = (): Promise<Sweep[]> => pages('sweeps', 'sweeps', { page_size: 1000 }, decode.sweep);
+export const getSweep = async (id: string): Promise<Sweep> => decode.sweep(await get(`sweeps/${id}`));
+export const listWorkers = (): Promise<Worker[]> => pages('workers', 'workers', {}, decode.worker);
+export const getTrial = async (id: string, number: number): Promise<Trial> =>
+  decode.trial(await get(`sweeps/${id}/trials/${number}`));
+export const listObservations = (id: string, number: number): Promise<Observation[]> =>
+  pages(`sweeps/${id}/trials/${number}/observations`, 'observations', { page_size: 10000, summary_only: true },
+        decode.observation);
+export const getLeaderboard = async (id: string, top: number): Promise<Leaderboard> =>
+  decode.leaderboard(await get(`sweeps/${id}/leaderboard`, { top }));
+export const getImportance = async (id: string): Promise<Importance> =>
+  decode.importance(await get(`sweeps/${id}/importance`));
+
+export type SweepVerb = 'pause' | 'resume' | 'stop' | 'cancel';
+export const changeSweep = async (id: string, verb: SweepVerb): Promise<Sweep> =>
+  decode.sweep(await call('POST', `/v1/sweeps/${id}:${verb}`, { request_id: requestId() }));
+export const deleteSweep = async (id: string): Promise<void> => {
+  await call('DELETE', `/v1/sweeps/${id}?request_id=${requestId()}`);
+};
+// `checkOnly`: what would be created, with the defaults filled in.
+export const createSweep = async (spec: unknown, checkOnly: boolean): Promise<Sweep> =>
+  decode.sweep(await call('POST', '/v1/sweeps', { spec, request_id: requestId(), validate_only: checkOnly }));
+export const blobUrl = (sha256: string): string => `/v1/blobs/${sha256}`;
+export const schema = async (): Promise<unknown> => call('GET', '/openapi.json');

@@ -1,0 +1,128 @@
+// What the server answers, in the form that the views use: numbers are numbers, times are milliseconds, names are ids.
+
+export type Value = number | string | boolean;
+export type TrialState =
+  | 'QUEUED' | 'RUNNING' | 'PAUSED' | 'COMPLETED' | 'PRUNED' | 'INFEASIBLE' | 'FAILED' | 'CANCELLED';
+export type SweepState = 'RUNNING' | 'PAUSED' | 'STOPPING' | 'COMPLETED' | 'CANCELLED' | 'FAILED';
+
+export interface Parameter {
+  name: string;
+  distribution: string;
+  min?: Value;
+  max?: Value;
+  values: Value[];
+}
+
+export interface Spec {
+  name: string;
+  model: string;
+  trainer: string;
+  method: string;
+  metric: { name: string; minimize: boolean; objectives: string[] };
+  parameters: Parameter[];
+  training: { maxSteps: number; batchSize: number };
+  earlyTerminate: { type: string; minSteps: number; eta: number; maxIter: number; s: number };
+  raw: unknown;  // as the server wrote it, to be sent again
+}
+
+export interface Sweep {
+  id: string;
+  spec: Spec;
+  state: SweepState;
+  error: string;
+  created: number;
+  updated: number;
+  revision: number;
+  counts: Record<Lowercase<TrialState>, number>;
+  best?: { trial: number; value: number };
+  baseValue?: number;
+  planned: number;  // 0: no limit
+}
+
+export interface Attempt {
+  number: number;
+  worker: string;
+  start?: number;
+  end?: number;
+  endReason: string;
+  startStep: number;
+}
+
+export interface Artifact {
+  kind: string;
+  step: number;
+  files: { path: string; sha256: string; bytes: number }[];
+}
+
+export interface Trial {
+  number: number;
+  state: TrialState;
+  parameters: Record<string, Value>;
+  suggestionReason: string;
+  outcomeReason: string;
+  step: number;
+  sequences: number;
+  tokens: number;
+  maxSteps: number;
+  value?: number;
+  created?: number;
+  start?: number;
+  end?: number;
+  attempts: Attempt[];
+  artifacts: Artifact[];
+}
+
+export interface Observation {
+  metric: string;
+  step: number;
+  tokens: number;
+  value: number;
+}
+
+export interface Row {
+  rank: number;
+  trial: Trial;
+  value: number;
+  stderr: number;
+  gap: number;  // to rank 1, positive is worse
+  gapStderr: number;
+  gapStep: number;
+  tied: boolean;  // not distinguishable from rank 1
+  front: number;
+  objectives: number[];
+}
+
+export interface Leaderboard {
+  rows: Row[];
+  stepsRun: number;
+  stepsSaved: number;
+}
+
+export interface Worker {
+  id: string;
+  host: string;
+  device: string;
+  slots: number;
+  version: string;
+  online: boolean;
+  lastSeen: number;
+  trials: string[];  // "math-tutor/3"
+}
+
+export interface Importance {
+  trials: number;
+  parameters: { name: string; share: number; stderr: number; low?: Value; high?: Value }[];
+}
+
+export interface Changes {
+  revision: number;
+  sweep?: Sweep;
+  trials: Trial[];
+  observations: { trial: number; observation: Observation }[];
+}
+
+export const ended = (state: TrialState): boolean => !['QUEUED', 'RUNNING', 'PAUSED'].includes(state);
+export const sweepEnded = (state: SweepState): boolean => ['COMPLETED', 'CANCELLED', 'FAILED'].includes(state);
+export const total = (sweep: Sweep): number => Object.values(sweep.counts).reduce((a, b) => a + b, 0);
+export const endedCount = (sweep: Sweep): number =>
+  total(sweep) - sweep.counts.queued - sweep.counts.running - sweep.counts.paused;

@@ -1,0 +1,52 @@
+// The line at the top of every page.
+import type { ComponentChildren } from 'preact';
+import type { Connection } from '../data/live';
+import * as format from '../data/format';
+import type { Worker } from '../data/model';
+import { now } from '../data/now';
+import { theme, type Theme } from '../data/theme';
+
+const next: Record<Theme, Theme> = { system: 'dark', dark: 'light', light: 'system' };
+const marks: Record<Theme, string> = { system: '◐', dark: '☾', light: '☀' };
+
+function workersText(workers: Worker[]): string {
+  const online = workers.filter((one) => one.online);
+  if (workers.length === 0) return 'no worker yet';
+  const busy = online.filter((one) => one.trials.length > 0).length;
+  return `${format.plural(online.length, 'worker')}${online.length > 0 ? `, ${busy} training` : ' online'}`;
+}
+
+interface BarProps {
+  crumbs?: ComponentChildren;
+  workers: Worker[];
+  live?: boolean;
+}
+
+export function Bar({ crumbs, workers, live }: BarProps) {
+  return (
+    <header class="bar">
+      <a class="brand" href="#/"><img src="icon.svg" alt="" width="20" height="20" />lorasweep</a>
+      <nav aria-label="Where you are">{crumbs}</nav>
+      <span class="spring" />
+      {live && <span class="live" title="Changes arrive as they happen"><i aria-hidden="true" />live</span>}
+      <span class="muted wide-only">{workersText(workers)}</span>
+      <button type="button" class="icon" aria-label={`Colours: ${theme.value}`} title={`Colours: ${theme.value}`}
+              onClick={() => (theme.value = next[theme.value])}>{marks[theme.value]}</button>
+    </header>
+  );
+}
+
+// Said quietly while the server is away.
+export function Lost({ since }: { since: number }) {
+  if (now.value - since < 700) return null;
+  return (
+    <div class="lost" role="status">
+      No connection since {format.clock(since)} ({format.duration(now.value - since)}). What you see is from then; the page
+      catches up by itself.
+    </div>
+  );
+}
+
+export function LostSweep({ connection }: { connection: Connection }) {
+  return connection.state === 'lost' ? <Lost since={connection.since} /> : null;
+}

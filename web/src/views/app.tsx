@@ -1,0 +1,38 @@
+import { useEffect, useMemo } from 'preact/hooks';
+import { LiveSweep } from '../data/live';
+import { SweepList } from '../data/list';
+import { route } from '../data/route';
+import { Help } from '../parts/help';
+import { Toasts } from '../parts/toast';
+import { installKeys } from '../parts/keys';
+import { ListView } from './list';
+import { NewView } from './new';
+import { SweepView } from './sweep';
+import { TrialView } from './trial';
+
+function ListPage() {
+  const list = useMemo(() => new SweepList(), []);
+  useEffect(() => () => list.close(), [list]);
+  return <ListView list={list} />;
+}
+
+// One live sweep for its page and the pages of its trials.
+function SweepPage({ id }: { id: string }) {
+  const live = useMemo(() => new LiveSweep(id), [id]);
+  useEffect(() => () => live.close(), [live]);
+  return route.value.view === 'trial' ? <TrialView live={live} number={route.value.trial} /> : <SweepView live={live} />;
+}
+
+export function App() {
+  useEffect(installKeys, []);
+  const { view, sweep } = route.value;
+  return (
+    <>
+      {view === 'list' && <ListPage />}
+      {view === 'new' && <NewView />}
+      {(view === 'sweep' || view === 'trial') && <SweepPage key={sweep} id={sweep} />}
+      <Help />
+      <Toasts />
+    </>
+  );
+}
