@@ -20,8 +20,15 @@ constexpr int kDone = 0;
 constexpr int kFailed = 1;
 constexpr int kWrongUsage = 2;
 
+ServerOptions DefaultOptions() {
+  ServerOptions options;
+  options.http = "127.0.0.1:50152";
+  options.http_elsewhere = true;
+  return options;
+}
+
 struct Flags {
-  ServerOptions options{.http = "127.0.0.1:50152", .http_elsewhere = true};
+  ServerOptions options = DefaultOptions();
   int lease_seconds = 60;
   bool verbose = false;
   NewTokenOptions new_token;
