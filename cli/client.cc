@@ -70,7 +70,7 @@ std::string TrialName(const std::string& sweep, std::int64_t number) {
 }
 
 Client::Client(std::string address, const proto::Access& access)
-    : address_(std::move(address)), last_error_(std::make_unique<LastError>()) {
+    : address_(std::move(address)), access_(access), last_error_(std::make_unique<LastError>()) {
   const absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> credentials =
       proto::MakeCredentials(access, address_);
   wrong_access_ = credentials.status();
