@@ -36,6 +36,14 @@ std::shared_ptr<grpc::Channel> Connect(const std::string& address,
   return grpc::CreateCustomChannel(address, credentials, arguments);
 }
 
+// gRPC tells by its words only why there is no connection.
+bool SpeaksOfTls(const std::string& message) {
+  for (const char* word : {"andshake", "ertificate", "SSL", "Ssl"}) {
+    if (message.find(word) != std::string::npos) return true;
+  }
+  return false;
+}
+
 std::string SweepName(std::string_view id) {
   return absl::StrCat("sweeps/", std::string(id));
 }
@@ -70,7 +78,7 @@ std::string TrialName(const std::string& sweep, std::int64_t number) {
 }
 
 Client::Client(std::string address, const proto::Access& access)
-    : address_(std::move(address)), last_error_(std::make_unique<LastError>()) {
+    : address_(std::move(address)), access_(access), last_error_(std::make_unique<LastError>()) {
   const absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> credentials =
       proto::MakeCredentials(access, address_);
   wrong_access_ = credentials.status();
@@ -94,7 +102,7 @@ absl::Status Client::ToStatus(const grpc::Status& status) {
   const auto code = static_cast<absl::StatusCode>(status.error_code());
   switch (code) {
     case absl::StatusCode::kUnavailable:
-      if (status.error_message().find("andshake") != std::string::npos) {
+      if (SpeaksOfTls(status.error_message())) {
         return absl::UnavailableError(
             absl::StrCat("no TLS connection with ", address_,
                          ": is --tls-ca the authority of its certificate, does that name this host, and has it not "

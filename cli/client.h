@@ -34,6 +34,7 @@ class Client {
   ~Client();
 
   const std::string& address() const { return address_; }
+  const proto::Access& access() const { return access_; }
 
   absl::StatusOr<v1::Sweep> CreateSweep(const v1::SweepSpec& spec);
   // What CreateSweep would make of the spec, defaults filled in; creates nothing.
@@ -85,6 +86,7 @@ class Client {
 
   struct LastError;
   const std::string address_;
+  const proto::Access access_;
   absl::Status wrong_access_;                     // ok: none
   std::unique_ptr<v1::SweepService::Stub> stub_;  // null when the access is wrong
   const std::unique_ptr<LastError> last_error_;   // has its own mutex

@@ -67,7 +67,7 @@ class RunLoop {
 
   absl::StatusOr<RunEnd> Run(Context& context, Signals& signals, LiveState& state) {
     const absl::Status status = WatchSweep(
-        context, client_.address(), sweep_, signals,
+        context, client_, sweep_, signals,
         [this](int signal, std::vector<LiveEvent>& events) { return Tick(signal, events); }, state);
     if (!status.ok() && !absl::IsCancelled(status)) return status;
     return end_;

@@ -57,8 +57,8 @@ absl::Status FollowSweep(Client& client, const std::string& sweep, std::int64_t 
   }
 }
 
-SweepFeed::SweepFeed(const std::string& server, std::string sweep)
-    : client_(server),
+SweepFeed::SweepFeed(const std::string& server, const proto::Access& access, std::string sweep)
+    : client_(server, access),
       sweep_(std::move(sweep)),
       leaderboard_thread_([this](std::stop_token stop) { FetchLeaderboards(stop); }),
       watch_thread_([this](std::stop_token stop) {

@@ -32,7 +32,7 @@ absl::Status FollowSweep(Client& client, const std::string& sweep, std::int64_t 
 // A sweep's changes and leaderboard for a view that must never wait for the network: two threads fetch, Take hands
 // over what has come.
 //
-//   SweepFeed feed("127.0.0.1:50151", "sweeps/math-tutor-2");
+//   SweepFeed feed("127.0.0.1:50151", {}, "sweeps/math-tutor-2");
 //   while (!(news = feed.Take()).end) { … draw …; sleep }
 class SweepFeed {
  public:
@@ -43,7 +43,7 @@ class SweepFeed {
     std::optional<absl::Status> end;  // FollowSweep's result, with the leaderboard of the end already handed over
   };
 
-  SweepFeed(const std::string& server, std::string sweep);
+  SweepFeed(const std::string& server, const proto::Access& access, std::string sweep);
   // Leaves the watch.
   ~SweepFeed();
   SweepFeed(const SweepFeed&) = delete;

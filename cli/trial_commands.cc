@@ -47,7 +47,7 @@ absl::Status Leaderboard(Context& context, const LeaderboardFlags& flags) {
   if (flags.watch) {
     LiveState state(sweep->revision());
     const absl::Status status = WatchSweep(
-        context, context.server, sweep->name(), *signals,
+        context, client, sweep->name(), *signals,
         [](int signal, std::vector<LiveEvent>&) { return signal == 0 ? WatchStep::kGoOn : WatchStep::kLeave; }, state);
     if (!status.ok() && !absl::IsCancelled(status)) return context.Explain(status, client);
   }

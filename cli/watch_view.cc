@@ -19,10 +19,10 @@ double SteadySeconds() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
-absl::Status WatchSweep(Context& context, const std::string& server, const std::string& sweep, Signals& signals,
+absl::Status WatchSweep(Context& context, const Client& client, const std::string& sweep, Signals& signals,
                         const WatchTick& on_tick, LiveState& state) {
   const bool live = context.err_terminal.interactive;
-  SweepFeed feed(server, sweep);
+  SweepFeed feed(client.address(), client.access(), sweep);
   Painter painter(context.err);
   while (true) {
     const int signal = signals.Wait(kTick);

@@ -110,7 +110,7 @@ TEST_CASE("The feed hands over the leaderboard of the end together with the end"
   FakeSweepService service;
   service.changes = {Change(1, v1::Sweep::RUNNING), Change(2, v1::Sweep::COMPLETED)};
   const FakeServer server(service);
-  SweepFeed feed(server.address(), "sweeps/math-tutor");
+  SweepFeed feed(server.address(), {}, "sweeps/math-tutor");
   std::size_t changes = 0;
   bool leaderboard = false;
   SweepFeed::News news;

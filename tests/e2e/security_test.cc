@@ -32,7 +32,7 @@ TEST_CASE("A sweep runs over TLS with a token and a worker's certificate, and st
   says(guarded.Cli({"leaderboard", "sweep", "--watch", "--tls-ca", guarded.file("ca.pem"), "--token-file",
                     guarded.file("view.token")},
                    {}),
-       0, "validation/loss");
+       0, "loss ± se");
   Process stranger({BinDir() / "fake_worker", "--server", guarded.address(), "--tls-ca", guarded.file("ca.pem"),
                     "--token-file", guarded.file("submit.token")},
                    guarded.file("stranger.log"));
