@@ -17,7 +17,7 @@
 namespace lorasweep::cli {
 namespace {
 
-constexpr std::chrono::seconds kDeadline{30};
+constexpr std::chrono::hours kPatience{24};
 constexpr std::chrono::milliseconds kPauseBeforeRepeating{200};
 constexpr int kLargestMessage = 64 << 20;
 constexpr std::int32_t kPageSize = 1000;
@@ -126,12 +126,13 @@ absl::Status Client::ToStatus(const grpc::Status& status) {
 }
 
 template <typename Request, typename Response>
-absl::StatusOr<Response> Client::Call(Method<Request, Response> method, const Request& request) {
+absl::StatusOr<Response> Client::Call(Method<Request, Response> method, const Request& request,
+                                      std::chrono::seconds deadline) {
   if (!wrong_access_.ok()) return wrong_access_;
   // Reading calls change nothing and the others carry a request_id, so that asking twice does no harm.
   for (int attempt = 0;; ++attempt) {
     grpc::ClientContext context;
-    context.set_deadline(std::chrono::system_clock::now() + kDeadline);
+    context.set_deadline(std::chrono::system_clock::now() + deadline);
     Response response;
     const grpc::Status status = (stub_.get()->*method)(&context, request, &response);
     if (status.ok()) return response;
@@ -282,6 +283,12 @@ absl::StatusOr<v1::GetImportanceResponse> Client::GetImportance(const std::strin
   v1::GetImportanceRequest request;
   request.set_name(sweep);
   return Call(&v1::SweepService::Stub::GetImportance, request);
+}
+
+absl::StatusOr<v1::ReplaySweepResponse> Client::ReplaySweep(const std::string& sweep) {
+  v1::ReplaySweepRequest request;
+  request.set_name(sweep);
+  return Call(&v1::SweepService::Stub::ReplaySweep, request, kPatience);
 }
 
 absl::StatusOr<std::vector<v1::Worker>> Client::ListWorkers() {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -61,6 +62,8 @@ class Client {
   absl::StatusOr<v1::GetLeaderboardResponse> GetLeaderboard(const std::string& sweep, std::int32_t top);
   // FailedPrecondition while too few trials have completed.
   absl::StatusOr<v1::GetImportanceResponse> GetImportance(const std::string& sweep);
+  // Waits as long as the server takes. FailedPrecondition: the sweep is older than the log.
+  absl::StatusOr<v1::ReplaySweepResponse> ReplaySweep(const std::string& sweep);
   absl::StatusOr<std::vector<v1::Worker>> ListWorkers();
 
   // Calls `on_change` for each change after `after_revision` until the sweep has ended (Ok), `on_change` returns false
@@ -77,10 +80,13 @@ class Client {
   std::string technical() const;
 
  private:
+  static constexpr std::chrono::seconds kDeadline{30};
+
   template <typename Request, typename Response>
   using Method = grpc::Status (v1::SweepService::Stub::*)(grpc::ClientContext*, const Request&, Response*);
   template <typename Request, typename Response>
-  absl::StatusOr<Response> Call(Method<Request, Response> method, const Request& request);
+  absl::StatusOr<Response> Call(Method<Request, Response> method, const Request& request,
+                                std::chrono::seconds deadline = kDeadline);
   absl::StatusOr<v1::Sweep> Change(Method<v1::ChangeSweepRequest, v1::Sweep> method, const std::string& name);
   absl::Status ToStatus(const grpc::Status& status);
 

@@ -10,7 +10,7 @@ class App;
 namespace lorasweep::cli {
 
 void AddSweepCommands(CLI::App& app, Context& context);    // submit list pause resume stop cancel delete
-void AddTrialCommands(CLI::App& app, Context& context);    // leaderboard importance trials show
+void AddTrialCommands(CLI::App& app, Context& context);    // leaderboard importance replay trials show
 void AddWorkerCommands(CLI::App& app, Context& context);   // workers
 void AddRunCommand(CLI::App& app, Context& context);       // run
 void AddTrainCommand(CLI::App& app, Context& context);     // train

@@ -69,6 +69,8 @@ absl::StatusOr<Plan> MakePlan(const v1::SweepSpec& spec, const text::TokenizedDa
     if (!points.ok()) return points.status();
     plan.trials = plan.trials == 0 ? *points : std::min(plan.trials, *points);
   }
+  const std::int64_t top = spec.repeats().top();
+  plan.repeats = spec.repeats().seeds() * (plan.trials > 0 ? std::min(top, plan.trials) : top);
   const std::int64_t batch_size = std::max<std::int64_t>(1, spec.training().batch_size());
   plan.steps = spec.training().max_steps();
   plan.sequences = proto::HorizonSequences(spec);
@@ -86,7 +88,7 @@ absl::StatusOr<Plan> MakePlan(const v1::SweepSpec& spec, const text::TokenizedDa
   if (plan.rows > 0) {
     plan.epochs = static_cast<double>(plan.sequences) / static_cast<double>(plan.rows);
     plan.tokens_per_trial = plan.epochs * static_cast<double>(plan.train.tokens);
-    plan.tokens_at_most = plan.tokens_per_trial * static_cast<double>(plan.trials);
+    plan.tokens_at_most = plan.tokens_per_trial * static_cast<double>(plan.trials + plan.repeats);
   }
   plan.largest_rank = LargestRank(spec);
   const absl::StatusOr<text::TrainedCount> trained = CountTrained(spec.training(), plan.largest_rank, model);
@@ -105,7 +107,9 @@ std::vector<std::pair<std::string, std::string>> PlanFacts(const Plan& plan) {
                     Plural(rung.sequences, "row"), ")");
   }
   return {
-      {"trials", plan.trials > 0 ? FormatCount(plan.trials) : "without limit"},
+      {"trials",
+       absl::StrCat(plan.trials > 0 ? FormatCount(plan.trials) : "without limit",
+                    plan.repeats > 0 ? absl::StrCat(", then ", Plural(plan.repeats, "repeat"), " of the best") : "")},
       {"full-length trial", absl::StrCat(Plural(plan.steps, "optimizer step"), ", ", Plural(plan.sequences, "row"),
                                          ", ", FormatNumber(plan.epochs), " epochs")},
       {"pruning decides at", rungs.empty() ? "no rungs" : rungs},
@@ -114,10 +118,10 @@ std::vector<std::pair<std::string, std::string>> PlanFacts(const Plan& plan) {
       {"validation", LengthText(plan.validation)},
       {"test", plan.test.count > 0 ? LengthText(plan.test) : "none"},
       {"tokens of a full trial", absl::StrCat("about ", FormatCount(static_cast<std::int64_t>(plan.tokens_per_trial)))},
-      {"in all, none pruned", plan.trials > 0
-                                  ? absl::StrCat("about ", FormatCount(static_cast<std::int64_t>(plan.tokens_at_most)),
-                                                 " tokens, ", Plural(plan.trials * plan.steps, "optimizer step"))
-                                  : "without limit"},
+      {"in all, none pruned",
+       plan.trials > 0 ? absl::StrCat("about ", FormatCount(static_cast<std::int64_t>(plan.tokens_at_most)),
+                                      " tokens, ", Plural((plan.trials + plan.repeats) * plan.steps, "optimizer step"))
+                       : "without limit"},
       {"largest adapter", absl::StrCat("rank ", plan.largest_rank, ", ", Plural(plan.adapter_parameters, "parameter"),
                                        ", ", FormatBytes(plan.adapter_bytes), " with gradients and optimizer")}};
 }
@@ -125,11 +129,8 @@ std::vector<std::pair<std::string, std::string>> PlanFacts(const Plan& plan) {
 nlohmann::ordered_json PlanJson(const Plan& plan) {
   nlohmann::ordered_json rungs = nlohmann::ordered_json::array();
   for (const Rung& rung : plan.rungs) rungs.push_back({{"sequences", rung.sequences}, {"steps", rung.steps}});
-  nlohmann::ordered_json json = {{"trials", plan.trials},
-                                 {"steps", plan.steps},
-                                 {"sequences", plan.sequences},
-                                 {"epochs", plan.epochs},
-                                 {"rungs", rungs}};
+  nlohmann::ordered_json json = {{"trials", plan.trials},       {"repeats", plan.repeats}, {"steps", plan.steps},
+                                 {"sequences", plan.sequences}, {"epochs", plan.epochs},   {"rungs", rungs}};
   json.update(ReportJson(plan.report));
   json.update(nlohmann::ordered_json{{"rows", plan.rows},
                                      {"train", LengthJson(plan.train)},

@@ -22,8 +22,9 @@ struct Rung {
 
 // What a sweep would do, as far as it can be told without running it.
 struct Plan {
-  std::int64_t trials = 0;  // 0: no limit
-  std::int64_t steps = 0;   // of a full-length trial at the sweep's batch_size
+  std::int64_t trials = 0;   // 0: no limit
+  std::int64_t repeats = 0;  // of the best, at full length, beyond `trials`
+  std::int64_t steps = 0;    // of a full-length trial at the sweep's batch_size
   std::int64_t sequences = 0;
   std::vector<Rung> rungs;
   std::int64_t rows = 0;  // training rows after packing

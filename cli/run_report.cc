@@ -1,6 +1,8 @@
 #include "cli/run_report.h"
 
+#include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "cli/display_text.h"
@@ -11,6 +13,52 @@ namespace lorasweep::cli {
 namespace {
 
 constexpr std::size_t kMostRows = 10;
+constexpr std::size_t kMostNamed = 5;
+
+// "trial 4", "trials 4, 7 and 9", "trials 4, 7, 9, 2, 3 and 6 others"
+std::string Named(const std::vector<std::int64_t>& trials) {
+  std::string text = trials.size() == 1 ? "trial " : "trials ";
+  const std::size_t shown = std::min(trials.size(), kMostNamed);
+  for (std::size_t i = 0; i < shown; ++i) {
+    const bool last = i + 1 == trials.size();
+    absl::StrAppend(&text, i == 0 ? "" : last ? " and " : ", ", trials[i]);
+  }
+  if (shown < trials.size())
+    absl::StrAppend(&text, " and ", Plural(static_cast<std::int64_t>(trials.size() - shown), "other"));
+  return text;
+}
+
+// Which trials share the best's Pareto front.
+std::string FrontLine(const v1::GetLeaderboardResponse& leaderboard) {
+  std::vector<std::int64_t> others;
+  for (int i = 1; i < leaderboard.rows_size(); ++i) {
+    if (leaderboard.rows(i).front() == 1) others.push_back(leaderboard.rows(i).trial().number());
+  }
+  if (others.empty()) return "best in every objective";
+  return absl::StrCat("on the Pareto front with ", Named(others), ": none of them is worse in every objective");
+}
+
+// How the best stands to the others.
+std::string LeadLine(const v1::GetLeaderboardResponse& leaderboard) {
+  std::vector<std::int64_t> tied;
+  const v1::LeaderboardRow* next = nullptr;
+  for (int i = 1; i < leaderboard.rows_size(); ++i) {
+    const v1::LeaderboardRow& row = leaderboard.rows(i);
+    if (row.trial().state() != v1::Trial::COMPLETED || row.gap_stderr() == 0) continue;
+    if (row.tied_with_best()) {
+      tied.push_back(row.trial().number());
+    } else if (next == nullptr && row.gap() > 0) {
+      next = &row;
+    }
+  }
+  std::string line;
+  if (!tied.empty()) absl::StrAppend(&line, "as good as ", Named(tied), " for all that can be told (95 %)");
+  if (next != nullptr) {
+    absl::StrAppend(&line, line.empty() ? "" : "; ", "ahead of trial ", next->trial().number(), " by ",
+                    FormatEstimate(next->gap(), next->gap_stderr()));
+  }
+  return line;
+}
 
 }  // namespace
 
@@ -28,6 +76,25 @@ std::string BaseAgainstBest(const v1::GetLeaderboardResponse& leaderboard) {
     absl::StrAppend(&line, ", ", FormatPercent(std::fabs(change)), change < 0 ? " lower" : " higher");
   }
   return line + ")";
+}
+
+std::vector<std::string> ExplainBest(const v1::GetLeaderboardResponse& leaderboard) {
+  if (leaderboard.rows().empty()) return {};
+  const v1::LeaderboardRow& best = leaderboard.rows(0);
+  const v1::SweepSpec& spec = leaderboard.sweep().spec();
+  std::vector<std::string> lines;
+  std::string what =
+      absl::StrCat("trial ", best.trial().number(), ": ", ParameterLine(best.trial(), SearchedParameters(spec)));
+  if (!best.trial().suggestion_reason().empty()) absl::StrAppend(&what, ". ", best.trial().suggestion_reason());
+  lines.push_back(std::move(what));
+  if (best.runs() > 1) {
+    lines.push_back(absl::StrCat("trained ", best.runs(), " times with different seeds: the runs lie ",
+                                 FormatNumber(best.spread(), 2), " apart (standard deviation)"));
+  }
+  if (best.diverged() > 0) lines.push_back(absl::StrCat(Plural(best.diverged(), "repeat"), " of it diverged"));
+  if (spec.metric().objectives_size() > 0 && best.front() == 1) lines.push_back(FrontLine(leaderboard));
+  if (std::string lead = LeadLine(leaderboard); !lead.empty()) lines.push_back(std::move(lead));
+  return lines;
 }
 
 std::string WhatPruningSaved(const v1::GetLeaderboardResponse& leaderboard) {
@@ -55,6 +122,7 @@ std::vector<std::string> RenderRunReport(const v1::GetLeaderboardResponse& leade
     lines.emplace_back();
   }
   lines.push_back(Printable(BaseAgainstBest(leaderboard)));
+  for (const std::string& line : ExplainBest(leaderboard)) lines.push_back(Printable(line));
   lines.push_back(WhatPruningSaved(leaderboard));
   if (!best_adapter.empty()) lines.push_back(absl::StrCat("best adapter: ", Printable(best_adapter)));
   return lines;

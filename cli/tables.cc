@@ -47,6 +47,20 @@ std::string ShortMetricName(const v1::SweepSpec& spec) {
   return name.empty() ? "loss" : name.substr(name.rfind('/') + 1);
 }
 
+void AddRepeatColumns(Table& table, const v1::SweepSpec& spec) {
+  if (spec.repeats().seeds() == 0) return;
+  table.columns.push_back({"runs", "runs", Align::kRight});
+  table.columns.push_back({"spread", "spread", Align::kDecimal});
+  table.columns.push_back({"diverged", "diverged", Align::kRight});
+}
+
+void AddRepeatCells(std::vector<Cell>& row, const v1::LeaderboardRow& line, const v1::SweepSpec& spec) {
+  if (spec.repeats().seeds() == 0) return;
+  row.emplace_back(std::to_string(line.runs()), std::to_string(line.runs()));
+  row.emplace_back(line.runs() > 1 ? FormatNumber(line.spread(), 2) : "", ExactNumber(line.spread()));
+  row.emplace_back(line.diverged() > 0 ? std::to_string(line.diverged()) : "", std::to_string(line.diverged()));
+}
+
 // Front, further objectives and broken constraints, where the sweep has them.
 void AddObjectiveColumns(Table& table, const v1::MetricSpec& metric) {
   if (metric.objectives_size() > 0) table.columns.push_back({"front", "front", Align::kRight});
@@ -125,9 +139,11 @@ Table LeaderboardTable(const v1::GetLeaderboardResponse& leaderboard) {
                    {"", "tied_with_best", Align::kLeft, Shown::kTableOnly},
                    {"gap to #1 ± se", "gap", Align::kDecimal},
                    {"", "gap_stderr", Align::kLeft, Shown::kCsvOnly},
+                   {"", "gap_margin", Align::kLeft, Shown::kCsvOnly},
                    {"", "gap_step", Align::kLeft, Shown::kCsvOnly},
                    {"", "tied_with_best", Align::kLeft, Shown::kCsvOnly},
                    {"steps", "step", Align::kRight}};
+  AddRepeatColumns(table, spec);
   AddObjectiveColumns(table, spec.metric());
   AddParameterColumns(table, parameters);
   for (const v1::LeaderboardRow& row : leaderboard.rows()) {
@@ -144,9 +160,11 @@ Table LeaderboardTable(const v1::GetLeaderboardResponse& leaderboard) {
         tied ? "≈1" : "",
         Cell(best ? "—" : FormatDifference(row.gap(), row.gap_stderr()), ExactNumber(row.gap())),
         ExactNumber(row.gap_stderr()),
+        ExactNumber(row.gap_margin()),
         std::to_string(row.gap_step()),
         tied ? "true" : "false",
         CountCell(trial.step())};
+    AddRepeatCells(cells, row, spec);
     AddObjectiveCells(cells, row, spec.metric());
     AddParameterCells(cells, trial, parameters);
     table.rows.push_back(std::move(cells));
@@ -170,6 +188,19 @@ Table ImportanceTable(const v1::GetImportanceResponse& importance) {
          ExactNumber(row.importance_stderr()),
          Cell(low == high ? low : absl::StrCat(low, " to ", high), ExactValue(row.best_low())),
          ExactValue(row.best_high())});
+  }
+  return table;
+}
+
+Table ReplayTable(const v1::ReplaySweepResponse& replay) {
+  Table table;
+  table.columns = {{"trial", "trial", Align::kRight},
+                   {"step", "step", Align::kRight},
+                   {"logged", "logged", Align::kLeft, Shown::kAlways, true},
+                   {"replayed", "replayed", Align::kLeft, Shown::kAlways, true}};
+  for (const v1::ReplayDifference& difference : replay.differences()) {
+    table.rows.push_back({std::to_string(difference.trial_number()), std::to_string(difference.step()),
+                          difference.logged(), difference.replayed()});
   }
   return table;
 }

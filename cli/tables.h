@@ -25,12 +25,15 @@ std::string ParameterLine(const v1::Trial& trial, const std::vector<std::string>
 std::string MetricName(const v1::SweepSpec& spec);
 
 // Rank, trial, state, value ± standard error, gap to #1 with "≈1" where it is not distinguishable from it, steps, and
-// the searched parameters. Where the sweep has them: the Pareto front and the values of further objectives, and by how
-// much constraints are broken.
+// the searched parameters. Where the sweep has them: how often the best were trained and how far the runs lie apart,
+// the Pareto front and the values of further objectives, and by how much constraints are broken.
 Table LeaderboardTable(const v1::GetLeaderboardResponse& leaderboard);
 
 // Parameter, its share of what matters ± standard error, and where the best trials have it.
 Table ImportanceTable(const v1::GetImportanceResponse& importance);
+
+// Trial, step, and what was logged against what came out, of the decisions that differ.
+Table ReplayTable(const v1::ReplaySweepResponse& replay);
 
 // `now`: seconds since 1970.
 Table SweepTable(std::span<const v1::Sweep> sweeps, std::int64_t now);

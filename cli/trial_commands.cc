@@ -4,6 +4,7 @@
 #include "absl/strings/str_cat.h"
 #include "cli/client.h"
 #include "cli/commands.h"
+#include "cli/display_text.h"
 #include "cli/format.h"
 #include "cli/message_json.h"
 #include "cli/names.h"
@@ -34,6 +35,7 @@ absl::Status PrintLeaderboard(Context& context, Client& client, const std::strin
   }
   context.Print(LeaderboardTable(*leaderboard), {});
   context.out << '\n' << BaseAgainstBest(*leaderboard) << '\n';
+  for (const std::string& line : ExplainBest(*leaderboard)) context.out << Printable(line) << '\n';
   if (leaderboard->sweep().trial_counts().pruned() > 0) context.out << WhatPruningSaved(*leaderboard) << '\n';
   return absl::OkStatus();
 }
@@ -64,6 +66,25 @@ absl::Status Importance(Context& context, const std::string& text) {
   if (context.output != OutputFormat::kTable) return absl::OkStatus();
   context.out << "\nWhat sets the best tenth of " << Plural(importance->trials(), "completed trial")
               << " apart from all of them (PED-ANOVA); shares of 1.\n";
+  return absl::OkStatus();
+}
+
+absl::Status Replay(Context& context, const std::string& text) {
+  Client client(context.server);
+  auto sweep = client.FindSweep(text);
+  if (!sweep.ok()) return context.Explain(sweep.status(), client);
+  auto replay = client.ReplaySweep(sweep->name());
+  if (!replay.ok()) return context.Explain(replay.status(), client);
+  if (context.output != OutputFormat::kTable || replay->difference_count() > 0) {
+    context.Print(ReplayTable(*replay), ToJson(*replay));
+  }
+  const std::string decisions =
+      absl::StrCat(Plural(replay->suggestions(), "suggestion"), " and ", Plural(replay->verdicts(), "verdict"));
+  if (replay->difference_count() > 0) {
+    return absl::AbortedError(absl::StrCat(replay->difference_count(), " of ", decisions,
+                                           " came out differently: another version of lorasweep made them"));
+  }
+  if (context.output == OutputFormat::kTable) context.out << decisions << " came out as they were logged\n";
   return absl::OkStatus();
 }
 
@@ -129,6 +150,13 @@ void AddTrialCommands(CLI::App& app, Context& context) {
       ->required()
       ->type_name("SWEEP");
   importance->callback([=, &context] { context.action = [=, &context] { return Importance(context, *measured); }; });
+
+  CLI::App* replay = app.add_subcommand("replay", "Make a sweep's suggestions and verdicts again from its log");
+  auto replayed = std::make_shared<std::string>();
+  replay->add_option("sweep", *replayed, "Sweep: its id, its name or the beginning of its id")
+      ->required()
+      ->type_name("SWEEP");
+  replay->callback([=, &context] { context.action = [=, &context] { return Replay(context, *replayed); }; });
 
   CLI::App* trials = app.add_subcommand("trials", "List a sweep's trials");
   auto list = std::make_shared<TrialsFlags>();

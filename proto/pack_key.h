@@ -11,4 +11,7 @@ namespace lorasweep::proto {
 // trial's parameters written in (ApplyParameters). Pure.
 std::string PackKey(const v1::SweepSpec& spec);
 
+// What decides which tensors an adapter has: adapters of equal keys are of equal size. `spec` likewise.
+std::string AdapterShapeKey(const v1::SweepSpec& spec);
+
 }  // namespace lorasweep::proto

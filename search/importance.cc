@@ -202,7 +202,8 @@ absl::StatusOr<Importances> FindImportances(const SweepView& view, std::uint64_t
   const TpeSpace space(view.space);
   std::vector<std::pair<double, std::vector<double>>> trials;
   for (const Trial& trial : view.trials) {
-    if (trial.state != TrialState::kCompleted || trial.curve.empty()) continue;
+    // Repeats were chosen for being good: they would count the best points twice.
+    if (trial.repeat_of >= 0 || trial.state != TrialState::kCompleted || trial.curve.empty()) continue;
     const double value = trial.curve.back().value;
     if (!std::isfinite(value)) continue;
     if (std::optional<std::vector<double>> point = space.CoordinatesOf(trial.params)) {

@@ -22,23 +22,35 @@ Estimate MeanLoss(const Evaluation& evaluation);
 // per-sequence losses it is the plain difference with stderr_ 0.
 Estimate PairedDifference(const Evaluation& a, const Evaluation& b);
 
+// One point with all its runs. A point that was trained once is its trial.
 struct LeaderboardRow {
   int rank = 0;            // 1 is the best
-  std::int64_t trial = 0;  // number
-  Estimate value;          // at its last evaluation
-  // Paired difference to rank 1 at the last step after 0 that both have; positive is worse. Without a common step it is
-  // the plain difference of the values, and gap_step is 0.
+  std::int64_t trial = 0;  // number of the trial that was proposed
+  int runs = 1;            // it and its completed repeats with other seeds
+  int diverged = 0;        // repeats that ended infeasible
+  // The mean of the runs' last values, and its standard error over validation sequences.
+  Estimate value;
+  double spread = 0;  // deviation between the runs' last values; 0 for one run
+  // Difference to rank 1 at the last step after 0 that both have, paired by sequence; positive is worse. Where anything
+  // was repeated its error counts what another seed would change too. Without a common step it is the plain difference
+  // of the values, and gap_step is 0.
   Estimate gap;
   std::int64_t gap_step = 0;
-  bool tied_with_best = false;  // |gap| <= 2 standard errors
-  int front = 0;                // with several objectives: the Pareto front, from 1; 0 for trials that are on none
-  double violation = 0;         // TotalViolation
+  // gap ± margin is a 95 % interval for the gap on fresh sequences, with the choice of rank 1 accounted for (see
+  // IntervalReach: its rivals are the points whose gap is within the margin it would have with one rival). 0 without
+  // losses per sequence and repeats.
+  double margin = 0;
+  bool tied_with_best = false;  // |gap| <= margin
+  int front = 0;                // with several objectives: the Pareto front, from 1; 0 for points that are on none
+  double violation = 0;         // TotalViolation, of the runs' mean
+  std::vector<double> others;   // Trial::others, of the runs' mean
 };
 
-// Completed trials by value, then the others that were evaluated after step 0 by how far they got and their value
-// there. With several objectives completed trials with all of them are first by Pareto front, then by value. Trials
-// that break a constraint are last, by how much. Infeasible, failed and cancelled trials and those without a finite
-// value are left out.
+// Completed points by value, then the others that were evaluated after step 0 by how far they got and their value
+// there. Points whose repeats all trained well come before other completed ones: a single run that looks better than
+// their means was luckier than they were, or they would not have been chosen before it. With several objectives
+// completed points with all of them are first by Pareto front. Points that break a constraint are last, by how much.
+// Infeasible, failed and cancelled trials and those without a finite value are left out.
 std::vector<LeaderboardRow> Rank(const SweepView& view);
 
 }  // namespace lorasweep::search

@@ -55,6 +55,8 @@ struct Trial {
   std::vector<double> others = {};
   // By how much each of the sweep's constraints is broken, 0 or less where it is kept, NaN until observed.
   std::vector<double> violations = {};
+  // The trial whose point this one trains again with another seed; -1: none, a sampler proposed it.
+  std::int64_t repeat_of = -1;
 };
 
 // The sum of what is broken; 0: nothing is known to be.

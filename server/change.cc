@@ -24,6 +24,8 @@ void Change::TouchAttempt(SweepState& sweep, std::int64_t trial) {
 absl::Status Change::Commit(std::int64_t last_token) {
   for (const auto& [id, sweep] : sweeps_) {
     if (absl::Status status = transaction_.PutSweep(&sweep->sweep()); !status.ok()) return status;
+    absl::Status logged = transaction_.PutEvents(id, sweep->sweep().revision, sweep->TakeEvents());
+    if (!logged.ok()) return logged;
   }
   for (const auto& [id, number] : trials_) {
     SweepState& sweep = *sweeps_.at(id);

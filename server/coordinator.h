@@ -70,6 +70,7 @@ class Coordinator {
   absl::StatusOr<v1::ListObservationsResponse> ListObservations(const v1::ListObservationsRequest& request);
   absl::StatusOr<v1::GetLeaderboardResponse> GetLeaderboard(const v1::GetLeaderboardRequest& request);
   absl::StatusOr<v1::GetImportanceResponse> GetImportance(const v1::GetImportanceRequest& request);
+  absl::StatusOr<v1::ReplaySweepResponse> ReplaySweep(const v1::ReplaySweepRequest& request);
   absl::StatusOr<v1::ListWorkersResponse> ListWorkers(const v1::ListWorkersRequest& request);
 
   // What one message of WatchSweep carries: everything after `after_revision`, or as much of it as fits a message.
@@ -160,6 +161,9 @@ class Coordinator {
   // for any worker.
   absl::Status EndSweepIfDone(Change& change, SweepState& sweep, std::int64_t trial)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Adds the repeats of the best trials, where the sweep asks for them and all others have ended. False: there are none
+  // to be added.
+  bool AddRepeats(Change& change, SweepState& sweep) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Puts the trials of the sweeps that `warm_start` names into known_trials.
   absl::Status AddKnownTrials(v1::SweepSpec* spec) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   std::string FreeSlug(std::string_view name) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

@@ -2,7 +2,6 @@
 #include <string>
 #include <utility>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "server/coordinator.h"
 #include "server/coordinator_frame.h"
@@ -122,13 +121,8 @@ absl::Status Coordinator::ObserveCosts(Change& change, const Standing& standing,
     for (const AttemptRecord& attempt : record.attempts) time += attempt.end_time - attempt.start_time;
     add(proto::kTrialSeconds, absl::ToDoubleSeconds(time));
   }
-  if (objectives.Wants(proto::kAdapterBytes) && record.adapter) {
-    double bytes = 0;
-    for (const v1::ArtifactFile& file : record.adapter->files()) {
-      if (absl::EndsWith(file.path(), ".safetensors")) bytes += static_cast<double>(file.size_bytes());
-    }
-    add(proto::kAdapterBytes, bytes);
-  }
+  const std::optional<double> bytes = standing.sweep->AdapterBytes(standing.trial);
+  if (bytes && record.adapter) add(proto::kAdapterBytes, *bytes);
   return Ingest(change, standing, observations);
 }
 

@@ -144,7 +144,7 @@ std::int64_t Coordinator::LargestPack(const SweepState& sweep) const {
     workers += Serves(worker.record.worker, sweep) && Online(worker) ? 1 : 0;
   }
   using State = search::TrialState;
-  const std::int64_t open = sweep.planned() - sweep.size() + sweep.Count(State::kQueued) +
+  const std::int64_t open = std::max<std::int64_t>(sweep.planned() - sweep.size(), 0) + sweep.Count(State::kQueued) +
                             sweep.Count(State::kRunning) + sweep.Count(State::kPaused);
   workers = std::max<std::int64_t>(workers, 1);
   return std::clamp<std::int64_t>((open + workers - 1) / workers, 1, largest);
@@ -225,7 +225,8 @@ absl::StatusOr<std::int64_t> Coordinator::ProposeTrial(Change& change, SweepStat
       return -1;
     }
     if (std::holds_alternative<search::SpaceExhausted>(*proposal)) {
-      sweep.exhausted = true;
+      change.Touch(sweep);
+      sweep.SetExhausted();
       if (absl::Status status = EndSweepIfDone(change, sweep, -1); !status.ok()) return status;
       return -1;
     }
@@ -256,7 +257,7 @@ absl::Status Coordinator::PromotePaused(Change& change, SweepState& sweep) {
   const bool last_chance = sweep.AllProposed() && sweep.Count(State::kQueued) == 0 && sweep.Count(State::kRunning) == 0;
   bool promoted = false;
   for (const std::int64_t number : sweep.InState(State::kPaused)) {
-    const search::Verdict verdict = sweep.pruner().Judge(sweep.View(), sweep.trial(number));
+    const search::Verdict verdict = sweep.Judge(number);
     absl::Status moved;
     if (verdict.action == search::Verdict::Action::kContinue) {
       promoted = true;

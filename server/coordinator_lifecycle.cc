@@ -197,6 +197,26 @@ absl::Status Coordinator::EndSweep(Change& change, SweepState& sweep, v1::Sweep:
   return absl::OkStatus();
 }
 
+bool Coordinator::AddRepeats(Change& change, SweepState& sweep) {
+  if (sweep.sweep().state == v1::Sweep::STOPPING) return false;
+  const std::vector<std::int64_t> best = sweep.TrialsToRepeat();
+  const std::int64_t seeds = sweep.spec().repeats().seeds();
+  const std::int64_t proposed = sweep.size();
+  for (std::int64_t seed = 1; seed <= seeds; ++seed) {
+    for (std::size_t place = 0; place < best.size(); ++place) {
+      TrialRecord record;
+      record.suggestion_reason = absl::StrCat("Repeat ", seed, " of ", seeds, " of trial ", best[place],
+                                              ", which came ", place + 1, ". of ", proposed, ", with another seed.");
+      record.create_time = change.now;
+      record.max_steps = sweep.record(best[place]).max_steps;
+      change.Touch(sweep);
+      change.Touch(sweep, sweep.AddRepeat(best[place], std::move(record)));
+    }
+  }
+  change.news_for_workers |= !best.empty();
+  return !best.empty();
+}
+
 absl::Status Coordinator::EndSweepIfDone(Change& change, SweepState& sweep, std::int64_t trial) {
   using State = search::TrialState;
   if (sweep.ended()) return absl::OkStatus();
@@ -207,6 +227,7 @@ absl::Status Coordinator::EndSweepIfDone(Change& change, SweepState& sweep, std:
     return EndSweep(change, sweep, v1::Sweep::FAILED, why);
   }
   if (sweep.Count(State::kQueued) + sweep.Count(State::kRunning) > 0) return absl::OkStatus();
+  if (AddRepeats(change, sweep)) return absl::OkStatus();
   if (sweep.sweep().state == v1::Sweep::STOPPING || (sweep.AllProposed() && sweep.Count(State::kPaused) == 0)) {
     return EndSweep(change, sweep, v1::Sweep::COMPLETED, "the sweep has ended");
   }

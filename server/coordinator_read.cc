@@ -9,7 +9,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "proto/convert.h"
-#include "search/importance.h"
 #include "server/checks.h"
 #include "server/coordinator.h"
 #include "server/messages.h"
@@ -220,26 +219,6 @@ absl::StatusOr<v1::GetLeaderboardResponse> Coordinator::GetLeaderboard(const v1:
   }
   response.set_steps_run(steps_run);
   response.set_steps_saved(steps_saved);
-  return response;
-}
-
-absl::StatusOr<v1::GetImportanceResponse> Coordinator::GetImportance(const v1::GetImportanceRequest& request) {
-  absl::MutexLock lock(&mutex_);
-  const absl::StatusOr<SweepState*> sweep = FindSweep(request.name());
-  if (!sweep.ok()) return sweep.status();
-  const absl::StatusOr<search::Importances> importances =
-      search::FindImportances((*sweep)->View(), static_cast<std::uint64_t>((*sweep)->spec().seed()));
-  if (!importances.ok()) return importances.status();
-  v1::GetImportanceResponse response;
-  response.set_trials(importances->trials);
-  for (const search::Importance& importance : importances->parameters) {
-    v1::ParameterImportance* row = response.add_parameters();
-    row->set_parameter(importance.parameter);
-    row->set_importance(importance.share.value);
-    row->set_importance_stderr(importance.share.stderr_);
-    *row->mutable_best_low() = proto::ToProto(importance.best_low);
-    *row->mutable_best_high() = proto::ToProto(importance.best_high);
-  }
   return response;
 }
 

@@ -179,16 +179,27 @@ absl::Status Coordinator::Ingest(Change& change, const Standing& standing, const
     sweep.Observe(trial, observation->metric(), observation->value());
     if (observation->metric() != sweep.spec().metric().name()) continue;
 
+    if (const std::optional<double> bytes = sweep.AdapterBytes(trial)) {
+      // Known of another trial's adapter, and from the start: so that pruning may weigh it.
+      v1::Observation size;
+      size.set_metric(proto::kAdapterBytes);
+      size.set_value(*bytes);
+      const absl::StatusOr<bool> put =
+          change.transaction().PutObservation(sweep.sweep().id, record.id, change.RevisionOf(sweep), size, change.now);
+      if (!put.ok()) return put.status();
+      if (*put) sweep.Observe(trial, size.metric(), size.value());
+    }
     absl::StatusOr<search::Evaluation> evaluation = proto::ToEvaluation(*observation, sweep.spec().metric());
     if (!evaluation.ok()) return evaluation.status();
     const bool latest = sweep.AddEvaluation(trial, *std::move(evaluation));
     change.news_for_workers |= sweep.waiting_for_results;
-    // Untrained trials are all alike, and one at its full length has nothing left to be stopped.
+    // Untrained trials are all alike, and one at its full length has nothing left to be stopped. Repeats are to tell
+    // how a good point does at full length.
     if (!latest || observation->step() == 0 || record.verdict != StoredVerdict::kNone ||
-        (!sweep.external() && observation->step() >= record.max_steps)) {
+        sweep.trial(trial).repeat_of >= 0 || (!sweep.external() && observation->step() >= record.max_steps)) {
       continue;
     }
-    const search::Verdict verdict = sweep.pruner().Judge(sweep.View(), sweep.trial(trial));
+    const search::Verdict verdict = sweep.Judge(trial);
     if (verdict.action == search::Verdict::Action::kContinue) continue;
     record.verdict = verdict.action == search::Verdict::Action::kStop ? StoredVerdict::kStop : StoredVerdict::kPause;
     record.verdict_reason = verdict.reason;
@@ -208,6 +219,7 @@ absl::Status Coordinator::KeepArtifact(Change& change, const Standing& standing,
   blobs_.Add(artifact);
   if (kept) blobs_.Release(*kept);
   kept = artifact;
+  if (artifact.kind() == "adapter") standing.sweep->NoteAdapter(standing.trial);
   return absl::OkStatus();
 }
 

@@ -98,6 +98,7 @@ const std::vector<HttpRoute>& HttpRoutes() {
       {"GET", "/v1/{name=sweeps/*}:watch", "SweepService.WatchSweep", kWatch, nullptr},
       {"GET", "/v1/{name=sweeps/*}/leaderboard", "SweepService.GetLeaderboard", kCall, Make(&C::GetLeaderboard)},
       {"GET", "/v1/{name=sweeps/*}/importance", "SweepService.GetImportance", kCall, Make(&C::GetImportance)},
+      {"GET", "/v1/{name=sweeps/*}/replay", "SweepService.ReplaySweep", kCall, Make(&C::ReplaySweep)},
       {"GET", "/v1/{parent=sweeps/*}/trials", "SweepService.ListTrials", kCall, Make(&C::ListTrials)},
       {"GET", "/v1/{name=sweeps/*/trials/*}", "SweepService.GetTrial", kCall, Make(&C::GetTrial)},
       {"GET", "/v1/{parent=sweeps/*/trials/*}/observations", "SweepService.ListObservations", kCall,

@@ -54,7 +54,7 @@ v1::Sweep SweepMessage(SweepState& sweep) {
     message.set_best_value(sweep.Shown(ranking.front().value.value));
   }
   if (sweep.base_value()) message.set_base_value(*sweep.base_value());
-  message.set_planned_trials(sweep.planned());
+  message.set_planned_trials(sweep.planned_in_all());
   return message;
 }
 
@@ -72,6 +72,7 @@ v1::Trial TrialMessage(const SweepState& sweep, std::int64_t number) {
   message.set_sequences(record.sequences);
   message.set_tokens(record.tokens);
   message.set_max_steps(record.max_steps);
+  if (trial.repeat_of >= 0) message.set_repeat_of(trial.repeat_of);
   if (!trial.curve.empty()) message.set_value(sweep.Shown(trial.curve.back().value));
   if (IsSet(record.create_time)) *message.mutable_create_time() = ToProtoTime(record.create_time);
   if (IsSet(record.update_time)) *message.mutable_update_time() = ToProtoTime(record.update_time);
@@ -95,9 +96,12 @@ v1::LeaderboardRow RowMessage(const SweepState& sweep, const search::Leaderboard
   message.set_tied_with_best(row.tied_with_best);
   message.set_front(row.front);
   message.set_violation(row.violation);
-  const std::vector<double>& others = sweep.trial(row.trial).others;
-  for (std::size_t i = 0; i < others.size(); ++i) {
-    message.add_objectives(sweep.objectives().further[i].maximize ? -others[i] : others[i]);
+  message.set_runs(row.runs);
+  message.set_spread(row.spread);
+  message.set_diverged(row.diverged);
+  message.set_gap_margin(row.margin);
+  for (std::size_t i = 0; i < row.others.size(); ++i) {
+    message.add_objectives(sweep.objectives().further[i].maximize ? -row.others[i] : row.others[i]);
   }
   return message;
 }

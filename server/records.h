@@ -102,6 +102,7 @@ struct LoadedSweep {
   SweepRecord sweep;
   std::vector<search::Trial> trials;  // with their curves of the sweep's metric
   std::vector<TrialRecord> records;   // records[i] belongs to trials[i]
+  bool exhausted = false;             // the sampler had nothing more to propose
 };
 
 }  // namespace lorasweep::server

@@ -27,6 +27,8 @@ constexpr MethodRule kRules[] = {
     {"/lorasweep.v1.SweepService/ListObservations", Role::kView, Effect::kReads},
     {"/lorasweep.v1.SweepService/GetLeaderboard", Role::kView, Effect::kReads},
     {"/lorasweep.v1.SweepService/GetImportance", Role::kView, Effect::kReads},
+    // As much work as the sweep's suggestions were.
+    {"/lorasweep.v1.SweepService/ReplaySweep", Role::kSubmit, Effect::kReads},
     {"/lorasweep.v1.SweepService/WatchSweep", Role::kView, Effect::kReads},
     {"/lorasweep.v1.SweepService/ListWorkers", Role::kView, Effect::kReads},
     {"/lorasweep.v1.SweepService/DownloadBlob", Role::kView, Effect::kReads},

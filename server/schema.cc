@@ -126,6 +126,23 @@ CREATE TABLE tokens (
   expire_time INTEGER
 ) WITHOUT ROWID;
 )sql",
+    R"sql(
+-- NULL: a sampler proposed it.
+ALTER TABLE trials ADD COLUMN repeat_of INTEGER;
+
+-- search::SweepEvent, in the order of id. value NULL: not a number.
+CREATE TABLE events (
+  id INTEGER PRIMARY KEY,
+  sweep_id INTEGER NOT NULL REFERENCES sweeps(id) ON DELETE CASCADE,
+  revision INTEGER NOT NULL,
+  kind INTEGER NOT NULL,
+  trial INTEGER NOT NULL,
+  number INTEGER NOT NULL,
+  value REAL,
+  text TEXT NOT NULL
+);
+CREATE INDEX events_by_sweep ON events (sweep_id, id);
+)sql",
 };
 static_assert(std::size(kMigrations) == kSchemaVersion);
 

@@ -42,6 +42,10 @@ absl::Status ReadTrial(const std::string& file, SQLite::Statement& row, search::
   record->start_time = ColumnTime(row, 15);
   record->end_time = ColumnTime(row, 16);
   record->revision = row.getColumn(17).getInt64();
+  if (!row.getColumn(18).isNull()) trial->repeat_of = row.getColumn(18).getInt64();
+  if (trial->repeat_of >= trial->number) {
+    return Damaged(file, absl::StrCat("row ", record->id, " of trials repeats a later one"));
+  }
   return absl::OkStatus();
 }
 
@@ -129,8 +133,8 @@ absl::StatusOr<std::vector<LoadedSweep>> TrialStore::LoadSweeps() {
       LoadedSweep& sweep = sweeps[s];
       SQLite::Statement& rows = writer_->Prepared(
           "SELECT id, number, state, parameters, suggestion_reason, outcome_reason, verdict, verdict_reason, invalid, "
-          "step, sequences, tokens, max_steps, create_time, update_time, start_time, end_time, revision "
-          "FROM trials WHERE sweep_id = ?1 ORDER BY number");
+          "step, sequences, tokens, max_steps, create_time, update_time, start_time, end_time, revision, "
+          "repeat_of FROM trials WHERE sweep_id = ?1 ORDER BY number");
       rows.bind(1, sweep.sweep.id);
       while (rows.executeStep()) {
         const absl::Status read = ReadTrial(file_, rows, &sweep.trials.emplace_back(), &sweep.records.emplace_back());
@@ -143,6 +147,12 @@ absl::StatusOr<std::vector<LoadedSweep>> TrialStore::LoadSweeps() {
       }
       if (absl::Status status = LoadCurves(&sweep); !status.ok()) return status;
       if (absl::Status status = LoadObjectives(&sweep); !status.ok()) return status;
+      SQLite::Statement& exhausted =
+          writer_->Prepared("SELECT EXISTS (SELECT 1 FROM events WHERE sweep_id = ?1 AND kind = ?2)");
+      exhausted.bind(1, sweep.sweep.id);
+      exhausted.bind(2, static_cast<int>(search::SweepEvent::Kind::kExhausted));
+      sweep.exhausted = exhausted.executeStep() && exhausted.getColumn(0).getInt() != 0;
+      exhausted.tryReset();
     }
     SQLite::Statement& attempts = writer_->Prepared(
         "SELECT trial_id, token, number, worker, request_id, start_time, end_time, ending, end_reason, start_step, "

@@ -88,13 +88,13 @@ absl::Status StoreTransaction::PutTrial(std::int64_t sweep_id, const search::Tri
             ? connection.Prepared(
                   "INSERT INTO trials (sweep_id, number, state, parameters, suggestion_reason, outcome_reason, "
                   "verdict, verdict_reason, invalid, step, sequences, tokens, max_steps, create_time, update_time, "
-                  "start_time, end_time, revision) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, "
-                  "?14, ?15, ?16, ?17, ?18)")
+                  "start_time, end_time, revision, repeat_of) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, "
+                  "?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)")
             : connection.Prepared(
                   "UPDATE trials SET sweep_id = ?1, number = ?2, state = ?3, parameters = ?4, suggestion_reason = ?5, "
                   "outcome_reason = ?6, verdict = ?7, verdict_reason = ?8, invalid = ?9, step = ?10, sequences = ?11, "
                   "tokens = ?12, max_steps = ?13, create_time = ?14, update_time = ?15, start_time = ?16, "
-                  "end_time = ?17, revision = ?18 WHERE id = ?19");
+                  "end_time = ?17, revision = ?18, repeat_of = ?19 WHERE id = ?20");
     put.bind(1, sweep_id);
     put.bind(2, trial.number);
     put.bind(3, static_cast<int>(proto::ToProto(trial.state)));
@@ -113,7 +113,8 @@ absl::Status StoreTransaction::PutTrial(std::int64_t sweep_id, const search::Tri
     BindTime(put, 16, record->start_time);
     BindTime(put, 17, record->end_time);
     put.bind(18, record->revision);
-    if (record->id != 0) put.bind(19, record->id);
+    if (trial.repeat_of >= 0) put.bind(19, trial.repeat_of);  // else NULL
+    if (record->id != 0) put.bind(20, record->id);
     try {
       put.exec();
     } catch (const SQLite::Exception& error) {
@@ -159,6 +160,27 @@ absl::StatusOr<bool> StoreTransaction::PutObservation(std::int64_t sweep_id, std
     put.bind(3, revision);
     BindObservation(put, 4, observation, time);
     return put.exec() == 1;
+  });
+}
+
+absl::Status StoreTransaction::PutEvents(std::int64_t sweep_id, std::int64_t revision,
+                                         const std::vector<search::SweepEvent>& events) {
+  if (events.empty()) return absl::OkStatus();
+  return Write([&](StoreConnection& connection) {
+    for (const search::SweepEvent& event : events) {
+      SQLite::Statement& put = connection.Prepared(
+          "INSERT INTO events (sweep_id, revision, kind, trial, number, value, text) "
+          "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)");
+      put.bind(1, sweep_id);
+      put.bind(2, revision);
+      put.bind(3, static_cast<int>(event.kind));
+      put.bind(4, event.trial);
+      put.bind(5, event.number);
+      put.bind(6, event.value);  // SQLite makes NULL of what is not a number
+      put.bindNoCopy(7, event.text);
+      put.exec();
+    }
+    return absl::OkStatus();
   });
 }
 

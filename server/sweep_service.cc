@@ -69,6 +69,11 @@ grpc::Status SweepServiceImpl::GetImportance(grpc::ServerContext*, const v1::Get
   return Answer(coordinator_.GetImportance(*request), answer);
 }
 
+grpc::Status SweepServiceImpl::ReplaySweep(grpc::ServerContext*, const v1::ReplaySweepRequest* request,
+                                           v1::ReplaySweepResponse* answer) {
+  return Answer(coordinator_.ReplaySweep(*request), answer);
+}
+
 grpc::Status SweepServiceImpl::ListWorkers(grpc::ServerContext*, const v1::ListWorkersRequest* request,
                                            v1::ListWorkersResponse* answer) {
   return Answer(coordinator_.ListWorkers(*request), answer);

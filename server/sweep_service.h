@@ -33,6 +33,8 @@ class SweepServiceImpl final : public v1::SweepService::Service {
                           grpc::ServerWriter<v1::WatchSweepResponse>* writer) override;
   grpc::Status GetImportance(grpc::ServerContext* context, const v1::GetImportanceRequest* request,
                              v1::GetImportanceResponse* answer) override;
+  grpc::Status ReplaySweep(grpc::ServerContext*, const v1::ReplaySweepRequest* request,
+                           v1::ReplaySweepResponse* answer) override;
   grpc::Status ListWorkers(grpc::ServerContext*, const v1::ListWorkersRequest* request,
                            v1::ListWorkersResponse* answer) override;
   grpc::Status DownloadBlob(grpc::ServerContext* context, const v1::DownloadBlobRequest* request,

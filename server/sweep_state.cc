@@ -1,13 +1,31 @@
 #include "server/sweep_state.h"
 
 #include <algorithm>
+#include <cmath>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "proto/convert.h"
+#include "proto/pack_key.h"
 #include "proto/search_space.h"
+#include "proto/settings.h"
 #include "server/resource_names.h"
 
 namespace lorasweep::server {
+namespace {
+
+using Event = search::SweepEvent;
+
+// An event of `kind` for each of `now` that differs from `before`, in which what is unknown is not a number.
+void LogChanges(const std::vector<double>& before, const std::vector<double>& now, Event::Kind kind, std::int64_t trial,
+                std::vector<Event>* events) {
+  for (std::size_t i = 0; i < now.size(); ++i) {
+    if (before[i] == now[i] || (std::isnan(before[i]) && std::isnan(now[i]))) continue;
+    events->push_back({kind, trial, static_cast<std::int64_t>(i), now[i]});
+  }
+}
+
+}  // namespace
 
 absl::StatusOr<std::unique_ptr<SweepState>> SweepState::Make(LoadedSweep loaded, const Policies& policies) {
   auto state = std::unique_ptr<SweepState>(new SweepState());
@@ -43,6 +61,8 @@ absl::StatusOr<std::unique_ptr<SweepState>> SweepState::Make(LoadedSweep loaded,
     if (!size.ok()) return size.status();
     state->planned_ = state->planned_ == 0 ? *size : std::min(state->planned_, *size);
   }
+  state->planned_repeats_ = spec.repeats().seeds() * std::min(spec.repeats().top(), state->planned_);
+  state->exhausted_ = loaded.exhausted;
   state->maximize_ = spec.metric().goal() == "maximize";
   state->sweep_ = std::move(loaded.sweep);
   state->trials_ = std::move(loaded.trials);
@@ -50,6 +70,7 @@ absl::StatusOr<std::unique_ptr<SweepState>> SweepState::Make(LoadedSweep loaded,
   for (std::int64_t number = 0; number < state->size(); ++number) {
     state->Enter(number, state->trial(number).state);
     state->by_revision_.emplace(state->record(number).revision, number);
+    if (state->record(number).adapter) state->NoteAdapter(number);
     const auto& curve = state->trial(number).curve;
     if (!state->base_value_ && !curve.empty() && curve.front().step == 0) {
       state->base_value_ = state->Shown(curve.front().value);
@@ -91,13 +112,56 @@ search::TrialState SweepState::StateAhead(std::int64_t finishing) const {
 }
 
 std::int64_t SweepState::AddTrial(search::Params params, TrialRecord record) {
+  for (const std::int64_t number : FinishingTrials()) {
+    events_.push_back({Event::Kind::kAhead, number, static_cast<std::int64_t>(StateAhead(number))});
+  }
+  events_.push_back({Event::Kind::kProposed, size()});
+  return Append({.params = std::move(params), .curve = {}}, std::move(record));
+}
+
+std::vector<std::int64_t> SweepState::TrialsToRepeat() {
+  std::vector<std::int64_t> best;
+  using State = search::TrialState;
+  const bool open = !AllProposed() || Count(State::kQueued) + Count(State::kRunning) + Count(State::kPaused) > 0;
+  const auto is_repeat = [](const search::Trial& trial) { return trial.repeat_of >= 0; };
+  if (spec().repeats().seeds() == 0 || open || std::any_of(trials_.begin(), trials_.end(), is_repeat)) return best;
+  for (const search::LeaderboardRow& row : Ranking()) {
+    if (static_cast<std::int64_t>(best.size()) == spec().repeats().top()) break;
+    if (trial(row.trial).state == State::kCompleted && row.violation == 0) best.push_back(row.trial);
+  }
+  return best;
+}
+
+std::int64_t SweepState::AddRepeat(std::int64_t of, TrialRecord record) {
+  events_.push_back({Event::Kind::kRepeated, size(), of});
+  return Append({.params = trial(of).params, .curve = {}, .repeat_of = of}, std::move(record));
+}
+
+std::int64_t SweepState::Append(search::Trial trial, TrialRecord record) {
   const std::int64_t number = size();
-  trials_.push_back({.number = number, .state = search::TrialState::kQueued, .params = std::move(params), .curve = {}});
-  proto::Prepare(objectives_, &trials_.back());
+  trial.number = number;
+  proto::Prepare(objectives_, &trial);
+  trials_.push_back(std::move(trial));
   records_.push_back(std::move(record));
   Enter(number, search::TrialState::kQueued);
   MarkChanged(number);
   return number;
+}
+
+void SweepState::SetExhausted() {
+  exhausted_ = true;
+  events_.push_back({Event::Kind::kExhausted});
+}
+
+search::Verdict SweepState::Judge(std::int64_t number) {
+  using Action = search::Verdict::Action;
+  const search::Trial& judged = trial(number);
+  search::Verdict verdict = pruner_->Judge(View(), judged);
+  // Paused trials are asked about whenever a worker is free; that they stay paused is no news.
+  if (judged.state != search::TrialState::kPaused || verdict.action != Action::kPause) {
+    events_.push_back({Event::Kind::kJudged, number, static_cast<std::int64_t>(verdict.action), 0, verdict.reason});
+  }
+  return verdict;
 }
 
 absl::Status SweepState::SetState(std::int64_t number, search::TrialState next) {
@@ -110,6 +174,7 @@ absl::Status SweepState::SetState(std::int64_t number, search::TrialState next) 
   Leave(number, trial.state);
   trial.state = next;
   Enter(number, next);
+  events_.push_back({Event::Kind::kMoved, number, static_cast<std::int64_t>(next)});
   ranking_.reset();
   return absl::OkStatus();
 }
@@ -120,6 +185,7 @@ bool SweepState::AddEvaluation(std::int64_t number, search::Evaluation evaluatio
                                       [](const search::Evaluation& e, std::int64_t step) { return e.step < step; });
   const bool latest = place == curve.end();
   if (evaluation.step == 0 && !base_value_) base_value_ = Shown(evaluation.value);
+  events_.push_back({Event::Kind::kEvaluated, number, evaluation.step});
   curve.insert(place, std::move(evaluation));
   ranking_.reset();
   return latest;
@@ -127,8 +193,34 @@ bool SweepState::AddEvaluation(std::int64_t number, search::Evaluation evaluatio
 
 void SweepState::Observe(std::int64_t number, const std::string& metric, double value) {
   if (!objectives_.Wants(metric)) return;
-  proto::Observe(objectives_, metric, value, &trials_[static_cast<std::size_t>(number)]);
+  search::Trial& observed = MutableTrial(number);
+  const std::vector<double> others = observed.others;
+  const std::vector<double> violations = observed.violations;
+  proto::Observe(objectives_, metric, value, &observed);
+  LogChanges(others, observed.others, Event::Kind::kObjective, number, &events_);
+  LogChanges(violations, observed.violations, Event::Kind::kViolation, number, &events_);
   ranking_.reset();
+}
+
+std::string SweepState::AdapterShapeOf(std::int64_t number) const {
+  if (external()) return absl::StrCat(number);  // what its parameters mean is not known
+  const absl::StatusOr<v1::SweepSpec> applied = proto::ApplyParameters(spec(), trial(number).params);
+  return applied.ok() ? proto::AdapterShapeKey(*applied) : "";  // a trial that has run has parameters that apply
+}
+
+std::optional<double> SweepState::AdapterBytes(std::int64_t number) const {
+  if (adapter_bytes_.empty()) return std::nullopt;
+  const auto found = adapter_bytes_.find(AdapterShapeOf(number));
+  return found == adapter_bytes_.end() ? std::nullopt : std::optional<double>(found->second);
+}
+
+void SweepState::NoteAdapter(std::int64_t number) {
+  if (!objectives_.Wants(proto::kAdapterBytes)) return;
+  double bytes = 0;
+  for (const v1::ArtifactFile& file : record(number).adapter->files()) {
+    if (absl::EndsWith(file.path(), ".safetensors")) bytes += static_cast<double>(file.size_bytes());
+  }
+  adapter_bytes_[AdapterShapeOf(number)] = bytes;
 }
 
 void SweepState::MarkChanged(std::int64_t number) {

@@ -3,9 +3,11 @@
 #include <array>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -15,6 +17,7 @@
 #include "proto/objectives.h"
 #include "search/algorithms.h"
 #include "search/leaderboard.h"
+#include "search/replay.h"
 #include "search/space.h"
 #include "search/sweep_view.h"
 #include "search/trial.h"
@@ -47,11 +50,14 @@ class SweepState {
   const search::Space& space() const { return space_; }
   const search::Sampler& sampler() const { return *sampler_; }
   const search::Pruner& pruner() const { return *pruner_; }
+  const std::vector<search::KnownPoint>& known() const { return known_; }
   std::int64_t horizon_sequences() const { return horizon_sequences_; }
-  // Trials that the sweep will have in the end; 0: no limit.
+  // Trials that will be proposed; 0: no limit.
   std::int64_t planned() const { return planned_; }
-  // There will be no new trials.
-  bool AllProposed() const { return exhausted || (planned_ > 0 && size() >= planned_); }
+  // With their repeats.
+  std::int64_t planned_in_all() const { return planned_ > 0 ? planned_ + planned_repeats_ : 0; }
+  // There will be no new proposals.
+  bool AllProposed() const { return exhausted_ || (planned_ > 0 && size() >= planned_); }
 
   std::int64_t size() const { return static_cast<std::int64_t>(trials_.size()); }
   bool Has(std::int64_t number) const { return number >= 0 && number < size(); }
@@ -79,8 +85,16 @@ class SweepState {
     return seen;
   }
 
-  // A new trial in state kQueued; returns its number.
+  // A new trial in state kQueued, just proposed by the sampler from a view of LookAhead; returns its number.
   std::int64_t AddTrial(search::Params params, TrialRecord record);
+  // The trials that are to be repeated now, best first: none while others may come before them, or once they were.
+  std::vector<std::int64_t> TrialsToRepeat();
+  // A new trial in state kQueued that trains the point of another again; returns its number.
+  std::int64_t AddRepeat(std::int64_t of, TrialRecord record);
+  // The sampler has nothing more to propose.
+  void SetExhausted();
+  // The pruner's verdict on a trial.
+  search::Verdict Judge(std::int64_t number);
   // FailedPrecondition: search::CanTransition says no. The only way that a trial's state changes.
   absl::Status SetState(std::int64_t number, search::TrialState next);
   // True when it is the trial's latest, so that it is news to be judged. Its step must be new.
@@ -88,6 +102,12 @@ class SweepState {
   // The latest value of any metric, as people read it.
   void Observe(std::int64_t number, const std::string& metric, double value);
   const proto::Objectives& objectives() const { return objectives_; }
+  // The size of the weights of the trial's adapter, known once any trial with an adapter of the same shape has one.
+  std::optional<double> AdapterBytes(std::int64_t number) const;
+  // The trial's record has its adapter now.
+  void NoteAdapter(std::int64_t number);
+  // What decisions depended on and what they were, in order, since the last call: to be stored with the changes.
+  std::vector<search::SweepEvent> TakeEvents() { return std::exchange(events_, {}); }
   // Sets the trial's revision to the sweep's.
   void MarkChanged(std::int64_t number);
 
@@ -100,8 +120,6 @@ class SweepState {
   // The metric as people read it: search has everything minimised.
   double Shown(double value) const { return maximize_ ? -value : value; }
 
-  // The sampler has nothing more to propose. Not stored: it says so again after a restart.
-  bool exhausted = false;
   // The sampler waits for results of running trials.
   bool waiting_for_results = false;
 
@@ -110,6 +128,8 @@ class SweepState {
   std::vector<std::int64_t> FinishingTrials() const;
   search::TrialState StateAhead(std::int64_t finishing) const;
   search::Trial& MutableTrial(std::int64_t number) { return trials_[static_cast<std::size_t>(number)]; }
+  std::string AdapterShapeOf(std::int64_t number) const;
+  std::int64_t Append(search::Trial trial, TrialRecord record);
   void Enter(std::int64_t number, search::TrialState state);
   void Leave(std::int64_t number, search::TrialState state);
 
@@ -121,7 +141,9 @@ class SweepState {
   std::unique_ptr<search::Pruner> pruner_;
   std::int64_t horizon_sequences_ = 0;
   std::int64_t planned_ = 0;
+  std::int64_t planned_repeats_ = 0;
   bool maximize_ = false;
+  bool exhausted_ = false;
 
   std::vector<search::Trial> trials_;
   std::vector<TrialRecord> records_;  // records_[i] belongs to trials_[i]
@@ -130,6 +152,8 @@ class SweepState {
   std::set<std::pair<std::int64_t, std::int64_t>> by_revision_;
   std::optional<double> base_value_;
   std::optional<std::vector<search::LeaderboardRow>> ranking_;
+  std::vector<search::SweepEvent> events_;
+  std::map<std::string, double> adapter_bytes_;  // by proto::AdapterShapeKey, where the sweep wants to know
 };
 
 }  // namespace lorasweep::server

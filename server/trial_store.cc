@@ -2,6 +2,8 @@
 
 #include <SQLiteCpp/SQLiteCpp.h>
 
+#include <limits>
+
 #include <utility>
 
 #include "server/schema.h"
@@ -145,6 +147,29 @@ absl::StatusOr<std::int64_t> TrialStore::RevisionAfterObservations(std::int64_t 
     const std::int64_t revision = find.executeStep() ? find.getColumn(0).getInt64() : 0;
     find.tryReset();
     return revision;
+  });
+}
+
+absl::StatusOr<std::vector<search::SweepEvent>> TrialStore::ListEvents(std::int64_t sweep_id,
+                                                                       std::int64_t up_to_revision) {
+  absl::MutexLock lock(&reader_mutex_);
+  return SqliteGuard(file_, [&]() -> absl::StatusOr<std::vector<search::SweepEvent>> {
+    reader_mutex_.AssertHeld();
+    SQLite::Statement& list = reader_->Prepared(
+        "SELECT kind, trial, number, value, text FROM events WHERE sweep_id = ?1 AND revision <= ?2 ORDER BY id");
+    list.bind(1, sweep_id);
+    list.bind(2, up_to_revision);
+    std::vector<search::SweepEvent> events;
+    while (list.executeStep()) {
+      const SQLite::Column value = list.getColumn(3);
+      events.push_back({.kind = static_cast<search::SweepEvent::Kind>(list.getColumn(0).getInt()),
+                        .trial = list.getColumn(1).getInt64(),
+                        .number = list.getColumn(2).getInt64(),
+                        .value = value.isNull() ? std::numeric_limits<double>::quiet_NaN() : value.getDouble(),
+                        .text = list.getColumn(4).getString()});
+    }
+    list.tryReset();
+    return events;
   });
 }
 

@@ -19,6 +19,7 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "lorasweep/v1/sweep.pb.h"
+#include "search/replay.h"
 #include "server/records.h"
 
 namespace lorasweep::server {
@@ -91,6 +92,8 @@ class TrialStore {
   // The smallest revision r > after such that (after, r] holds at least `count` observations of the sweep; 0 when
   // there are fewer.
   absl::StatusOr<std::int64_t> RevisionAfterObservations(std::int64_t sweep_id, std::int64_t after, std::int64_t count);
+  // The log of a sweep up to a revision, in order.
+  absl::StatusOr<std::vector<search::SweepEvent>> ListEvents(std::int64_t sweep_id, std::int64_t up_to_revision);
 
  private:
   friend class StoreTransaction;
@@ -129,6 +132,8 @@ class StoreTransaction {
   // `time` is kept instead of observation.time. False: (trial, metric, step) has an observation already; it stays.
   absl::StatusOr<bool> PutObservation(std::int64_t sweep_id, std::int64_t trial_id, std::int64_t revision,
                                       const v1::Observation& observation, absl::Time time);
+  // Appends to the sweep's log.
+  absl::Status PutEvents(std::int64_t sweep_id, std::int64_t revision, const std::vector<search::SweepEvent>& events);
   // Replaces the trial's artifact of the same kind.
   absl::Status PutArtifact(std::int64_t trial_id, const v1::Artifact& artifact);
   absl::Status PutWorker(const WorkerRecord& worker);

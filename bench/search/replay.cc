@@ -1,7 +1,6 @@
 #include "bench/search/replay.h"
 
 #include <algorithm>
-#include <cmath>
 #include <cstdio>
 #include <fstream>
 #include <map>
@@ -11,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "absl/strings/str_cat.h"
+#include "bench/search/coverage.h"
 #include "search/algorithms.h"
 #include "search/leaderboard.h"
 #include "search/rng.h"
@@ -19,7 +19,6 @@
 namespace lorasweep::bench {
 namespace {
 
-using search::Evaluation;
 using search::PrunerOptions;
 using search::Trial;
 
@@ -114,51 +113,13 @@ void PrunerTable(const std::map<std::int64_t, std::vector<Trial>>& seeds, int sh
   }
 }
 
-// One half of the sequences of an evaluation.
-Evaluation Half(const Evaluation& whole, const std::vector<std::size_t>& order, bool second) {
-  Evaluation half{whole.step, whole.sequences, 0, {}, {}};
-  const std::size_t middle = order.size() / 2;
-  for (std::size_t i = second ? middle : 0; i < (second ? order.size() : middle); ++i) {
-    half.sequence_losses.push_back(whole.sequence_losses[order[i]]);
-    half.sequence_tokens.push_back(whole.sequence_tokens[order[i]]);
-  }
-  half.value = search::MeanLoss(half).value;
-  return half;
-}
-
-void CoverageTable(const std::map<std::int64_t, std::vector<Trial>>& seeds) {
-  int pairs = 0;
-  int covered = 0;
-  double ratio = 0;
-  for (const auto& [seed, trials] : seeds) {
-    for (std::size_t a = 0; a < trials.size(); ++a) {
-      for (std::size_t b = 0; b < a; ++b) {
-        const Evaluation& end_a = trials[a].curve.back();
-        const Evaluation& end_b = trials[b].curve.back();
-        if (end_a.step != end_b.step || end_a.sequence_losses.size() < 4) continue;
-        const auto order = Shuffled(end_a.sequence_losses.size(), 1000 * a + b);
-        const search::Estimate seen = PairedDifference(Half(end_a, order, false), Half(end_b, order, false));
-        const search::Estimate fresh = PairedDifference(Half(end_a, order, true), Half(end_b, order, true));
-        // What is fresh is an estimate too.
-        const double error = std::hypot(seen.stderr_, fresh.stderr_);
-        covered += std::abs(seen.value - fresh.value) <= 1.96 * error ? 1 : 0;
-        ratio += search::MeanLoss(end_a).stderr_ / PairedDifference(end_a, end_b).stderr_;
-        ++pairs;
-      }
-    }
-  }
-  if (pairs == 0) return;
-  std::printf("\n%d pairs of runs: 95 %% intervals cover %.1f %%; a loss's error is %.1f times that of a difference\n",
-              pairs, 100.0 * covered / pairs, ratio / pairs);
-}
-
 }  // namespace
 
 std::string Replay(const std::string& path, int shuffles, int workers) {
   std::map<std::int64_t, std::vector<Trial>> seeds;
   if (std::string problem = Read(path, &seeds); !problem.empty()) return problem;
   PrunerTable(seeds, shuffles, workers);
-  CoverageTable(seeds);
+  PrintRecordedCoverage(seeds);
   return "";
 }
 

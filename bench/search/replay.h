@@ -6,8 +6,8 @@ namespace lorasweep::bench {
 
 // Prints what each pruner makes of the curves that record_curves.py has recorded: over `shuffles` random orders of the
 // trials, the share of the full cost, how often the best trial survives, and how much worse the loss of the trial is
-// that it leaves first. Then how often intervals of paired differences from half of the validation sequences cover the
-// differences on the other half. The text says what is wrong with the file; empty when all went well.
+// that it leaves first. Then PrintRecordedCoverage. The text says what is wrong with the file; empty when all went
+// well.
 std::string Replay(const std::string& path, int shuffles, int workers);
 
 }  // namespace lorasweep::bench

@@ -3,6 +3,7 @@
 //   search_bench run METHODS PROBLEMS BUDGET SEEDS [BATCH]   a JSON line a run: problem, method, seed, regret so far
 //   search_bench ask METHODS TRIALS                          median time of a suggestion after that many trials
 //   search_bench replay CURVES SHUFFLES [WORKERS]            tables: see replay.h
+//   search_bench coverage                                    a table: how often intervals hold (coverage.h)
 //
 // METHODS and PROBLEMS are comma-separated; "all" takes every problem. With BATCH > 1 that many trials run at once.
 #include <algorithm>
@@ -16,6 +17,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "bench/search/coverage.h"
 #include "bench/search/problems.h"
 #include "bench/search/replay.h"
 #include "search/algorithms.h"
@@ -115,10 +117,14 @@ int Main(int argc, char** argv) {
     if (!problem.empty()) Fail(problem);
     return 0;
   }
+  if (command == "coverage" && argc == 2) {
+    PrintGeneratedCoverage();
+    return 0;
+  }
   if (command != "run" || argc < 6 || argc > 7) {
     Fail(
         "usage: search_bench run METHODS PROBLEMS BUDGET SEEDS [BATCH] | search_bench ask METHODS TRIALS | "
-        "search_bench replay CURVES SHUFFLES [WORKERS]");
+        "search_bench replay CURVES SHUFFLES [WORKERS] | search_bench coverage");
   }
   const std::vector<std::string> wanted = absl::StrSplit(argv[3], ',');
   for (const Problem& problem : AllProblems()) {

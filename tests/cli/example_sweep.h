@@ -65,7 +65,9 @@ inline v1::GetLeaderboardResponse ExampleLeaderboard() {
     row.set_value_stderr(error);
     row.set_gap(gap);
     row.set_gap_stderr(gap_error);
+    row.set_gap_margin(2 * gap_error);
     row.set_gap_step(trial.step());
+    row.set_runs(1);
     row.set_tied_with_best(tied);
     *row.mutable_trial() = std::move(trial);
   };

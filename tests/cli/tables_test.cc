@@ -32,8 +32,10 @@ TEST_CASE("The leaderboard shows errors, ties and pruned trials", "[cli][tables]
 TEST_CASE("The leaderboard's csv has exact values in columns of their own", "[cli][tables]") {
   const std::string csv = RenderCsv(LeaderboardTable(ExampleLeaderboard()));
   CHECK(csv.substr(0, csv.find("\r\n")) ==
-        "rank,trial,state,value,value_stderr,gap,gap_stderr,gap_step,tied_with_best,step,learning_rate,lora_rank");
-  CHECK(csv.find("\r\n2,4,COMPLETED,0.82251,0.00058,0.0008,0.0005,24,true,24,0.0003,16\r\n") != std::string::npos);
+        "rank,trial,state,value,value_stderr,gap,gap_stderr,gap_margin,gap_step,tied_with_best,step,learning_rate,lora_"
+        "rank");
+  CHECK(csv.find("\r\n2,4,COMPLETED,0.82251,0.00058,0.0008,0.0005,0.001,24,true,24,0.0003,16\r\n") !=
+        std::string::npos);
 }
 
 TEST_CASE("With several objectives the leaderboard shows fronts, their values and broken constraints",
@@ -49,7 +51,8 @@ TEST_CASE("With several objectives the leaderboard shows fronts, their values an
   }
   const std::string csv = RenderCsv(LeaderboardTable(board));
   CHECK(csv.substr(0, csv.find("\r\n")) ==
-        "rank,trial,state,value,value_stderr,gap,gap_stderr,gap_step,tied_with_best,step,front,adapter/bytes,violation,"
+        "rank,trial,state,value,value_stderr,gap,gap_stderr,gap_margin,gap_step,tied_with_best,step,front,adapter/"
+        "bytes,violation,"
         "learning_rate,lora_rank");
   CHECK(csv.find(",24,1,2000,0,0.0003,16\r\n") != std::string::npos);
   const auto lines = RenderTable(LeaderboardTable(board), {});
@@ -81,10 +84,48 @@ TEST_CASE("Importance is shown with its error and where the best trials lie", "[
 
 TEST_CASE("The run's report names base, best, what pruning saved and the adapter", "[cli][report]") {
   const auto lines = RenderRunReport(ExampleLeaderboard(), ".lorasweep/adapters/math-tutor/trial-9", {});
-  REQUIRE(lines.size() == 9);
+  REQUIRE(lines.size() == 11);
   CHECK(lines[6] == "validation loss: base model 1.0432, best 0.8217 ± 0.0006 (trial 9, 21 % lower)");
-  CHECK(lines[7] == "8 of 14 trials pruned, which saved 512 of 2,880 steps (18 %)");
-  CHECK(lines[8] == "best adapter: .lorasweep/adapters/math-tutor/trial-9");
+  CHECK(lines[7] == "trial 9: lr 3.1e-4 · rank 32");
+  CHECK(lines[8] == "as good as trial 4 for all that can be told (95 %); ahead of trial 11 by 0.0084 ± 0.0006");
+  CHECK(lines[9] == "8 of 14 trials pruned, which saved 512 of 2,880 steps (18 %)");
+  CHECK(lines[10] == "best adapter: .lorasweep/adapters/math-tutor/trial-9");
+}
+
+TEST_CASE("The best is explained by its point, its repeats, its front and its lead", "[cli][report]") {
+  v1::GetLeaderboardResponse board = ExampleLeaderboard();
+  v1::SweepSpec* spec = board.mutable_sweep()->mutable_spec();
+  spec->mutable_repeats()->set_seeds(2);
+  spec->mutable_metric()->add_objectives("adapter/bytes=minimize");
+  v1::LeaderboardRow* best = board.mutable_rows(0);
+  best->mutable_trial()->set_suggestion_reason("Start 1 of 4.");
+  best->set_runs(3);
+  best->set_spread(0.00113);
+  best->set_diverged(1);
+  best->set_front(1);
+  board.mutable_rows(1)->set_tied_with_best(false);
+  board.mutable_rows(2)->set_front(1);
+  CHECK(ExplainBest(board) ==
+        std::vector<std::string>{"trial 9: lr 3.1e-4 · rank 32. Start 1 of 4.",
+                                 "trained 3 times with different seeds: the runs lie 0.0011 apart (standard deviation)",
+                                 "1 repeat of it diverged",
+                                 "on the Pareto front with trial 11: none of them is worse in every objective",
+                                 "ahead of trial 4 by 0.0008 ± 0.0005"});
+  const auto lines = RenderTable(LeaderboardTable(board), {});
+  CHECK(lines[0].find("runs  spread  diverged") != std::string::npos);
+  CHECK(lines[1].find("0.0011") != std::string::npos);
+  CHECK(ExplainBest(v1::GetLeaderboardResponse()).empty());
+}
+
+TEST_CASE("Decisions that replay differently are listed with their trials and steps", "[cli][tables]") {
+  v1::ReplaySweepResponse replay;
+  v1::ReplayDifference* difference = replay.add_differences();
+  difference->set_trial_number(3);
+  difference->set_step(20);
+  difference->set_logged("continue");
+  difference->set_replayed("stop: place 3 of 4");
+  CHECK(RenderTable(ReplayTable(replay), {}) ==
+        std::vector<std::string>{"trial  step  logged    replayed", "    3    20  continue  stop: place 3 of 4"});
 }
 
 TEST_CASE("The report of a sweep without results says so", "[cli][report]") {

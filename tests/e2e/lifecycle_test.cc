@@ -35,6 +35,31 @@ TEST_CASE("A sweep submitted to three processes runs to its leaderboard, watched
   CHECK(rows.output.find("\"rank\"") != std::string::npos);
 }
 
+TEST_CASE("Four workers at once, a server killed between: the log replays, and the best is repeated", "[e2e]") {
+  Cluster cluster;
+  for (const char* name : {"a", "b", "c", "d"}) cluster.StartFakeWorker(name, 3);
+  WriteFile(cluster.folder() / "rows.jsonl", "{}\n");
+  WriteFile(cluster.folder() / "sweep.yaml",
+            "model: toy\ndata: {train: rows.jsonl}\ntraining: {max_steps: 12, batch_size: 4, eval_every: 3}\n"
+            "method: tpe\nparameters:\n  learning_rate: {min: 1.0e-5, max: 1.0e-2}\n  lora_rank: {values: [4, 8, 16]}\n"
+            "early_terminate: {type: paired, min_steps: 3, keep: 1}\nlimits: {trials: 24}\nseed: 9\n"
+            "repeats: {top: 2, seeds: 2}\n");
+  const std::string sweep = cluster.Submit(cluster.folder() / "sweep.yaml");
+  REQUIRE(Eventually([&] { return cluster.Trials(sweep).size() > 8; }));
+  cluster.KillServer();
+  cluster.StartServer();
+  REQUIRE(cluster.WaitForSweep(sweep, v1::Sweep::COMPLETED));
+  CHECK(cluster.Trials(sweep).size() == 28);
+  const Finished replay = cluster.Cli({"replay", sweep});
+  INFO(replay.output);
+  CHECK(replay.status == 0);
+  CHECK(replay.output.find("24 suggestions and ") == 0);
+  CHECK(replay.output.find(" came out as they were logged") != std::string::npos);
+  const Finished board = cluster.Cli({"leaderboard", sweep});
+  INFO(board.output);
+  CHECK(board.output.find("trained 3 times with different seeds") != std::string::npos);
+}
+
 TEST_CASE("pause proposes no new trials, and resume goes on", "[e2e]") {
   Cluster cluster;
   cluster.StartFakeWorker("worker", 20);

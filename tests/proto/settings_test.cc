@@ -345,8 +345,8 @@ TEST_CASE("The walk over all settings has each path once and finds it again", "[
   CHECK(FindParameterSetting("learning_rate") == FindSetting("training.learning_rate"));
   CHECK(FindParameterSetting("goal") == nullptr);
   CHECK(KeysOf("") == std::vector<std::string>{"name", "model", "data", "training", "metric", "method", "prior",
-                                               "warm_start", "parameters", "early_terminate", "limits", "seed",
-                                               "trainer"});
+                                               "warm_start", "parameters", "early_terminate", "limits", "repeats",
+                                               "seed", "trainer"});
   // Parameters are found by bare name, so training and data may not share one.
   for (const Setting& setting : AllSettings()) {
     if (setting.section == "data") CHECK(FindSetting("training." + setting.key) == nullptr);

@@ -116,7 +116,7 @@ TEST_CASE("Completed trials come first by value, then the others by how far they
   CHECK_FALSE(rows[2].tied_with_best);
 }
 
-TEST_CASE("A gap within two standard errors is a tie", "[search][leaderboard]") {
+TEST_CASE("A gap within its margin is a tie", "[search][leaderboard]") {
   const auto [near, best] = Pair(3, 0.002, 50);
   const auto [far, same] = Pair(3, 0.2, 50);
   Sweep sweep;
@@ -129,6 +129,8 @@ TEST_CASE("A gap within two standard errors is a tie", "[search][leaderboard]") 
   CHECK(rows[2].trial == 0);
   CHECK_FALSE(rows[2].tied_with_best);
   CHECK(rows[2].gap.stderr_ > 0);
+  CHECK(rows[2].margin > 2 * rows[2].gap.stderr_);
+  CHECK(rows[0].margin == 0);
 }
 
 TEST_CASE("Trials without a common step get the plain difference of their values", "[search][leaderboard]") {

@@ -97,6 +97,37 @@ TEST_CASE("The server observes what an adapter weighs and how long its trial too
   CHECK(world.Observations(plain, 0).size() == 1);
 }
 
+TEST_CASE("An adapter's size is known early once one of its shape has been seen, so that pruning may weigh it") {
+  World world;
+  world.Register("workers/a", "1");
+  v1::SweepSpec spec = RandomSpec(3);
+  spec.mutable_metric()->add_objectives("adapter/bytes=minimize");
+  spec.mutable_early_terminate()->set_type("asha");
+  spec.mutable_early_terminate()->set_min_steps(30);
+  const std::string sweep = world.Create(spec);
+  const v1::Lease first = world.LeaseOne("workers/a");
+  world.Report("workers/a", first.token(), {Loss(30, 1.0)});
+  v1::CompleteTrialRequest request;
+  request.set_worker("workers/a");
+  request.set_token(first.token());
+  *request.add_observations() = Loss(100, 0.5);
+  *request.mutable_adapter() = world.Upload("adapter", 100, "weights");
+  Take(world.coordinator->CompleteTrial(request));
+  world.Restart();
+  const v1::Lease second = world.LeaseOne("workers/a");
+  CHECK(world.Report("workers/a", second.token(), {Loss(10, 5.0)}).action() == v1::Verdict::CONTINUE);
+  int known = 0;
+  for (const v1::Observation& observation : world.Observations(sweep, 1)) {
+    if (observation.metric() != "adapter/bytes") continue;
+    ++known;
+    CHECK(observation.value() == 7);
+    CHECK(observation.step() == 0);
+  }
+  CHECK(known == 1);
+  // Worse, and not smaller.
+  CHECK(world.Report("workers/a", second.token(), {Loss(30, 4.0)}).action() == v1::Verdict::STOP);
+}
+
 TEST_CASE("A sweep begins with what an earlier one has found, and keeps it when that is deleted") {
   World world;
   v1::SweepSpec first = ExternalSpec(12);

@@ -65,6 +65,23 @@ TEST_CASE("A database of a newer version or of another program is left alone") {
   }
 }
 
+TEST_CASE("A store of an older version is brought forward, and its sweeps have no log to replay") {
+  World world;
+  const std::string sweep = world.Create(ExternalSpec(2));
+  world.Complete("workers/x", world.LeaseOne("workers/x").token(), 1.0);
+  world.coordinator.reset();
+  world.store.reset();
+  SQLite::Database((world.folder.path() / "lorasweep.db").string(), SQLite::OPEN_READWRITE)
+      .exec("DROP TABLE events; ALTER TABLE trials DROP COLUMN repeat_of; PRAGMA user_version = 2");
+  world.Restart();
+  CHECK(world.Trial(sweep, 0).state() == v1::Trial::COMPLETED);
+  v1::ReplaySweepRequest request;
+  request.set_name(sweep);
+  CHECK(absl::IsFailedPrecondition(world.coordinator->ReplaySweep(request).status()));
+  world.Complete("workers/x", world.LeaseOne("workers/x").token(), 0.5);
+  CHECK(world.Sweep(sweep).best_trial() == 1);
+}
+
 TEST_CASE("Observations are listed in pages, whole or as summaries") {
   World world;
   world.Register("workers/a", "1");

@@ -1,0 +1,129 @@
+// What takes long to find out: from a copy of the sweep, not under the coordinator's lock.
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "proto/convert.h"
+#include "search/importance.h"
+#include "search/replay.h"
+#include "server/coordinator.h"
+#include "server/resource_names.h"
+
+namespace lorasweep::server {
+namespace {
+
+constexpr std::int64_t kMostDifferences = 100;
+
+// The trials with their last evaluations, without losses per sequence.
+std::vector<search::Trial> Outlines(const SweepState& sweep) {
+  std::vector<search::Trial> trials;
+  trials.reserve(static_cast<std::size_t>(sweep.size()));
+  for (const search::Trial& trial : sweep.View().trials) {
+    search::Trial& outline = trials.emplace_back();
+    outline.number = trial.number;
+    outline.state = trial.state;
+    outline.params = trial.params;
+    outline.repeat_of = trial.repeat_of;
+    if (trial.curve.empty()) continue;
+    const search::Evaluation& last = trial.curve.back();
+    outline.curve.push_back({last.step, last.sequences, last.value, {}, {}});
+  }
+  return trials;
+}
+
+LoadedSweep Copy(const SweepState& sweep) {
+  LoadedSweep copy;
+  copy.sweep = sweep.sweep();
+  const search::SweepView view = sweep.View();
+  copy.trials.assign(view.trials.begin(), view.trials.end());
+  copy.records.resize(copy.trials.size());  // no decision depends on them
+  return copy;
+}
+
+}  // namespace
+
+absl::StatusOr<v1::GetImportanceResponse> Coordinator::GetImportance(const v1::GetImportanceRequest& request) {
+  search::Space space;
+  std::vector<search::Trial> trials;
+  std::uint64_t seed = 0;
+  {
+    absl::MutexLock lock(&mutex_);
+    const absl::StatusOr<SweepState*> sweep = FindSweep(request.name());
+    if (!sweep.ok()) return sweep.status();
+    space = (*sweep)->space();
+    trials = Outlines(**sweep);
+    seed = static_cast<std::uint64_t>((*sweep)->spec().seed());
+  }
+  const absl::StatusOr<search::Importances> importances = search::FindImportances({space, trials}, seed);
+  if (!importances.ok()) return importances.status();
+  v1::GetImportanceResponse response;
+  response.set_trials(importances->trials);
+  for (const search::Importance& importance : importances->parameters) {
+    v1::ParameterImportance* row = response.add_parameters();
+    row->set_parameter(importance.parameter);
+    row->set_importance(importance.share.value);
+    row->set_importance_stderr(importance.share.stderr_);
+    *row->mutable_best_low() = proto::ToProto(importance.best_low);
+    *row->mutable_best_high() = proto::ToProto(importance.best_high);
+  }
+  return response;
+}
+
+absl::StatusOr<v1::ReplaySweepResponse> Coordinator::ReplaySweep(const v1::ReplaySweepRequest& request) {
+  LoadedSweep copy;
+  {
+    absl::MutexLock lock(&mutex_);
+    const absl::StatusOr<SweepState*> sweep = FindSweep(request.name());
+    if (!sweep.ok()) return sweep.status();
+    copy = Copy(**sweep);
+  }
+  const std::string slug = copy.sweep.slug;
+  // Its own sampler and pruner: the sweep may be deleted meanwhile.
+  const absl::StatusOr<std::unique_ptr<SweepState>> sweep = SweepState::Make(std::move(copy), options_.policies);
+  if (!sweep.ok()) return sweep.status();
+  const SweepState& state = **sweep;
+  const absl::StatusOr<std::vector<search::SweepEvent>> events =
+      store_.ListEvents(state.sweep().id, state.sweep().revision);
+  if (!events.ok()) return events.status();
+  using Kind = search::SweepEvent::Kind;
+  const auto added = std::count_if(events->begin(), events->end(), [](const search::SweepEvent& event) {
+    return event.kind == Kind::kProposed || event.kind == Kind::kRepeated;
+  });
+  if (added != state.size()) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(SweepName(slug),
+                     " was begun by a version of lorasweep that kept no log of its decisions; newer sweeps can be "
+                     "replayed"));
+  }
+  const absl::StatusOr<search::ReplayResult> result =
+      search::Replay({.space = state.space(),
+                      .trials = state.View().trials,
+                      .known = state.known(),
+                      .events = *events,
+                      .planned = state.planned(),
+                      .seed = static_cast<std::uint64_t>(state.spec().seed())},
+                     state.sampler(), state.pruner());
+  if (!result.ok()) {
+    return absl::DataLossError(absl::StrCat(SweepName(slug), ": ", std::string(result.status().message())));
+  }
+  v1::ReplaySweepResponse response;
+  response.set_suggestions(result->suggestions);
+  response.set_verdicts(result->verdicts);
+  response.set_difference_count(static_cast<std::int64_t>(result->differences.size()));
+  for (const search::ReplayDifference& found : result->differences) {
+    if (response.differences_size() == kMostDifferences) break;
+    v1::ReplayDifference* difference = response.add_differences();
+    difference->set_trial_number(found.trial);
+    difference->set_step(found.step);
+    difference->set_logged(found.logged);
+    difference->set_replayed(found.replayed);
+  }
+  return response;
+}
+
+}  // namespace lorasweep::server
