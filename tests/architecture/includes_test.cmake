@@ -38,7 +38,7 @@ room_rule(trainer_core/gguf OWN "trainer_core/(text|merge|gguf)/" FORBIDDEN ${ar
 room_rule(trainer_core/trainer OWN "trainer_core/(text|trainer)/" FORBIDDEN ${arrow} ${wire} ${log} ${database})
 room_rule(recipe OWN "recipe/|proto/|trainer_core/(text|chat)/" FORBIDDEN ${arrow} ${torch} ${log} ${database})
 room_rule(server OWN "server/|proto/|search/" FORBIDDEN ${arrow} ${torch})
-room_rule(worker OWN "worker/|recipe/|proto/|search/|trainer_core/(text|chat|gguf)/|trainer_core/trainer/(trainer|train_config|config_words|checkpoint|generator)\\.h" FORBIDDEN ${arrow} ${torch} ${database})
+room_rule(worker OWN "worker/|recipe/|proto/|search/|trainer_core/(text|chat|gguf)/|trainer_core/trainer/(trainer|train_config|config_words|checkpoint|generator|process)\\.h" FORBIDDEN ${arrow} ${torch} ${database})
 room_rule(cli OWN "cli/|server/server\\.h|recipe/|proto/|search/|trainer_core/(text|chat|merge|gguf)/" FORBIDDEN ${arrow} ${torch} ${database})
 
 if(broken)
