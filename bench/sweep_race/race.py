@@ -66,9 +66,8 @@ def sweep_file(name, train, parameters, **keys):
 
 
 def best_loss(address, sweep):
-    rows = json.loads(lorasweep("--server", address, "leaderboard", sweep, "--output", "json"))
-    losses = [float(row["value"]) for row in rows if row.get("value") not in (None, "")]
-    return min(losses, default=float("inf"))
+    board = json.loads(lorasweep("--server", address, "leaderboard", sweep, "--output", "json"))
+    return min((float(row["value"]) for row in board["rows"]), default=float("inf"))
 
 
 def run_sweep(path, seen):
@@ -76,7 +75,11 @@ def run_sweep(path, seen):
     begin = time.perf_counter()
     log = open(folder / f"{path.stem}.log", "w")
     state = folder / f"{path.stem}.state"
-    server = subprocess.Popen([BIN / "lorasweep-server", "--state", state, "--listen", "127.0.0.1:0"], stderr=log, stdout=log)
+    server = subprocess.Popen(
+        [BIN / "lorasweep-server", "--state", state, "--listen", "127.0.0.1:0", "--http-address", "none"],
+        stderr=log,
+        stdout=log,
+    )
     worker = None
     try:
         address = None
@@ -85,12 +88,15 @@ def run_sweep(path, seen):
             for line in (folder / f"{path.stem}.log").read_text().splitlines():
                 if "listening on " in line:
                     address = line.split("listening on ")[1].split()[0]
-        worker = subprocess.Popen([BIN / "lorasweep-worker", "--device", "cpu", "--server", address], stderr=log, stdout=log)
+        worker = subprocess.Popen(
+            [BIN / "lorasweep-worker", "--device", "cpu", "--server", address], stderr=log, stdout=log
+        )
         lorasweep("--server", address, "submit", str(path))
         name = path.stem
         while True:
             time.sleep(0.5)
-            ended = any("COMPLETED" in str(row) for row in json.loads(lorasweep("--server", address, "list", "--output", "json")))
+            sweeps = json.loads(lorasweep("--server", address, "list", "--output", "json"))
+            ended = all(sweep["state"] == "COMPLETED" for sweep in sweeps)
             if seen(time.perf_counter() - begin, best_loss(address, name)) or ended:
                 return
             if worker.poll() is not None or server.poll() is not None:
