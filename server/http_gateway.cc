@@ -85,6 +85,19 @@ void SendChanges(SweepWatch& watch, httplib::DataSink& sink) {
   Write(sink, "event: end\ndata: {}\n\n");
 }
 
+// What the caller shows: a header, or the cookie of the dashboard, since a browser's event streams send no headers of ours.
+Claims ClaimsOf(const httplib::Request& request) {
+  Claims claims;
+  claims.authorization = request.get_header_value("Authorization");
+  constexpr std::string_view kName = "lorasweep_token=";
+  const std::string cookies = request.get_header_value("Cookie");
+  const std::size_t start = cookies.find(kName);
+  if (!claims.authorization.empty() || start == std::string::npos) return claims;
+  const std::string token = cookies.substr(start + kName.size());
+  claims.authorization = absl::StrCat("Bearer ", token.substr(0, token.find(';')));
+  return claims;
+}
+
 // "127.0.0.1:50152", "[::1]:0"
 absl::StatusOr<std::pair<std::string, int>> ParseAddress(const std::string& address) {
   const std::size_t colon = address.rfind(':');
@@ -169,8 +182,8 @@ absl::Status HttpGateway::Parts::AdmittedCall(const httplib::Request& request_ht
                                               httplib::Response& response) {
   const google::protobuf::MethodDescriptor& descriptor = match.route->descriptor();
   const std::string method = absl::StrCat("/", descriptor.service()->full_name(), "/", descriptor.name());
-  const absl::StatusOr<Caller> caller =
-      guard.gate.Admit(method, {.authorization = request_http.get_header_value("Authorization"), .certificate = {}});
+  const absl::StatusOr<Caller> caller = guard.gate.Admit(method, ClaimsOf(request_http));
+  if (absl::IsUnauthenticated(caller.status())) response.set_header("WWW-Authenticate", "Bearer");
   const MethodRule* const rule = FindMethodRule(method);
   AuditedCall noted(method, rule == nullptr ? Effect::kReads : rule->effect);
   const absl::Status status = caller.ok() ? Call(request_http, match, noted, response) : caller.status();

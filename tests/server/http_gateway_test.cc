@@ -297,7 +297,11 @@ TEST_CASE("Where the server asks for tokens, the gateway does too, and changes a
       Take(HttpGateway::Start(*world.coordinator, *world.artifacts, {gate, *audit, clock}, {.address = "127.0.0.1:0"}));
   httplib::Client client(http->url().substr(0, http->url().size() - 1));
   const auto bearer = [](const std::string& token) { return httplib::Headers{{"Authorization", "Bearer " + token}}; };
-  CHECK(client.Get("/v1/sweeps")->status == 401);
+  const auto stranger = client.Get("/v1/sweeps");
+  CHECK(stranger->status == 401);
+  CHECK(stranger->get_header_value("WWW-Authenticate") == "Bearer");
+  CHECK(client.Get("/v1/sweeps", httplib::Headers{{"Cookie", "a=b; lorasweep_token=" + viewer + "; c=d"}})->status == 200);
+  CHECK(client.Get("/openapi.json")->status == 200);
   CHECK(client.Get("/v1/sweeps", bearer("lsw_wrong"))->status == 401);
   CHECK(client.Get("/v1/sweeps", bearer(viewer))->status == 200);
   CHECK(client.Post("/v1/sweeps/none:pause", bearer(viewer), "{}", "application/json")->status == 403);

@@ -1,5 +1,6 @@
 // The server's HTTP API (its /openapi.json), one function a call.
 import * as decode from './decode';
+import { tokenAsked } from './token';
 import type { Importance, Leaderboard, Observation, Sweep, Trial, Worker } from './model';
 
 export class ApiError extends Error {
@@ -22,6 +23,7 @@ async function call(verb: string, path: string, body?: unknown): Promise<unknown
   const answer = await response.json().catch(() => ({}));
   if (!response.ok) {
     const error = answer.error ?? {};
+    if (response.status === 401) tokenAsked.value = error.message ?? 'A token is needed.';
     throw new ApiError(response.status, error.status ?? 'UNKNOWN', error.message ?? response.statusText);
   }
   return answer;

@@ -145,8 +145,10 @@ export class LiveSweep {
   };
 }
 
+const LONGEST = 5000;
+
 // Asks the server again after changes: at once after a quiet time, else no more often than `every` and than ten times as
-// long as the answer took.
+// long as the answer took, but after LONGEST at the latest. All in milliseconds.
 class Refresh {
   private timer = 0;
   private running = false;
@@ -173,7 +175,7 @@ class Refresh {
     this.asked = false;
     const begin = Date.now();
     await this.work().catch(() => undefined);  // what cannot be read now is read after the next change
-    this.next = Date.now() + Math.max(this.every, 10 * (Date.now() - begin));
+    this.next = Date.now() + Math.max(this.every, Math.min(10 * (Date.now() - begin), LONGEST));
     this.running = false;
     if (this.asked) this.ask();
   }

@@ -10,7 +10,7 @@ export function Copy({ text }: { text: string }) {
   };
   return (
     <div class="copy">
-      <code>{text}</code>
+      <code tabIndex={0}>{text}</code>
       <button type="button" onClick={() => void copy()}>{copied ? 'copied' : 'copy'}</button>
     </div>
   );

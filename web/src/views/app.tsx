@@ -2,7 +2,9 @@ import { useEffect, useMemo } from 'preact/hooks';
 import { LiveSweep } from '../data/live';
 import { SweepList } from '../data/list';
 import { route } from '../data/route';
+import { tokenAsked } from '../data/token';
 import { Help } from '../parts/help';
+import { TokenForm } from '../parts/token_form';
 import { Toasts } from '../parts/toast';
 import { installKeys } from '../parts/keys';
 import { ListView } from './list';
@@ -26,6 +28,7 @@ function SweepPage({ id }: { id: string }) {
 export function App() {
   useEffect(installKeys, []);
   const { view, sweep } = route.value;
+  if (tokenAsked.value) return <TokenForm />;
   return (
     <>
       {view === 'list' && <ListPage />}

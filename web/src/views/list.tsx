@@ -28,7 +28,7 @@ function Line({ sweep }: { sweep: Sweep }) {
       <td class="wide-only muted">{sweep.best ? `trial ${sweep.best.trial}` : ''}</td>
       <td class="wide-only muted">{format.metricWords(sweep.spec.metric.name)}</td>
       <td class="number wide-only muted">{sweepEnded(sweep.state) ? '' : eta}</td>
-      <td class="number muted">{format.ago(sweep.updated, now.value)}</td>
+      <td class="number wide-only muted">{format.ago(sweep.updated, now.value)}</td>
     </tr>
   );
 }
@@ -66,7 +66,7 @@ export function ListView({ list }: { list: SweepList }) {
               <thead>
                 <tr>
                   <th>sweep</th><th>state</th><th>trials ended</th><th class="number">best</th><th class="wide-only"><span class="hidden">best trial</span></th>
-                  <th class="wide-only">metric</th><th class="number wide-only">left</th><th class="number">changed</th>
+                  <th class="wide-only">metric</th><th class="number wide-only">left</th><th class="number wide-only">changed</th>
                 </tr>
               </thead>
               <tbody>{sweeps.map((sweep) => <Line key={sweep.id} sweep={sweep} />)}</tbody>
