@@ -9,10 +9,10 @@ namespace lorasweep::server {
 
 // What the web gateway knows of a caller before it answers.
 struct HttpCaller {
-  std::string_view verb;          // GET, POST, …
-  std::string_view host;          // the Host header
-  std::string_view origin;        // the Origin header; empty: none
-  std::string_view content_type;  // the Content-Type header
+  std::string_view verb = {};          // GET, POST, …
+  std::string_view host = {};          // the Host header
+  std::string_view origin = {};        // the Origin header; empty: none
+  std::string_view content_type = {};  // the Content-Type header
   bool has_body = false;
 };
 

@@ -85,7 +85,8 @@ void SendChanges(SweepWatch& watch, httplib::DataSink& sink) {
   Write(sink, "event: end\ndata: {}\n\n");
 }
 
-// What the caller shows: a header, or the cookie of the dashboard, since a browser's event streams send no headers of ours.
+// What the caller shows: a header, or the cookie of the dashboard, since a browser's event streams send no headers of
+// ours.
 Claims ClaimsOf(const httplib::Request& request) {
   Claims claims;
   claims.authorization = request.get_header_value("Authorization");

@@ -300,7 +300,8 @@ TEST_CASE("Where the server asks for tokens, the gateway does too, and changes a
   const auto stranger = client.Get("/v1/sweeps");
   CHECK(stranger->status == 401);
   CHECK(stranger->get_header_value("WWW-Authenticate") == "Bearer");
-  CHECK(client.Get("/v1/sweeps", httplib::Headers{{"Cookie", "a=b; lorasweep_token=" + viewer + "; c=d"}})->status == 200);
+  CHECK(client.Get("/v1/sweeps", httplib::Headers{{"Cookie", "a=b; lorasweep_token=" + viewer + "; c=d"}})->status ==
+        200);
   CHECK(client.Get("/openapi.json")->status == 200);
   CHECK(client.Get("/v1/sweeps", bearer("lsw_wrong"))->status == 401);
   CHECK(client.Get("/v1/sweeps", bearer(viewer))->status == 200);
