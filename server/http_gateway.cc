@@ -307,13 +307,21 @@ absl::StatusOr<std::unique_ptr<HttpGateway>> HttpGateway::Start(Coordinator& coo
                                                                 const HttpOptions& options) {
   const auto address = ParseAddress(options.address);
   if (!address.ok()) return address.status();
-  auto parts = std::make_unique<Parts>(coordinator, artifacts, guard);
-  parts->Install(options);
+  const auto make = [&] {
+    auto made = std::make_unique<Parts>(coordinator, artifacts, guard);
+    made->Install(options);
+    return made;
+  };
   const auto& [host, wanted] = *address;
+  std::unique_ptr<Parts> parts = make();
   int port = wanted;
-  const bool bound = wanted != 0 && parts->http.bind_to_port(host, wanted);
-  if (!bound && (wanted == 0 || options.elsewhere)) port = parts->http.bind_to_any_port(host);
-  if (port <= 0 || (!bound && wanted != 0 && !options.elsewhere)) {
+  if (wanted == 0) {
+    port = parts->http.bind_to_any_port(host);
+  } else if (!parts->http.bind_to_port(host, wanted)) {
+    parts = make();  // one that could not be bound cannot be bound again
+    port = options.elsewhere ? parts->http.bind_to_any_port(host) : -1;
+  }
+  if (port <= 0) {
     return absl::UnavailableError(absl::StrCat("cannot listen on ", options.address, " for HTTP; is the port in use?"));
   }
   parts->url = absl::StrCat("http://", options.address.substr(0, options.address.rfind(':')), ":", port, "/");

@@ -13,9 +13,7 @@ namespace {
 
 constexpr char kTop[] =
     "(allowed here: name, model, data, training, metric, method, prior, warm_start, parameters, early_terminate, "
-    "limits, seed, "
-    "trainer, "
-    "run_cap)";
+    "limits, repeats, seed, trainer, run_cap)";
 
 }  // namespace
 
@@ -118,7 +116,7 @@ TEST_CASE("YAML that is none is told in words about the file", "[cli]") {
       {"- a\n- b\n",
        "sweep.yaml:1: a list is not a sweep file; keys are expected (name, model, data, training, metric, method, "
        "prior, "
-       "warm_start, parameters, early_terminate, limits, seed, trainer)"},
+       "warm_start, parameters, early_terminate, limits, repeats, seed, trainer)"},
       {"model: m\nname: \xff\n", "sweep.yaml:2: not UTF-8: save the file in that encoding"},
       {std::string("model: m\nname: a\0b\n", 19), "sweep.yaml:2: a control character (byte 0) is not allowed"},
       {"model: !!python/object:os.system m\n",

@@ -164,7 +164,7 @@ TEST_CASE("A watcher is told of every change at once, goes on where its connecti
   std::vector<Event> events;
   std::thread watcher([&] {
     events = Listen(gateway.Client(), path, {}, [&](const std::vector<Event>& so_far) {
-      for (const Json& one : so_far.empty() ? Json::array() : so_far.back().data["observations"]) {
+      for (const Json& one : so_far.back().data.value("observations", Json::array())) {
         told = std::stoll(std::string(one["observation"]["step"]));
       }
       return so_far.back().name == "end";

@@ -240,7 +240,8 @@ TEST_CASE("a pack is planned by a measurement that leaves no trace") {
   CHECK_FALSE(std::filesystem::exists(bench.folder.path() / "planned"));
   Recorder after;
   RunOne(*trainer, bench.Job("after", kShort), after);
-  CHECK(before.Losses() == after.Losses());
+  // Threads of a busy machine may split a product otherwise.
+  testing::CheckClose(before.Losses(), after.Losses(), 1e-6);
   TrainConfig wrong = kShort;
   wrong.lora_rank = 0;
   CHECK_FALSE(trainer->PlanPack(bench.Job("wrong", wrong), 4, text::PackSize::kFastest).ok());
