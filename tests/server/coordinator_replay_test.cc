@@ -24,9 +24,8 @@ v1::SweepSpec Searching(const std::string& method, const std::string& rule, bool
   v1::ParameterSpec* rank = spec.add_parameters();
   rank->set_name("lora_rank");
   for (const int value : {4, 8, 16, 32}) rank->add_values()->set_integer(value);
-  spec.set_trainer("external");  // its metrics may have any name
-  spec.mutable_metric()->add_objectives("speed=maximize");
-  spec.mutable_metric()->add_constraints("speed >= 0");
+  spec.mutable_metric()->add_objectives("train/loss=maximize");
+  spec.mutable_metric()->add_constraints("train/loss >= 0");
   spec.mutable_early_terminate()->set_type(rule);
   spec.mutable_early_terminate()->set_min_steps(20);
   spec.mutable_early_terminate()->set_promote(promote);
@@ -83,10 +82,10 @@ class Workers {
     v1::Observation loss = Loss(held.step, std::pow(rate + 3.5, 2) + 1 / rank + 10.0 / static_cast<double>(held.step));
     loss.set_sequence_losses(0, loss.sequence_losses(0) + static_cast<float>(0.1 * rng_.Uniform()));
     loss.set_value((loss.sequence_losses(0) + loss.sequence_losses(1)) / 20);
-    v1::Observation speed = loss;
-    speed.set_metric("speed");
-    speed.set_value(100 - rank);
-    const v1::Verdict verdict = world_.Report(worker, held.lease.token(), {loss, speed});
+    v1::Observation other = loss;
+    other.set_metric("train/loss");
+    other.set_value(100 - rank);
+    const v1::Verdict verdict = world_.Report(worker, held.lease.token(), {loss, other});
     if (verdict.action() == v1::Verdict::PAUSE) {
       const std::string content = held.lease.trial() + " at " + std::to_string(held.step);
       world_.ReportCheckpoint(worker, held.lease.token(), world_.Upload("checkpoint", held.step, content));

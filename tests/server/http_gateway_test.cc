@@ -83,7 +83,7 @@ std::vector<Event> Listen(httplib::Client client, const std::string& path, const
       text.erase(0, end + 2);
       if (!event.name.empty()) events.push_back(event);
     }
-    return !enough(events);
+    return events.empty() || !enough(events);
   });
   return events;
 }
@@ -103,7 +103,9 @@ TEST_CASE("A sweep is made, trained by an external trainer, and read over HTTP a
   const std::string name = "/v1/" + std::string(sweep["name"]);
   CHECK(gateway.Get("/v1/sweeps?page_size=5")["sweeps"].size() == 1);
 
-  gateway.Post("/v1/workers:register", {{"worker", {{"name", "workers/w"}, {"slots", 1}}}, {"incarnation", "1"}});
+  gateway.Post(
+      "/v1/workers:register",
+      {{"worker", {{"name", "workers/w"}, {"slots", 1}, {"labels", {{"trainer", "external"}}}}}, {"incarnation", "1"}});
   for (const double loss : {1.5, 1.25}) {
     const Json leases =
         gateway.Post("/v1/workers/w:lease", {{"max_trials", 1}, {"request_id", std::to_string(loss)}, {"wait", "1s"}});
