@@ -2,8 +2,13 @@
 
 #include <httplib.h>
 
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <mutex>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -20,7 +25,6 @@ namespace lorasweep::server {
 namespace {
 
 constexpr std::size_t kMaxBodyBytes = 16 << 20;  // as gRPC's
-constexpr std::size_t kThreads = 8;              // more come as they are needed
 constexpr std::size_t kMaxThreads = 1024;        // watchers hold half of them at most
 constexpr std::size_t kMaxWaiting = 1024;        // connections that no thread is free for
 constexpr std::size_t kChunkBytes = 1 << 20;
@@ -58,6 +62,51 @@ std::unique_ptr<google::protobuf::Message> NewMessage(const google::protobuf::De
   return std::unique_ptr<google::protobuf::Message>(
       google::protobuf::MessageFactory::generated_factory()->GetPrototype(&type)->New());
 }
+
+// A thread for each connection, made when there are more connections than idle threads and kept for the next. (The
+// library's own pool lets a burst of connections wait for threads that others hold.)
+class Threads final : public httplib::TaskQueue {
+ public:
+  bool enqueue(std::function<void()> connection) override {
+    std::lock_guard lock(mutex_);
+    if (waiting_.size() >= kMaxWaiting) return false;
+    waiting_.push_back(std::move(connection));
+    if (waiting_.size() > idle_ && threads_.size() < kMaxThreads) threads_.emplace_back([this] { Serve(); });
+    wake_.notify_one();
+    return true;
+  }
+  void shutdown() override {
+    {
+      std::lock_guard lock(mutex_);
+      closing_ = true;
+    }
+    wake_.notify_all();
+    for (std::thread& thread : threads_) thread.join();
+  }
+
+ private:
+  void Serve() {
+    std::unique_lock lock(mutex_);
+    while (true) {
+      ++idle_;
+      wake_.wait(lock, [this] { return closing_ || !waiting_.empty(); });
+      --idle_;
+      if (waiting_.empty()) return;
+      const std::function<void()> connection = std::move(waiting_.front());
+      waiting_.pop_front();
+      lock.unlock();
+      connection();
+      lock.lock();
+    }
+  }
+
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::deque<std::function<void()>> waiting_;
+  std::vector<std::thread> threads_;
+  std::size_t idle_ = 0;
+  bool closing_ = false;
+};
 
 bool Write(httplib::DataSink& sink, const std::string& text) {
   return sink.write(text.data(), text.size());
@@ -238,7 +287,7 @@ void HttpGateway::Parts::Answer(const httplib::Request& request_http, httplib::R
 }
 
 void HttpGateway::Parts::Install(const HttpOptions& options) {
-  http.new_task_queue = [] { return new httplib::ThreadPool(kThreads, kMaxThreads, kMaxWaiting); };
+  http.new_task_queue = [] { return new Threads; };
   http.set_payload_max_length(kMaxBodyBytes);
   // A second server on the port is an error: not SO_REUSEPORT, the library's own choice.
   http.set_socket_options([](socket_t socket) {
