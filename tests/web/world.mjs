@@ -122,7 +122,7 @@ export const externalSpec = (name, trials) => ({
 export const toySpec = (name, trials) => ({
   name, model: 'SmolLM2-135M-Instruct', method: 'tpe', data: { train: ['math.jsonl'] },
   training: { max_steps: '60', batch_size: '8', eval_every: '5', save_every: '20' },
-  early_terminate: { type: 'asha', min_steps: '30', eta: 1.5 }, limits: { trials: String(trials), pack: '2' }, seed: '7',
+  early_terminate: { type: 'asha', min_steps: '30', eta: 2 }, limits: { trials: String(trials), pack: '2' }, seed: '7',
   parameters: [
     { name: 'learning_rate', distribution: 'log_uniform_values', min: { number: 3e-5 }, max: { number: 1e-2 } },
     { name: 'lora_rank', values: [4, 8, 16, 32, 64].map((one) => ({ integer: String(one) })) },
