@@ -70,7 +70,7 @@ absl::Status Importance(Context& context, const std::string& text) {
 }
 
 absl::Status Replay(Context& context, const std::string& text) {
-  Client client(context.server);
+  Client client(context.server, context.access);
   auto sweep = client.FindSweep(text);
   if (!sweep.ok()) return context.Explain(sweep.status(), client);
   auto replay = client.ReplaySweep(sweep->name());

@@ -50,7 +50,9 @@ bool IsPlain(std::string_view token) {
 }  // namespace
 
 bool IsLoopback(std::string_view address) {
-  return address.starts_with("127.") || address == "localhost" || address.starts_with("localhost:") ||
+  // A name like 127.example.com may be anybody's.
+  const bool numbers = address.substr(0, address.find(':')).find_first_not_of("0123456789.") == std::string_view::npos;
+  return (address.starts_with("127.") && numbers) || address == "localhost" || address.starts_with("localhost:") ||
          address == "::1" || address == "[::1]" || address.starts_with("[::1]:");
 }
 

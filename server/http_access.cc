@@ -17,13 +17,13 @@ std::string_view WithoutPort(std::string_view host) {
 
 }  // namespace
 
-bool IsLoopback(std::string_view host) {
+bool IsLocalName(std::string_view host) {
   const absl::string_view name(host.data(), host.size());
   return absl::EqualsIgnoreCase(name, "localhost") || host == "127.0.0.1" || host == "::1" || host == "[::1]";
 }
 
 absl::Status CheckAccess(const HttpCaller& caller) {
-  if (!IsLoopback(WithoutPort(caller.host))) {
+  if (!IsLocalName(WithoutPort(caller.host))) {
     return absl::PermissionDeniedError(absl::StrCat("Host is \"", Shorten(std::string(caller.host), 100),
                                                     "\"; this server answers as localhost, 127.0.0.1 and [::1] only"));
   }

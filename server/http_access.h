@@ -24,6 +24,6 @@ struct HttpCaller {
 absl::Status CheckAccess(const HttpCaller& caller);
 
 // "127.0.0.1", "localhost", "[::1]": names of this machine alone, without a port.
-bool IsLoopback(std::string_view host);
+bool IsLocalName(std::string_view host);
 
 }  // namespace lorasweep::server

@@ -156,7 +156,7 @@ absl::StatusOr<std::pair<std::string, int>> ParseAddress(const std::string& addr
     return absl::InvalidArgumentError(absl::StrCat("the HTTP address is \"", address, "\"; it must be HOST:PORT"));
   }
   std::string host = address.substr(0, colon);
-  if (!IsLoopback(host)) {
+  if (!IsLocalName(host)) {
     return absl::InvalidArgumentError(absl::StrCat("the HTTP address is ", address,
                                                    "; HTTP is for this machine only: 127.0.0.1, localhost or [::1]"));
   }
@@ -321,6 +321,14 @@ void HttpGateway::Parts::Install(const HttpOptions& options) {
   http.Get("/v1/.*", answer).Post("/v1/.*", answer).Delete("/v1/.*", answer);
   http.Get("/openapi.json", [document = OpenApiDocument()](const httplib::Request&, auto& response) {
     response.set_content(document, "application/json");
+  });
+  http.Get("/metrics", [this](const httplib::Request& request, httplib::Response& response) {
+    const absl::StatusOr<Caller> caller = guard.gate.Identify(ClaimsOf(request));
+    if (!caller.ok()) return SendError(caller.status(), response);
+    if (!caller->roles.Allow(Role::kView)) {
+      return SendError(absl::PermissionDeniedError(absl::StrCat(caller->name, " needs the role view")), response);
+    }
+    response.set_content(coordinator.Metrics(), "text/plain; version=0.0.4");
   });
   http.set_error_handler([](const httplib::Request& request, httplib::Response& response) {
     if (!response.body.empty()) return;  // ours

@@ -26,9 +26,10 @@ struct HttpGuard {
   const Clock& clock;
 };
 
-// The services as JSON over HTTP for browsers and scripts (http_routes.h), the OpenAPI document at /openapi.json, and
-// the dashboard's files. Changes of a sweep come as server-sent events. Errors are JSON too (http_json.h). A token
-// comes in an Authorization header or, from the dashboard, in the cookie lorasweep_token.
+// The services as JSON over HTTP for browsers and scripts (http_routes.h), the OpenAPI document at /openapi.json,
+// numbers for Prometheus at /metrics, and the dashboard's files. Changes of a sweep come as server-sent events. Errors
+// are JSON too (http_json.h). A token comes in an Authorization header or, from the dashboard, in the cookie
+// lorasweep_token.
 //
 //   curl http://127.0.0.1:50152/v1/sweeps
 //

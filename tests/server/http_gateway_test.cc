@@ -306,6 +306,10 @@ TEST_CASE("Where the server asks for tokens, the gateway does too, and changes a
         200);
   CHECK(client.Get("/openapi.json")->status == 200);
   CHECK(client.Get("/v1/sweeps", bearer("lsw_wrong"))->status == 401);
+  CHECK(client.Get("/metrics")->status == 401);
+  const auto metrics = client.Get("/metrics", bearer(viewer));
+  CHECK(metrics->status == 200);
+  CHECK(metrics->body.find("# TYPE lorasweep_") != std::string::npos);
   CHECK(client.Get("/v1/sweeps", bearer(viewer))->status == 200);
   CHECK(client.Post("/v1/sweeps/none:pause", bearer(viewer), "{}", "application/json")->status == 403);
   CHECK(client.Post("/v1/sweeps/none:pause", bearer(submitter), "{}", "application/json")->status == 404);

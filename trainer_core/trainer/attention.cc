@@ -33,12 +33,11 @@ const Rotary& RotaryOf(const AttentionPlan& plan, std::int64_t window) {
   return window > 0 && plan.window_rotary ? *plan.window_rotary : plan.rotary;
 }
 
-// Heads of all segments; 0 where no token is.
+// Heads of all segments; 0 where no token attends.
 at::Tensor MakePacked(const at::Tensor& like, const kernels::HeadLayout& layout, const Packing& packing,
                       std::int64_t heads) {
   const std::int64_t elements = layout.slots * packing.tokens * layout.head_size * heads;
-  return packing.tokens == layout.tokens ? at::empty({elements}, like.options())
-                                         : at::zeros({elements}, like.options());
+  return packing.full ? at::empty({elements}, like.options()) : at::zeros({elements}, like.options());
 }
 
 // Queries, keys and values of all segments, one segment after the other: each [slots · heads, room, head_dim].
@@ -277,6 +276,7 @@ Packing PackSegments(const std::vector<Segment>& segments, std::int64_t padding,
     room_starts.insert(room_starts.end(), length, static_cast<std::int32_t>(starts[i]));
     room_sizes.insert(room_sizes.end(), length, static_cast<std::int32_t>(room_of(segments[i])));
   }
+  packing.full = packing.tokens == static_cast<std::int64_t>(room_starts.size()) && padding == 0;
   for (std::int64_t i = 0; i < padding; ++i) {
     room_starts.push_back(static_cast<std::int32_t>(packing.tokens++));
     room_sizes.push_back(1);

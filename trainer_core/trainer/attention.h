@@ -23,6 +23,7 @@ struct Packing {
   };
   std::vector<Group> groups;
   std::int64_t tokens = 0;  // of all rooms, and of the padding behind them
+  bool full = true;         // there is a token that attends in every place
   at::Tensor room_starts;   // [T] int32, of the token's segment; each token of padding has a room of its own
   at::Tensor room_sizes;    // [T] int32
 };
