@@ -92,13 +92,15 @@ MemoryUse PredictMemory(const ModelConfig& model, const MemorySettings& settings
 
   MemoryUse use;
   use.base = BaseBytes(model, settings);
-  use.adapters = std::llround(parameters * (2 * kFloat + copy + settings.moment_bytes));
+  use.adapters =
+      std::llround(parameters * (kFloat * static_cast<double>(1 + settings.lanes) + copy + settings.moment_bytes));
   use.activations = std::llround(tokens * layers * (settings.gradient_checkpointing ? hidden : hidden + layer));
 
   // The head: the last norm's input and output, the gradient made on the way forward, and a chunk of logits.
   const double rows = std::max(
       1.0, std::floor(static_cast<double>(LogitElements(settings.gpu)) / static_cast<double>(model.vocab_size)));
-  const double logits = std::min(rows, learned) * static_cast<double>(model.vocab_size);
+  const double logits =
+      std::min(rows * static_cast<double>(settings.lanes), learned) * static_cast<double>(model.vocab_size);
   double head = 3 * learned * hidden + logits * (settings.gpu ? element + 2 * kFloat : element);
   // The gradient of one trial's own head, before it is added to the others.
   if (settings.whole_head) head += static_cast<double>(model.vocab_size) * hidden;

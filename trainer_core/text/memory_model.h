@@ -24,7 +24,8 @@ struct MemorySettings {
   bool whole_head = false;              // the head is trained whole
   double moment_bytes = 8;              // of one parameter's optimizer state: AdamW 8; in 8 bits 2.03; SGD 4
 
-  std::int64_t micro_batch_tokens = 2048;  // over all slots
+  std::int64_t lanes = 1;                  // passes side by side, each with gradients of its own
+  std::int64_t micro_batch_tokens = 2048;  // over all slots and lanes
   double learned_share = 1;                // of the tokens: those with a loss
 };
 

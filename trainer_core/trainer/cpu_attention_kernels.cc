@@ -106,8 +106,11 @@ void UnpackHeads(const HeadLayout& layout, std::int64_t heads, const T* packed, 
 template <typename T>
 void CausalSoftmax(const CausalBlock& block, T* scores) {
   ParallelRows(block.rows, block.keys * 8, [=](std::int64_t begin, std::int64_t end) {
-    std::vector<float> scratch(static_cast<std::size_t>(block.keys));
-    float* const powers_of_row = scratch.data();
+    // Away from the rows by more than a vector on both sides: compiled loops are scalar, and sum in another order,
+    // where what they write lies close behind what they read.
+    constexpr std::int64_t kMargin = 32;
+    std::vector<float> scratch(static_cast<std::size_t>(block.keys + 2 * kMargin));
+    float* const powers_of_row = scratch.data() + kMargin;
     RunVectorized([=]() LORASWEEP_INLINE_BODY {
       const float scale = block.scale;
       for (std::int64_t row = begin; row < end; ++row) {

@@ -13,12 +13,16 @@ double ValidationLoss::Mean() const {
   return tokens == 0 ? 0 : loss / tokens;
 }
 
-Evaluator::Evaluator(Transformer& model, const std::vector<text::Sequence>& sequences, std::int64_t budget)
+Evaluator::Evaluator(Transformer& model, const std::vector<text::Sequence>& sequences, std::int64_t budget,
+                     const Lanes& lanes)
     : budget_(budget) {
+  std::int64_t tokens = 0;
   for (const text::Sequence& sequence : sequences) {
     const std::int64_t learned = NeededTokens(sequence) == 0 ? 0 : sequence.LearnedTokens();
     sequence_tokens_.push_back(static_cast<std::int32_t>(learned));
+    tokens += NeededTokens(sequence);
   }
+  lanes_ = lanes.CountFor(tokens);
   Split(model, sequences);
 }
 
@@ -26,17 +30,22 @@ void Evaluator::Split(Transformer& model, const std::vector<text::Sequence>& seq
   std::vector<const text::Sequence*> pointers;
   for (const text::Sequence& sequence : sequences) pointers.push_back(&sequence);
   batches_.clear();
-  for (const TokenBatch& batch : SplitByTokens(pointers, budget_)) {
-    batches_.push_back({model.Upload(batch), batch.owners});
+  for (const std::vector<TokenBatch>& lane : SplitAmongLanes(pointers, budget_, lanes_)) {
+    std::vector<Batch>& batches = batches_.emplace_back();
+    for (const TokenBatch& batch : lane) batches.push_back({model.Upload(batch), batch.owners});
   }
 }
 
 bool Evaluator::Shrink(Transformer& model, const std::vector<text::Sequence>& sequences) {
   std::int64_t largest = 0;
   bool divisible = false;
-  for (const Batch& batch : batches_) {
-    largest = std::max(largest, batch.on_device.ids.numel());
-    divisible = divisible || batch.on_device.attention.segments.size() > 1;
+  for (const std::vector<Batch>& lane : batches_) {
+    std::int64_t largest_of_lane = 0;
+    for (const Batch& batch : lane) {
+      largest_of_lane = std::max(largest_of_lane, batch.on_device.ids.numel());
+      divisible = divisible || batch.on_device.attention.segments.size() > 1;
+    }
+    largest += largest_of_lane;
   }
   if (!divisible) return false;
   budget_ = std::max<std::int64_t>(1, largest / 2);
@@ -44,21 +53,24 @@ bool Evaluator::Shrink(Transformer& model, const std::vector<text::Sequence>& se
   return true;
 }
 
-std::vector<ValidationLoss> Evaluator::Evaluate(const Transformer& model, const LoraPass* pass) const {
-  const at::NoGradGuard no_grad;
+std::vector<ValidationLoss> Evaluator::Evaluate(const Transformer& model, Lanes& lanes, const LoraPass* pass) const {
   const std::size_t slots = pass == nullptr ? 1 : pass->slots.size();
   std::vector<std::vector<double>> sums(slots, std::vector<double>(sequence_tokens_.size(), 0.0));
-  for (const Batch& batch : batches_) {
-    const DeviceBatch& tokens = batch.on_device;
-    const at::Tensor hidden = model.Hidden(tokens, tokens.predictors, pass);
-    const at::Tensor losses = HeadLoss(hidden, model.head(), pass, tokens.targets, {}, model.config().logit_softcap)
-                                  .losses.cpu()
-                                  .contiguous();
-    const auto* values = losses.const_data_ptr<float>();
-    for (std::size_t slot = 0; slot < slots; ++slot) {
-      for (const std::int64_t owner : batch.owners) sums[slot][static_cast<std::size_t>(owner)] += *values++;
+  // A sequence is in one batch alone: lanes write to places of their own.
+  lanes.Run(lanes_, [&](int lane) {
+    const at::NoGradGuard no_grad;
+    for (const Batch& batch : batches_[static_cast<std::size_t>(lane)]) {
+      const DeviceBatch& tokens = batch.on_device;
+      const at::Tensor hidden = model.Hidden(tokens, tokens.predictors, pass);
+      const at::Tensor losses = HeadLoss(hidden, model.head(), pass, tokens.targets, {}, model.config().logit_softcap)
+                                    .losses.cpu()
+                                    .contiguous();
+      const auto* values = losses.const_data_ptr<float>();
+      for (std::size_t slot = 0; slot < slots; ++slot) {
+        for (const std::int64_t owner : batch.owners) sums[slot][static_cast<std::size_t>(owner)] += *values++;
+      }
     }
-  }
+  });
   std::vector<ValidationLoss> results(slots);
   for (std::size_t slot = 0; slot < slots; ++slot) {
     results[slot].sequence_losses.assign(sums[slot].begin(), sums[slot].end());

@@ -3,21 +3,24 @@
 #include <vector>
 
 #include "trainer_core/text/tokenized_data.h"
+#include "trainer_core/trainer/lanes.h"
 #include "trainer_core/trainer/trainer.h"
 #include "trainer_core/trainer/transformer.h"
 
 namespace lorasweep::trainer {
 
-// The validation sequences, split once into batches of at most `budget` tokens, on the device.
+// The validation sequences, split once into batches on the device, of which at most `budget` tokens are computed at
+// once.
 class Evaluator {
  public:
-  Evaluator(Transformer& model, const std::vector<text::Sequence>& sequences, std::int64_t budget);
+  // For as many lanes as there are.
+  Evaluator(Transformer& model, const std::vector<text::Sequence>& sequences, std::int64_t budget, const Lanes& lanes);
 
   // After memory ran out: the same batches cut in half. False: each is a single sequence already.
   bool Shrink(Transformer& model, const std::vector<text::Sequence>& sequences);
 
   // The loss of every adapter of the pass on every sequence; `pass` null: of the base alone, one result.
-  std::vector<ValidationLoss> Evaluate(const Transformer& model, const LoraPass* pass) const;
+  std::vector<ValidationLoss> Evaluate(const Transformer& model, Lanes& lanes, const LoraPass* pass) const;
 
  private:
   struct Batch {
@@ -28,7 +31,8 @@ class Evaluator {
   void Split(Transformer& model, const std::vector<text::Sequence>& sequences);
 
   std::int64_t budget_;
-  std::vector<Batch> batches_;
+  int lanes_ = 1;
+  std::vector<std::vector<Batch>> batches_;  // by lane
   std::vector<std::int32_t> sequence_tokens_;
 };
 

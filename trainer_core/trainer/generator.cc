@@ -5,12 +5,12 @@
 #include <string>
 
 #include <ATen/ATen.h>
-#include <ATen/Parallel.h>
 
 #include "absl/strings/str_cat.h"
 #include "trainer_core/trainer/adapter_io.h"
 #include "trainer_core/trainer/compute_type.h"
 #include "trainer_core/trainer/devices.h"
+#include "trainer_core/trainer/lanes.h"
 #include "trainer_core/trainer/lora_bank.h"
 #include "trainer_core/trainer/seeds.h"
 #include "trainer_core/trainer/torch_guard.h"
@@ -51,7 +51,7 @@ class TorchGenerator : public Generator {
 
   absl::StatusOr<Generation> Generate(const std::vector<std::int32_t>& prompt, const GenerationOptions& options,
                                       const TokenCallback& on_token) override {
-    if (threads_ > 0) at::set_num_threads(threads_);
+    if (threads_ > 0) UseThreads(threads_);
     if (prompt.empty()) return absl::InvalidArgumentError("the prompt has no tokens");
     if (options.max_new_tokens < 1) return absl::InvalidArgumentError("max_new_tokens must be at least 1");
     if (absl::Status valid = options.sampling.Validate(); !valid.ok()) return valid;
@@ -145,7 +145,7 @@ absl::StatusOr<std::unique_ptr<Generator>> MakeGenerator(const TrainerOptions& o
   return TorchGuard([&]() -> absl::StatusOr<std::unique_ptr<Generator>> {
     const absl::StatusOr<DeviceInfo> device = ChooseDevice(options.device);
     if (!device.ok()) return device.status();
-    if (options.threads > 0) at::set_num_threads(options.threads);
+    if (options.threads > 0) UseThreads(options.threads);
     absl::StatusOr<Transformer> model =
         Transformer::Load(model_folder, at::Device(device->name), ChooseType(options.precision, *device));
     if (!model.ok()) return model.status();

@@ -75,8 +75,11 @@ text::PackSpeed PackProbe::MeasureSteps(std::int64_t slots) {
     steps.push_back({.slot = slot, .gradient_row = static_cast<std::int64_t>(slot), .settings = {.step = 1}});
     if (adapter_.moments_in_8bit) steps.back().optimizer = EightBitOptimizer(*adapter_.moments_in_8bit);
   }
-  const std::vector<TokenBatch> batches =
-      SplitByTokens(rows_, std::max<std::int64_t>(1, resident_.micro_batch_tokens / slots));
+  const std::vector<std::vector<TokenBatch>> batches =
+      SplitAmongLanes(rows_, std::max<std::int64_t>(1, resident_.micro_batch_tokens / slots),
+                      resident_.lanes->CountFor(slots * tokens_));
+  std::size_t passes = 1;  // one after another
+  for (const std::vector<TokenBatch>& lane : batches) passes = std::max(passes, lane.size());
   const PassLoss loss{.coefficients = std::vector<double>(numbers.size(), 1.0),
                       .smoothing = std::vector<double>(numbers.size(), 0.0)};
 
@@ -85,25 +88,18 @@ text::PackSpeed PackProbe::MeasureSteps(std::int64_t slots) {
     const Clock::time_point start = Clock::now();
     // The first calls of every shape prepare kernels, which is no matter where a pass is long beyond doubt.
     const double long_pass = (round == 0 ? 4 : 1) * text::kLongPassSeconds;
-    double longest = 0;
-    std::int64_t tokens = 0;
     LoraPass pass = bank.TrainingPass(numbers, std::vector<std::int64_t>(numbers.size(), 0), model.type());
-    for (const TokenBatch& batch : batches) {
-      const Clock::time_point begin = Clock::now();
-      PassOver(model, batch, loss, pass);
-      tokens += slots * batch.size();
-      longest = std::max(longest, SecondsSince(begin));
-      if (longest > long_pass) break;
-    }
+    PassOverAll(*resident_.lanes, model, batches, loss, pass);
+    const double pass_seconds = SecondsSince(start) / static_cast<double>(passes);
     // Its result is read: a GPU has finished.
     RowNorms(pass.gradients);
     StepSlots(steps, pass.gradients, bank);
-    const double rate = static_cast<double>(tokens) / SecondsSince(start);
-    if ((round > 0 || longest > long_pass) && rate > speed.tokens_per_second) {
+    const double rate = static_cast<double>(slots * tokens_) / SecondsSince(start);
+    if ((round > 0 || pass_seconds > long_pass) && rate > speed.tokens_per_second) {
       speed.tokens_per_second = rate;
-      speed.pass_seconds = longest;
+      speed.pass_seconds = pass_seconds;
     }
-    if (longest > long_pass) break;
+    if (pass_seconds > long_pass) break;
   }
   return speed;
 }

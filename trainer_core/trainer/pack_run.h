@@ -14,6 +14,7 @@
 #include "trainer_core/trainer/adapter_setup.h"
 #include "trainer_core/trainer/checkpoint.h"
 #include "trainer_core/trainer/evaluation.h"
+#include "trainer_core/trainer/lanes.h"
 #include "trainer_core/trainer/lora_bank.h"
 #include "trainer_core/trainer/loss_guard.h"
 #include "trainer_core/trainer/trainer.h"
@@ -25,11 +26,12 @@ namespace lorasweep::trainer {
 // What all packs of a Trainer share.
 struct ResidentModel {
   Transformer model;
+  std::unique_ptr<Lanes> lanes;
   std::shared_ptr<const text::TokenizedData> data;
   Evaluator evaluator;
   std::optional<Evaluator> test;            // the hold-out rows, where the data have any
   std::string digest;                       // of the model's files
-  std::int64_t micro_batch_tokens = 2048;   // over all slots of a pass
+  std::int64_t micro_batch_tokens = 2048;   // over all slots and lanes of a pass
   text::MemorySettings memory;              // of a training, but for its slots and adapters
   std::int64_t memory_bytes = 0;            // that trainings may take
   std::optional<ValidationLoss> base_loss;  // of the base alone, once it was needed
@@ -119,7 +121,7 @@ class PackRun {
   absl::Status TakeStep(const Group& group);
   // The gradients of the group's next rows, in micro-batches that shrink when memory runs out.
   absl::StatusOr<Stretch> Accumulate(const Group& group, LoraPass& pass);
-  Stretch RunBatches(const Group& group, const std::vector<TokenBatch>& batches, LoraPass& pass);
+  Stretch RunBatches(const Group& group, const std::vector<std::vector<TokenBatch>>& batches, LoraPass& pass);
   // Supervised tokens of the slot's whole step.
   double StepTargets(const Slot& slot) const;
   // For those that do not end a step.

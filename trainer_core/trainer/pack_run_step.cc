@@ -100,11 +100,13 @@ absl::StatusOr<PackRun::Stretch> PackRun::Accumulate(const Group& group, LoraPas
   for (const Slot* slot : group) rows = std::min(rows, slot->rows_left());
   std::vector<const text::Sequence*> sequences;
   std::int64_t tokens = 0;
+  std::int64_t needed = 0;
   for (std::int64_t i = 0; i < rows; ++i) {
     const std::int64_t row = leader.order.At(leader.place() + i);
     for (const text::Sequence& sequence : resident_.data->train[static_cast<std::size_t>(row)].sequences) {
       sequences.push_back(&sequence);
       tokens += static_cast<std::int64_t>(sequence.ids.size());
+      needed += NeededTokens(sequence);
     }
   }
   const auto slots = static_cast<std::int64_t>(group.size());
@@ -113,8 +115,9 @@ absl::StatusOr<PackRun::Stretch> PackRun::Accumulate(const Group& group, LoraPas
       const at::Tensor& before = group[static_cast<std::size_t>(k)]->part.gradients;
       if (before.defined()) pass.gradients.select(0, k).copy_(before);
     }
-    const std::vector<TokenBatch> batches =
-        SplitByTokens(sequences, std::max<std::int64_t>(1, resident_.micro_batch_tokens / slots));
+    const std::vector<std::vector<TokenBatch>> batches =
+        SplitAmongLanes(sequences, std::max<std::int64_t>(1, resident_.micro_batch_tokens / slots),
+                        resident_.lanes->CountFor(slots * needed));
     absl::StatusOr<Stretch> stretch =
         TorchGuard([&]() -> absl::StatusOr<Stretch> { return RunBatches(group, batches, pass); });
     if (stretch.ok()) {
@@ -125,9 +128,13 @@ absl::StatusOr<PackRun::Stretch> PackRun::Accumulate(const Group& group, LoraPas
     if (!absl::IsResourceExhausted(stretch.status())) return stretch;
     std::int64_t largest = 0;
     bool divisible = false;
-    for (const TokenBatch& batch : batches) {
-      largest = std::max(largest, batch.size());
-      divisible = divisible || batch.segments.size() > 1;
+    for (const std::vector<TokenBatch>& lane : batches) {
+      std::int64_t largest_of_lane = 0;
+      for (const TokenBatch& batch : lane) {
+        largest_of_lane = std::max(largest_of_lane, batch.size());
+        divisible = divisible || batch.segments.size() > 1;
+      }
+      largest += largest_of_lane;
     }
     if (!divisible) return stretch;
     resident_.micro_batch_tokens = std::max<std::int64_t>(1, largest * slots / 2);
@@ -147,7 +154,8 @@ double PackRun::StepTargets(const Slot& slot) const {
   return static_cast<double>(targets);
 }
 
-PackRun::Stretch PackRun::RunBatches(const Group& group, const std::vector<TokenBatch>& batches, LoraPass& pass) {
+PackRun::Stretch PackRun::RunBatches(const Group& group, const std::vector<std::vector<TokenBatch>>& batches,
+                                     LoraPass& pass) {
   Stretch stretch;
   std::vector<double> targets;
   PassLoss loss;
@@ -157,15 +165,17 @@ PackRun::Stretch PackRun::RunBatches(const Group& group, const std::vector<Token
     loss.smoothing.push_back(slot->job->config.label_smoothing);
     stretch.losses.push_back(slot->part.loss);
   }
-  for (const TokenBatch& batch : batches) {
-    for (std::size_t k = 0; k < group.size(); ++k) {
-      pass.slots[k].first_token = group[k]->part.needed_tokens + batch.first_token;
-      pass.slots[k].first_target = group[k]->part.targets + stretch.targets;
+  for (std::size_t k = 0; k < group.size(); ++k) {
+    pass.slots[k].first_token = group[k]->part.needed_tokens;
+    pass.slots[k].first_target = group[k]->part.targets;
+  }
+  const std::vector<double> sums = PassOverAll(*resident_.lanes, resident_.model, batches, loss, pass);
+  for (std::size_t k = 0; k < group.size(); ++k) stretch.losses[k] += targets[k] > 0 ? sums[k] / targets[k] : 0;
+  for (const std::vector<TokenBatch>& lane : batches) {
+    for (const TokenBatch& batch : lane) {
+      stretch.needed_tokens += batch.size();
+      stretch.targets += static_cast<std::int64_t>(batch.targets.size());
     }
-    const std::vector<double> sums = PassOver(resident_.model, batch, loss, pass);
-    for (std::size_t k = 0; k < group.size(); ++k) stretch.losses[k] += sums[k] / targets[k];
-    stretch.needed_tokens += batch.size();
-    stretch.targets += static_cast<std::int64_t>(batch.targets.size());
   }
   return stretch;
 }
@@ -235,8 +245,10 @@ absl::StatusOr<std::vector<ValidationLoss>> PackRun::LossesOf(Evaluator& evaluat
                                                               const std::vector<text::Sequence>& sequences,
                                                               const LoraPass* pass) {
   while (true) {
-    absl::StatusOr<std::vector<ValidationLoss>> losses = TorchGuard(
-        [&]() -> absl::StatusOr<std::vector<ValidationLoss>> { return evaluator.Evaluate(resident_.model, pass); });
+    absl::StatusOr<std::vector<ValidationLoss>> losses =
+        TorchGuard([&]() -> absl::StatusOr<std::vector<ValidationLoss>> {
+          return evaluator.Evaluate(resident_.model, *resident_.lanes, pass);
+        });
     if (!absl::IsResourceExhausted(losses.status())) return losses;
     if (!evaluator.Shrink(resident_.model, sequences)) return losses;
     if (log_) log_("out of memory: evaluation goes on with half the tokens at a time");

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <utility>
 
 namespace lorasweep::trainer {
 
@@ -36,18 +37,32 @@ void AddSequence(const text::Sequence& sequence, std::int64_t owner, TokenBatch&
 }
 
 std::vector<TokenBatch> SplitByTokens(std::span<const text::Sequence* const> sequences, std::int64_t budget) {
-  std::vector<TokenBatch> batches;
-  std::int64_t tokens_before = 0;
+  return std::move(SplitAmongLanes(sequences, budget, 1).front());
+}
+
+std::vector<std::vector<TokenBatch>> SplitAmongLanes(std::span<const text::Sequence* const> sequences,
+                                                     std::int64_t budget, int lanes) {
+  std::int64_t total = 0;
+  for (const text::Sequence* sequence : sequences) total += NeededTokens(*sequence);
+  std::vector<std::vector<TokenBatch>> split(static_cast<std::size_t>(lanes));
+  std::int64_t tokens = 0;
+  std::int64_t targets = 0;
   for (std::size_t i = 0; i < sequences.size(); ++i) {
     const std::int64_t length = NeededTokens(*sequences[i]);
     if (length == 0) continue;
-    if (batches.empty() || batches.back().size() + length > budget) {
-      if (!batches.empty()) tokens_before += batches.back().size();
-      batches.emplace_back().first_token = tokens_before;
+    // By where its middle lies.
+    std::vector<TokenBatch>& batches = split[static_cast<std::size_t>((2 * tokens + length) * lanes / (2 * total))];
+    if (batches.empty() || batches.back().size() + length > budget / lanes) {
+      batches.emplace_back();
+      batches.back().first_token = tokens;
+      batches.back().first_target = targets;
     }
+    const auto before = static_cast<std::int64_t>(batches.back().targets.size());
     AddSequence(*sequences[i], static_cast<std::int64_t>(i), batches.back());
+    tokens += length;
+    targets += static_cast<std::int64_t>(batches.back().targets.size()) - before;
   }
-  return batches;
+  return split;
 }
 
 }  // namespace lorasweep::trainer

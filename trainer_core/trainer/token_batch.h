@@ -25,7 +25,9 @@ struct TokenBatch {
   std::vector<std::int64_t> predictors;
   std::vector<std::int64_t> targets;
   std::vector<std::int64_t> owners;  // numbers as given to AddSequence
-  std::int64_t first_token = 0;      // how many tokens of the same optimizer step lie in batches before this one
+  // How many tokens and targets of the same sequences lie in batches before this one.
+  std::int64_t first_token = 0;
+  std::int64_t first_target = 0;
 
   std::int64_t size() const { return static_cast<std::int64_t>(ids.size()); }
 };
@@ -44,5 +46,10 @@ void AddSequence(const text::Sequence& sequence, std::int64_t owner, TokenBatch&
 // Splits sequences, in order, into batches of at most `budget` tokens; one that is longer is alone. Owner i is
 // sequences[i]. Sequences without a target are in no batch.
 std::vector<TokenBatch> SplitByTokens(std::span<const text::Sequence* const> sequences, std::int64_t budget);
+
+// The same for passes side by side: each lane's batches, in all of them together at most `budget` tokens at a time, are
+// a stretch of the sequences with about its share of the tokens. As many lanes as given; some may be empty.
+std::vector<std::vector<TokenBatch>> SplitAmongLanes(std::span<const text::Sequence* const> sequences,
+                                                     std::int64_t budget, int lanes);
 
 }  // namespace lorasweep::trainer

@@ -2,7 +2,6 @@
 #include <string>
 
 #include <ATen/ATen.h>
-#include <ATen/Parallel.h>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -10,6 +9,7 @@
 #include "trainer_core/text/memory_model.h"
 #include "trainer_core/trainer/compute_type.h"
 #include "trainer_core/trainer/devices.h"
+#include "trainer_core/trainer/lanes.h"
 #include "trainer_core/trainer/pack_probe.h"
 #include "trainer_core/trainer/pack_run.h"
 #include "trainer_core/trainer/run_identity.h"
@@ -54,6 +54,14 @@ std::int64_t MemoryBytes(const DeviceInfo& device) {
   return device.name == "cpu" ? device.memory_bytes / 2 : device.memory_bytes / 10 * 8;
 }
 
+// A GPU is busy with one pass at a time, and weights kept in few bits are used from one buffer. More lanes would each
+// read all weights for few tokens.
+int LaneCount(const Transformer& model, const TrainerOptions& options) {
+  constexpr int kMostLanes = 4;
+  if (!model.device().is_cpu() || options.quantization != Quantization::kNone) return 1;
+  return std::min(UsedThreads(), kMostLanes);
+}
+
 // As many tokens in a forward pass as fit, within what still speeds a device up. An adapter of common size stands for
 // those to come.
 std::int64_t MicroBatchTokens(const Transformer& model, text::MemorySettings settings, std::int64_t bytes) {
@@ -94,7 +102,7 @@ class TorchTrainer : public Trainer {
   absl::StatusOr<std::vector<Outcome>> Run(const JobPack& pack, TrialObserver& observer,
                                            std::stop_token stop) override {
     // The number of threads belongs to the calling thread, which need not be the one that loaded the model.
-    if (options_.threads > 0) at::set_num_threads(options_.threads);
+    if (options_.threads > 0) UseThreads(options_.threads);
     PackRun run(resident_, pack, observer, std::move(stop), options_.log);
     absl::StatusOr<std::vector<Outcome>> outcomes = TorchGuard([&run] { return run.Run(); });
     if (!absl::IsResourceExhausted(outcomes.status()) || !run.Alone()) return outcomes;
@@ -104,7 +112,7 @@ class TorchTrainer : public Trainer {
   }
 
   absl::StatusOr<text::PackPlan> PlanPack(const TrialJob& job, std::int64_t most, text::PackSize size) override {
-    if (options_.threads > 0) at::set_num_threads(options_.threads);
+    if (options_.threads > 0) UseThreads(options_.threads);
     return TorchGuard([&]() -> absl::StatusOr<text::PackPlan> {
       absl::StatusOr<PackProbe> probe = PackProbe::Make(resident_, job);
       if (!probe.ok()) return probe.status();
@@ -128,7 +136,7 @@ absl::StatusOr<std::unique_ptr<Trainer>> Load(const TrainerOptions& options, con
                                               std::shared_ptr<const text::TokenizedData> data) {
   const absl::StatusOr<DeviceInfo> device = ChooseDevice(options.device);
   if (!device.ok()) return device.status();
-  if (options.threads > 0) at::set_num_threads(options.threads);
+  if (options.threads > 0) UseThreads(options.threads);
   absl::StatusOr<Transformer> model =
       Transformer::Load(folder, at::Device(device->name), ChooseType(options.precision, *device),
                         {.quantization = options.quantization,
@@ -138,15 +146,18 @@ absl::StatusOr<std::unique_ptr<Trainer>> Load(const TrainerOptions& options, con
   absl::StatusOr<std::string> digest = ModelDigest(folder);
   if (!digest.ok()) return digest.status();
   if (absl::Status fits = CheckData(*model, *data); !fits.ok()) return fits;
-  const text::MemorySettings memory = MemoryOf(*model, *device, options);
+  auto lanes = std::make_unique<Lanes>(LaneCount(*model, options));
+  text::MemorySettings memory = MemoryOf(*model, *device, options);
+  memory.lanes = lanes->count();
   const std::int64_t bytes = MemoryBytes(*device);
   const std::int64_t tokens =
       options.micro_batch_tokens > 0 ? options.micro_batch_tokens : MicroBatchTokens(*model, memory, bytes);
-  Evaluator evaluator(*model, data->validation, tokens);
+  Evaluator evaluator(*model, data->validation, tokens, *lanes);
   std::optional<Evaluator> test;
-  if (!data->test.empty()) test.emplace(*model, data->test, tokens);
+  if (!data->test.empty()) test.emplace(*model, data->test, tokens, *lanes);
   return std::make_unique<TorchTrainer>(options, *device,
                                         ResidentModel{.model = *std::move(model),
+                                                      .lanes = std::move(lanes),
                                                       .data = std::move(data),
                                                       .evaluator = std::move(evaluator),
                                                       .test = std::move(test),

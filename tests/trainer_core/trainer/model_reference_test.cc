@@ -40,8 +40,9 @@ TEST_CASE("stories260K gives transformers' probabilities, best tokens and greedy
 
   text::Sequence sequence{.ids = ids, .learned = std::vector<std::uint8_t>(ids.size(), 1)};
   sequence.learned[0] = 0;
-  const Evaluator evaluator(*model, {sequence, sequence}, 40);
-  const ValidationLoss loss = evaluator.Evaluate(*model, nullptr).front();
+  Lanes lanes(1);
+  const Evaluator evaluator(*model, {sequence, sequence}, 40, lanes);
+  const ValidationLoss loss = evaluator.Evaluate(*model, lanes, nullptr).front();
   CHECK(loss.Mean() == Approx(reference["mean_loss"].get<double>()).epsilon(1e-5));
   CHECK(loss.sequence_losses[0] == loss.sequence_losses[1]);
 }

@@ -63,5 +63,38 @@ TEST_CASE("batches keep the order and the budget, and a longer sequence is alone
   CHECK(batches[2].first_token == 28);
 }
 
+TEST_CASE("lanes get stretches of the sequences with about the same number of tokens") {
+  const auto make = [](std::size_t length) {
+    return text::Sequence{.ids = std::vector<std::int32_t>(length + 1, 5),
+                          .learned = std::vector<std::uint8_t>(length + 1, 1)};
+  };
+  const text::Sequence small = make(10);
+  const text::Sequence large = make(40);
+  const text::Sequence silent{.ids = {1, 2, 3}, .learned = {0, 0, 0}};
+  const std::vector<const text::Sequence*> sequences = {&small, &small, &silent, &small, &small, &large};
+  const auto lanes = SplitAmongLanes(sequences, 1000, 2);
+  REQUIRE(lanes.size() == 2);
+  REQUIRE(lanes[0].size() == 1);
+  REQUIRE(lanes[1].size() == 1);
+  CHECK(lanes[0].front().size() == 40);
+  CHECK(lanes[1].front().size() == 40);
+  CHECK(lanes[1].front().first_token == 40);
+  CHECK(lanes[1].front().first_target == 40);
+  CHECK(lanes[1].front().owners.front() == 5);
+  SECTION("the budget is that of all lanes together") {
+    const auto tight = SplitAmongLanes(sequences, 40, 2);
+    CHECK(tight[0].size() == 2);
+    CHECK(tight[0][1].first_token == 20);
+    CHECK(tight[1].size() == 1);
+  }
+  SECTION("a single sequence leaves lanes empty") {
+    const std::vector<const text::Sequence*> one = {&large};
+    const auto alone = SplitAmongLanes(one, 1000, 3);
+    CHECK(alone[0].empty());
+    CHECK(alone[1].size() == 1);
+    CHECK(alone[2].empty());
+  }
+}
+
 }  // namespace
 }  // namespace lorasweep::trainer

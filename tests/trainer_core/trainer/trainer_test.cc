@@ -3,6 +3,10 @@
 
 #include <cmath>
 #include <limits>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include <catch2/catch.hpp>
 
@@ -57,6 +61,33 @@ TEST_CASE("the loss and the adapter do not depend on how a step is split into mi
   RunOne(*MakeFp32Trainer(bench.model, MakeData(16, 2), 1), b, split);
   CheckClose(whole.Losses(), split.Losses(), 1e-6);
   CHECK(LargestDifference(bench.AdapterOf(a), bench.AdapterOf(b)) < 1e-5);
+}
+
+TEST_CASE("lanes side by side give the numbers of one, the same bits each time, dropout and packs included") {
+  const Workbench bench;
+  TrainConfig config = kShort;
+  config.lora_dropout = 0.2;
+  const auto data = MakeData(24, 8);
+  std::map<std::string, Recorder> recorders;
+  std::map<std::string, std::vector<TrialJob>> jobs;
+  for (const auto& [name, threads] : {std::pair{"one", 1}, std::pair{"three", 3}, std::pair{"again", 3}}) {
+    jobs[name] = {bench.Job(std::string(name) + "-a", config), bench.Job(std::string(name) + "-b", kShort)};
+    const auto trainer = MakeFp32Trainer(bench.model, data, 0, threads);
+    const auto outcomes = trainer->Run({jobs[name]}, recorders[name], {});
+    REQUIRE(outcomes.ok());
+  }
+  for (const std::size_t slot : {0U, 1U}) {
+    CheckClose(recorders["one"].Losses(slot), recorders["three"].Losses(slot), 1e-6);
+    CHECK(LargestDifference(bench.AdapterOf(jobs["one"][slot]), bench.AdapterOf(jobs["three"][slot])) < 1e-5);
+    CHECK(recorders["three"].Losses(slot) == recorders["again"].Losses(slot));
+    CHECK(LargestDifference(bench.AdapterOf(jobs["three"][slot]), bench.AdapterOf(jobs["again"][slot])) == 0);
+    const auto& validation = recorders["one"].reports[slot].back().validation;
+    const auto& beside = recorders["three"].reports[slot].back().validation;
+    REQUIRE(validation.has_value());
+    REQUIRE(beside.has_value());
+    CHECK(validation->sequence_tokens == beside->sequence_tokens);
+    CHECK(std::abs(validation->Mean() - beside->Mean()) < 1e-5);
+  }
 }
 
 TEST_CASE("packed rows train as their sequences do alone: nothing crosses a border") {
