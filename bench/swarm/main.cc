@@ -91,6 +91,7 @@ class Target {
     rate.mutable_min()->set_number(1e-5);
     rate.mutable_max()->set_number(1e-2);
     spec.mutable_limits()->set_trials(trials);
+    spec.mutable_limits()->set_retries(100);
     v1::Sweep sweep;
     grpc::ClientContext context;
     Check(Sweeps()->CreateSweep(&context, request, &sweep), "CreateSweep");
