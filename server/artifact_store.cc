@@ -15,10 +15,9 @@
 namespace lorasweep::server {
 namespace {
 
+// No fault of whoever asks, and it may pass: a full disk, too.
 absl::Status FileError(const std::filesystem::path& path, int error) {
-  const std::string what = absl::StrCat(path.string(), ": ", std::strerror(error));
-  if (error == ENOSPC || error == EDQUOT) return absl::ResourceExhaustedError(what);
-  return absl::UnavailableError(what);
+  return absl::UnavailableError(absl::StrCat(path.string(), ": ", std::strerror(error)));
 }
 
 // A rename is durable once its folder is on disk.

@@ -15,7 +15,22 @@ constexpr absl::Duration kRememberRequests = absl::Hours(24 * 7);
 }  // namespace
 
 Coordinator::Coordinator(TrialStore& store, ArtifactStore& artifacts, CoordinatorOptions options)
-    : store_(store), artifacts_(artifacts), options_(std::move(options)), leases_(0, options_.lease_duration) {}
+    : store_(store),
+      artifacts_(artifacts),
+      options_(std::move(options)),
+      leases_(0, options_.lease_duration),
+      group_(std::make_shared<CommitGroup>()),
+      closed_(std::make_shared<CommitGroup>()) {
+  closed_->Settle(absl::OkStatus());
+}
+
+Coordinator::~Coordinator() {
+  {
+    absl::MutexLock lock(&mutex_);
+    closing_ = true;
+  }
+  if (committer_.joinable()) committer_.join();
+}
 
 absl::StatusOr<std::unique_ptr<Coordinator>> Coordinator::Open(TrialStore& store, ArtifactStore& artifacts,
                                                                CoordinatorOptions options) {
@@ -24,6 +39,7 @@ absl::StatusOr<std::unique_ptr<Coordinator>> Coordinator::Open(TrialStore& store
   if (absl::Status status = store.ForgetRequests(forget); !status.ok()) return status;
   absl::MutexLock lock(&coordinator->mutex_);
   if (absl::Status status = coordinator->Load(); !status.ok()) return status;
+  coordinator->committer_ = std::thread([raw = coordinator.get()] { raw->CommitGroups(); });
   return coordinator;
 }
 
@@ -84,24 +100,74 @@ void Coordinator::LoadTrial(const SweepState& sweep, std::int64_t number, absl::
 }
 
 absl::Status Coordinator::Finish(Change& change, absl::Status status) {
-  if (status.ok()) {
-    const absl::Duration begin = options_.clock->Steady();
-    status = change.Commit(leases_.last_token());
-    if (change.dirty()) counters_.commits.Add(options_.clock->Steady() - begin);
-  }
+  if (status.ok()) status = change.Commit(leases_.last_token());
   if (!status.ok()) {
-    if (change.dirty() || !broken_.ok()) {
-      // Memory ran ahead of the store, or did so earlier: what is on disk counts.
-      change.Rollback();
-      broken_ = Load();
-      Log(LogLevel::kError, absl::StrCat("a change was not stored and is undone: ", status.ToString()));
-      if (!broken_.ok()) Log(LogLevel::kError, absl::StrCat("reading back failed: ", broken_.ToString()));
+    if (!change.dirty() && broken_.ok()) return status;
+    // Memory ran ahead of the store, or did so earlier: what is stored counts. That is what others have in the group,
+    // unless SQLite undid all of it with this change.
+    change.Rollback();
+    const absl::Status others = store_.CommitGroup();
+    if (others.ok()) {
+      group_->dirty = true;  // the committer syncs it
+    } else {
+      std::exchange(group_, std::make_shared<CommitGroup>())->Settle(others);
     }
+    ReadBack(status);
     return status;
   }
-  for (const auto& [id, sweep] : change.sweeps()) events_.Publish(id);
-  if (change.news_for_workers) events_.Publish(EventHub::kWork);
+  group_->dirty |= change.dirty();
+  group_->news_for_workers |= change.news_for_workers;
+  for (const auto& [id, sweep] : change.sweeps()) group_->sweeps.insert(id);
   return absl::OkStatus();
+}
+
+void Coordinator::ReadBack(const absl::Status& why) {
+  Log(LogLevel::kError, absl::StrCat("a change was not stored and is undone: ", why.ToString()));
+  if (disk_failed_) return;
+  const absl::Status read = Load();
+  if (!read.ok()) Log(LogLevel::kError, absl::StrCat("reading back failed: ", read.ToString()));
+  // Whatever it is, it is no fault of whoever calls.
+  broken_ = read.ok() ? read : absl::UnavailableError(read.message());
+}
+
+void Coordinator::CommitGroups() {
+  while (true) {
+    const auto woken = [this] {
+      mutex_.AssertHeld();
+      return group_->dirty || closing_;
+    };
+    absl::Status status;
+    std::shared_ptr<CommitGroup> group;
+    absl::Duration begin;
+    {
+      absl::MutexLock lock(&mutex_);
+      mutex_.Await(absl::Condition(&woken));
+      if (!group_->dirty) return;
+      begin = options_.clock->Steady();
+      group = std::exchange(group_, std::make_shared<CommitGroup>());
+      status = store_.CommitGroup();
+      if (status.ok()) {
+        closed_ = group;
+      } else {
+        ReadBack(status);
+      }
+    }
+    if (status.ok()) {
+      status = store_.Sync();
+      if (!status.ok()) {
+        absl::MutexLock lock(&mutex_);
+        Log(LogLevel::kError, status.ToString());
+        disk_failed_ = true;
+        broken_ = status;
+      }
+    }
+    if (status.ok()) {
+      counters_.commits.Add(options_.clock->Steady() - begin);
+      for (const std::int64_t id : group->sweeps) events_.Publish(id);
+      if (group->news_for_workers) events_.Publish(EventHub::kWork);
+    }
+    group->Settle(status);
+  }
 }
 
 void Coordinator::Log(LogLevel level, std::string_view line) const {

@@ -8,6 +8,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -23,6 +24,7 @@
 #include "server/blob_references.h"
 #include "server/change.h"
 #include "server/clock.h"
+#include "server/commit_group.h"
 #include "server/event_hub.h"
 #include "server/lease_table.h"
 #include "server/log.h"
@@ -40,8 +42,9 @@ struct CoordinatorOptions {
 };
 
 // The sole writer of sweeps, trials and leases. Proposes, leases, fences, stores, judges; knows no gRPC. Each method
-// is the call of the same name in lorasweep/v1/*.proto and keeps what is promised there. A method that changes
-// something returns when the change is on disk; when it cannot be stored, nothing has changed.
+// is the call of the same name in lorasweep/v1/*.proto and keeps what is promised there. A method returns when what it
+// changed is on disk, and what it saw of others' changes; when a change cannot be stored, nothing has changed. All that
+// comes while the disk is written is stored together afterwards.
 //
 //   auto coordinator = Coordinator::Open(store, artifacts, {.clock = &clock});
 //   (*coordinator)->CreateSweep(request);
@@ -49,9 +52,15 @@ struct CoordinatorOptions {
 //   (*coordinator)->ExpireLeases();   // from a timer
 //
 // Errors: those of the .proto files; besides, those of TrialStore.
-// Threads: all methods may be called from several; none waits for a worker or a client.
+// Threads: all methods may be called from several; none waits for a worker or a client. Nothing is locked while a
+// thread of its own waits for the disk.
 class Coordinator {
  public:
+  // Stores what is left to be stored.
+  ~Coordinator();
+  Coordinator(const Coordinator&) = delete;
+  Coordinator& operator=(const Coordinator&) = delete;
+
   // Reads everything back. Leases that ran before hold for a full lease duration from now. Borrows store and artifacts.
   static absl::StatusOr<std::unique_ptr<Coordinator>> Open(TrialStore& store, ArtifactStore& artifacts,
                                                            CoordinatorOptions options);
@@ -130,8 +139,19 @@ class Coordinator {
 
   Coordinator(TrialStore& store, ArtifactStore& artifacts, CoordinatorOptions options);
 
-  // coordinator.cc: the frame of every change.
+  // coordinator.cc: the frame of every call.
+  // What `work` answers under the lock, once all that it rests on is on disk.
+  template <typename Work>
+  auto Settled(const Work& work) ABSL_LOCKS_EXCLUDED(mutex_);
   absl::Status Load() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Makes memory what the store has, where that is known.
+  void ReadBack(const absl::Status& why) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // The last group that anything was changed in.
+  std::shared_ptr<CommitGroup> LastGroup() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return group_->dirty ? group_ : closed_;
+  }
+  // The committer's thread: closes one group after another, until the end.
+  void CommitGroups() ABSL_LOCKS_EXCLUDED(mutex_);
   void LoadTrial(const SweepState& sweep, std::int64_t number, absl::Duration now)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   template <typename Answer, typename Request>
@@ -142,6 +162,7 @@ class Coordinator {
   absl::StatusOr<Answer> MutateOnce(std::string_view method,
                                     absl::StatusOr<Answer> (Coordinator::*work)(Change&, const Request&),
                                     const Request& request) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Makes the change part of the open group, or undoes it.
   absl::Status Finish(Change& change, absl::Status status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Log(LogLevel level, std::string_view line) const;
   absl::StatusOr<SweepState*> FindSweep(std::string_view name) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -251,6 +272,11 @@ class Coordinator {
   std::map<std::string, WorkerState> workers_ ABSL_GUARDED_BY(mutex_);
   LeaseTable leases_ ABSL_GUARDED_BY(mutex_);
   BlobReferences blobs_ ABSL_GUARDED_BY(mutex_);
+  std::shared_ptr<CommitGroup> group_ ABSL_GUARDED_BY(mutex_);   // the open one
+  std::shared_ptr<CommitGroup> closed_ ABSL_GUARDED_BY(mutex_);  // the one before, which may be on its way to the disk
+  bool disk_failed_ ABSL_GUARDED_BY(mutex_) = false;             // what the store has cannot be known
+  bool closing_ ABSL_GUARDED_BY(mutex_) = false;
+  std::thread committer_;
 };
 
 }  // namespace lorasweep::server

@@ -12,6 +12,7 @@
 #include "search/importance.h"
 #include "search/replay.h"
 #include "server/coordinator.h"
+#include "server/coordinator_frame.h"
 #include "server/resource_names.h"
 
 namespace lorasweep::server {
@@ -48,18 +49,20 @@ LoadedSweep Copy(const SweepState& sweep) {
 }  // namespace
 
 absl::StatusOr<v1::GetImportanceResponse> Coordinator::GetImportance(const v1::GetImportanceRequest& request) {
-  search::Space space;
-  std::vector<search::Trial> trials;
-  std::uint64_t seed = 0;
-  {
-    absl::MutexLock lock(&mutex_);
+  struct Outline {
+    search::Space space;
+    std::vector<search::Trial> trials;
+    std::uint64_t seed = 0;
+  };
+  const absl::StatusOr<Outline> outline = Settled([&]() -> absl::StatusOr<Outline> {
+    mutex_.AssertHeld();
     const absl::StatusOr<SweepState*> sweep = FindSweep(request.name());
     if (!sweep.ok()) return sweep.status();
-    space = (*sweep)->space();
-    trials = Outlines(**sweep);
-    seed = static_cast<std::uint64_t>((*sweep)->spec().seed());
-  }
-  const absl::StatusOr<search::Importances> importances = search::FindImportances({space, trials}, seed);
+    return Outline{(*sweep)->space(), Outlines(**sweep), static_cast<std::uint64_t>((*sweep)->spec().seed())};
+  });
+  if (!outline.ok()) return outline.status();
+  const absl::StatusOr<search::Importances> importances =
+      search::FindImportances({outline->space, outline->trials}, outline->seed);
   if (!importances.ok()) return importances.status();
   v1::GetImportanceResponse response;
   response.set_trials(importances->trials);
@@ -75,16 +78,16 @@ absl::StatusOr<v1::GetImportanceResponse> Coordinator::GetImportance(const v1::G
 }
 
 absl::StatusOr<v1::ReplaySweepResponse> Coordinator::ReplaySweep(const v1::ReplaySweepRequest& request) {
-  LoadedSweep copy;
-  {
-    absl::MutexLock lock(&mutex_);
+  absl::StatusOr<LoadedSweep> copy = Settled([&]() -> absl::StatusOr<LoadedSweep> {
+    mutex_.AssertHeld();
     const absl::StatusOr<SweepState*> sweep = FindSweep(request.name());
     if (!sweep.ok()) return sweep.status();
-    copy = Copy(**sweep);
-  }
-  const std::string slug = copy.sweep.slug;
+    return Copy(**sweep);
+  });
+  if (!copy.ok()) return copy.status();
+  const std::string slug = copy->sweep.slug;
   // Its own sampler and pruner: the sweep may be deleted meanwhile.
-  const absl::StatusOr<std::unique_ptr<SweepState>> sweep = SweepState::Make(std::move(copy), options_.policies);
+  const absl::StatusOr<std::unique_ptr<SweepState>> sweep = SweepState::Make(*std::move(copy), options_.policies);
   if (!sweep.ok()) return sweep.status();
   const SweepState& state = **sweep;
   const absl::StatusOr<std::vector<search::SweepEvent>> events =

@@ -11,6 +11,7 @@
 #include "proto/convert.h"
 #include "server/checks.h"
 #include "server/coordinator.h"
+#include "server/coordinator_frame.h"
 #include "server/messages.h"
 #include "server/resource_names.h"
 
@@ -86,67 +87,76 @@ absl::Status NoTrial(const TrialId& id) {
 }  // namespace
 
 absl::StatusOr<v1::Sweep> Coordinator::GetSweep(const v1::GetSweepRequest& request) {
-  absl::MutexLock lock(&mutex_);
-  const absl::StatusOr<SweepState*> sweep = FindSweep(request.name());
-  if (!sweep.ok()) return sweep.status();
-  v1::Sweep message = SweepMessage(**sweep);
-  *message.mutable_spec()->mutable_known_trials() = (*sweep)->spec().known_trials();
-  return message;
+  return Settled([&]() -> absl::StatusOr<v1::Sweep> {
+    mutex_.AssertHeld();
+    const absl::StatusOr<SweepState*> sweep = FindSweep(request.name());
+    if (!sweep.ok()) return sweep.status();
+    v1::Sweep message = SweepMessage(**sweep);
+    *message.mutable_spec()->mutable_known_trials() = (*sweep)->spec().known_trials();
+    return message;
+  });
 }
 
 absl::StatusOr<v1::ListSweepsResponse> Coordinator::ListSweeps(const v1::ListSweepsRequest& request) {
-  absl::MutexLock lock(&mutex_);
-  if (!broken_.ok()) return broken_;
-  const absl::StatusOr<int> page_size = CheckPageSize(request.page_size(), 100, 1000);
-  if (!page_size.ok()) return page_size.status();
-  const absl::StatusOr<std::int64_t> after = ParsePageToken("sweeps", request.page_token());
-  if (!after.ok()) return after.status();
-  v1::ListSweepsResponse response;
-  std::int64_t bytes = 0;
-  std::int64_t last = *after;
-  auto sweep = sweeps_.upper_bound(*after);
-  for (; sweep != sweeps_.end() && response.sweeps_size() < *page_size && bytes < kPageBytes; ++sweep) {
-    *response.add_sweeps() = SweepMessage(*sweep->second);
-    bytes += static_cast<std::int64_t>(response.sweeps(response.sweeps_size() - 1).ByteSizeLong());
-    last = sweep->first;
-  }
-  if (sweep != sweeps_.end()) response.set_next_page_token(MakePageToken("sweeps", last));
-  return response;
+  return Settled([&]() -> absl::StatusOr<v1::ListSweepsResponse> {
+    mutex_.AssertHeld();
+    if (!broken_.ok()) return broken_;
+    const absl::StatusOr<int> page_size = CheckPageSize(request.page_size(), 100, 1000);
+    if (!page_size.ok()) return page_size.status();
+    const absl::StatusOr<std::int64_t> after = ParsePageToken("sweeps", request.page_token());
+    if (!after.ok()) return after.status();
+    v1::ListSweepsResponse response;
+    std::int64_t bytes = 0;
+    std::int64_t last = *after;
+    auto sweep = sweeps_.upper_bound(*after);
+    for (; sweep != sweeps_.end() && response.sweeps_size() < *page_size && bytes < kPageBytes; ++sweep) {
+      *response.add_sweeps() = SweepMessage(*sweep->second);
+      bytes += static_cast<std::int64_t>(response.sweeps(response.sweeps_size() - 1).ByteSizeLong());
+      last = sweep->first;
+    }
+    if (sweep != sweeps_.end()) response.set_next_page_token(MakePageToken("sweeps", last));
+    return response;
+  });
 }
 
 absl::StatusOr<v1::Trial> Coordinator::GetTrial(const v1::GetTrialRequest& request) {
-  absl::MutexLock lock(&mutex_);
-  const absl::StatusOr<TrialId> id = ParseTrialName(request.name());
-  if (!id.ok()) return id.status();
-  const absl::StatusOr<SweepState*> sweep = FindSweep(SweepName(id->sweep));
-  if (!sweep.ok()) return sweep.status();
-  if (!(*sweep)->Has(id->number)) return NoTrial(*id);
-  return TrialMessage(**sweep, id->number);
+  return Settled([&]() -> absl::StatusOr<v1::Trial> {
+    mutex_.AssertHeld();
+    const absl::StatusOr<TrialId> id = ParseTrialName(request.name());
+    if (!id.ok()) return id.status();
+    const absl::StatusOr<SweepState*> sweep = FindSweep(SweepName(id->sweep));
+    if (!sweep.ok()) return sweep.status();
+    if (!(*sweep)->Has(id->number)) return NoTrial(*id);
+    return TrialMessage(**sweep, id->number);
+  });
 }
 
 absl::StatusOr<v1::ListTrialsResponse> Coordinator::ListTrials(const v1::ListTrialsRequest& request) {
-  absl::MutexLock lock(&mutex_);
-  const absl::StatusOr<SweepState*> sweep = FindSweep(request.parent());
-  if (!sweep.ok()) return sweep.status();
-  const absl::StatusOr<TrialQuery> query = ParseTrialQuery(request);
-  if (!query.ok()) return query.status();
-  const absl::StatusOr<int> page_size = CheckPageSize(request.page_size(), 100, 1000);
-  if (!page_size.ok()) return page_size.status();
-  const std::string key = absl::StrCat("trials\n", request.parent(), "\n", request.order_by(), "\n", request.filter());
-  const absl::StatusOr<std::int64_t> position = ParsePageToken(key, request.page_token());
-  if (!position.ok()) return position.status();
+  return Settled([&]() -> absl::StatusOr<v1::ListTrialsResponse> {
+    mutex_.AssertHeld();
+    const absl::StatusOr<SweepState*> sweep = FindSweep(request.parent());
+    if (!sweep.ok()) return sweep.status();
+    const absl::StatusOr<TrialQuery> query = ParseTrialQuery(request);
+    if (!query.ok()) return query.status();
+    const absl::StatusOr<int> page_size = CheckPageSize(request.page_size(), 100, 1000);
+    if (!page_size.ok()) return page_size.status();
+    const std::string key =
+        absl::StrCat("trials\n", request.parent(), "\n", request.order_by(), "\n", request.filter());
+    const absl::StatusOr<std::int64_t> position = ParsePageToken(key, request.page_token());
+    if (!position.ok()) return position.status();
 
-  const std::vector<std::int64_t> numbers = SelectTrials(**sweep, *query);
-  const std::int64_t count = static_cast<std::int64_t>(numbers.size());
-  v1::ListTrialsResponse response;
-  std::int64_t bytes = 0;
-  std::int64_t next = *position;
-  for (; next < count && response.trials_size() < *page_size && bytes < kPageBytes; ++next) {
-    *response.add_trials() = TrialMessage(**sweep, numbers[static_cast<std::size_t>(next)]);
-    bytes += static_cast<std::int64_t>(response.trials(response.trials_size() - 1).ByteSizeLong());
-  }
-  if (next < count) response.set_next_page_token(MakePageToken(key, next));
-  return response;
+    const std::vector<std::int64_t> numbers = SelectTrials(**sweep, *query);
+    const std::int64_t count = static_cast<std::int64_t>(numbers.size());
+    v1::ListTrialsResponse response;
+    std::int64_t bytes = 0;
+    std::int64_t next = *position;
+    for (; next < count && response.trials_size() < *page_size && bytes < kPageBytes; ++next) {
+      *response.add_trials() = TrialMessage(**sweep, numbers[static_cast<std::size_t>(next)]);
+      bytes += static_cast<std::int64_t>(response.trials(response.trials_size() - 1).ByteSizeLong());
+    }
+    if (next < count) response.set_next_page_token(MakePageToken(key, next));
+    return response;
+  });
 }
 
 absl::StatusOr<v1::ListObservationsResponse> Coordinator::ListObservations(const v1::ListObservationsRequest& request) {
@@ -163,13 +173,15 @@ absl::StatusOr<v1::ListObservationsResponse> Coordinator::ListObservations(const
                          .summary_only = request.summary_only(),
                          .max_count = *page_size,
                          .max_bytes = kPageBytes};
-  {
-    absl::MutexLock lock(&mutex_);
+  const absl::StatusOr<std::int64_t> trial_id = Settled([&]() -> absl::StatusOr<std::int64_t> {
+    mutex_.AssertHeld();
     const absl::StatusOr<SweepState*> sweep = FindSweep(SweepName(id->sweep));
     if (!sweep.ok()) return sweep.status();
     if (!(*sweep)->Has(id->number)) return NoTrial(*id);
-    query.trial_id = (*sweep)->record(id->number).id;
-  }
+    return (*sweep)->record(id->number).id;
+  });
+  if (!trial_id.ok()) return trial_id.status();
+  query.trial_id = *trial_id;
   // Reading many rows takes a while: not under the coordinator's lock.
   absl::StatusOr<std::vector<StoredObservation>> found = store_.ListObservations(query);
   if (!found.ok()) return found.status();
@@ -189,78 +201,83 @@ absl::StatusOr<v1::ListObservationsResponse> Coordinator::ListObservations(const
 }
 
 absl::StatusOr<v1::GetLeaderboardResponse> Coordinator::GetLeaderboard(const v1::GetLeaderboardRequest& request) {
-  absl::MutexLock lock(&mutex_);
-  const absl::StatusOr<SweepState*> found = FindSweep(request.name());
-  if (!found.ok()) return found.status();
-  if (request.top() < 0) return absl::InvalidArgumentError(absl::StrCat("top is ", request.top(), "; 0 and more"));
-  SweepState& sweep = **found;
-  v1::GetLeaderboardResponse response;
-  std::int64_t bytes = 0;
-  for (const search::LeaderboardRow& row : sweep.Ranking()) {
-    if (request.top() > 0 && response.rows_size() == request.top()) break;
-    *response.add_rows() = RowMessage(sweep, row);
-    bytes += static_cast<std::int64_t>(response.rows(response.rows_size() - 1).ByteSizeLong());
-    if (bytes > kLeaderboardBytes) {
-      return absl::ResourceExhaustedError(absl::StrCat("the leaderboard has ", sweep.Ranking().size(),
-                                                       " rows, too many for one answer; ask for the top ",
-                                                       response.rows_size() / 2));
+  return Settled([&]() -> absl::StatusOr<v1::GetLeaderboardResponse> {
+    mutex_.AssertHeld();
+    const absl::StatusOr<SweepState*> found = FindSweep(request.name());
+    if (!found.ok()) return found.status();
+    if (request.top() < 0) return absl::InvalidArgumentError(absl::StrCat("top is ", request.top(), "; 0 and more"));
+    SweepState& sweep = **found;
+    v1::GetLeaderboardResponse response;
+    std::int64_t bytes = 0;
+    for (const search::LeaderboardRow& row : sweep.Ranking()) {
+      if (request.top() > 0 && response.rows_size() == request.top()) break;
+      *response.add_rows() = RowMessage(sweep, row);
+      bytes += static_cast<std::int64_t>(response.rows(response.rows_size() - 1).ByteSizeLong());
+      if (bytes > kLeaderboardBytes) {
+        return absl::ResourceExhaustedError(absl::StrCat("the leaderboard has ", sweep.Ranking().size(),
+                                                         " rows, too many for one answer; ask for the top ",
+                                                         response.rows_size() / 2));
+      }
     }
-  }
-  *response.mutable_sweep() = SweepMessage(sweep);
-  std::int64_t steps_run = 0;
-  std::int64_t steps_saved = 0;
-  for (const search::Trial& trial : sweep.View().trials) {
-    if (!search::IsFinal(trial.state)) continue;
-    const TrialRecord& record = sweep.record(trial.number);
-    steps_run += record.step;
-    if (trial.state == search::TrialState::kPruned) {
-      steps_saved += std::max<std::int64_t>(0, record.max_steps - record.step);
+    *response.mutable_sweep() = SweepMessage(sweep);
+    std::int64_t steps_run = 0;
+    std::int64_t steps_saved = 0;
+    for (const search::Trial& trial : sweep.View().trials) {
+      if (!search::IsFinal(trial.state)) continue;
+      const TrialRecord& record = sweep.record(trial.number);
+      steps_run += record.step;
+      if (trial.state == search::TrialState::kPruned) {
+        steps_saved += std::max<std::int64_t>(0, record.max_steps - record.step);
+      }
     }
-  }
-  response.set_steps_run(steps_run);
-  response.set_steps_saved(steps_saved);
-  return response;
+    response.set_steps_run(steps_run);
+    response.set_steps_saved(steps_saved);
+    return response;
+  });
 }
 
 absl::StatusOr<Coordinator::SweepChanges> Coordinator::ChangesSince(const v1::WatchSweepRequest& request) {
-  SweepChanges changes;
-  v1::WatchSweepResponse& response = changes.response;
-  std::int64_t after = request.after_revision();
-  std::int64_t up_to = 0;
-  {
-    absl::MutexLock lock(&mutex_);
+  const std::int64_t after = request.after_revision();
+  const absl::StatusOr<std::int64_t> id = Settled([&]() -> absl::StatusOr<std::int64_t> {
+    mutex_.AssertHeld();
     const absl::StatusOr<SweepState*> found = FindSweep(request.name());
     if (!found.ok()) return found.status();
-    changes.topic = (*found)->sweep().id;
     if (after < 0 || after > (*found)->sweep().revision) {
       return absl::InvalidArgumentError(absl::StrCat("after_revision is ", after, "; ", request.name(),
                                                      " has revision ", (*found)->sweep().revision));
     }
-  }
-  const absl::StatusOr<std::int64_t> full = store_.RevisionAfterObservations(changes.topic, after, kWatchObservations);
+    return (*found)->sweep().id;
+  });
+  if (!id.ok()) return id.status();
+  const absl::StatusOr<std::int64_t> full = store_.RevisionAfterObservations(*id, after, kWatchObservations);
   if (!full.ok()) return full.status();
-  {
-    absl::MutexLock lock(&mutex_);
+  absl::StatusOr<SweepChanges> changes = Settled([&]() -> absl::StatusOr<SweepChanges> {
+    mutex_.AssertHeld();
     const absl::StatusOr<SweepState*> found = FindSweep(request.name());
     if (!found.ok()) return found.status();
     SweepState& sweep = **found;
     const std::int64_t revision = sweep.sweep().revision;
-    up_to = *full > 0 ? std::min(*full, revision) : revision;
+    std::int64_t up_to = *full > 0 ? std::min(*full, revision) : revision;
+    SweepChanges seen;
+    seen.topic = *id;
     std::size_t count = 0;
     const auto& order = sweep.by_revision();
     for (auto entry = order.lower_bound({after + 1, 0}); entry != order.end() && entry->first <= up_to; ++entry) {
       if (++count == kWatchTrials) up_to = entry->first;  // and all others of that revision
-      *response.add_trials() = TrialMessage(sweep, entry->second);
+      *seen.response.add_trials() = TrialMessage(sweep, entry->second);
     }
-    response.set_revision(up_to);
-    if (up_to > after) *response.mutable_sweep() = SweepMessage(sweep);
-    changes.last = sweep.ended() && up_to == revision;
-  }
+    seen.response.set_revision(up_to);
+    if (up_to > after) *seen.response.mutable_sweep() = SweepMessage(sweep);
+    seen.last = sweep.ended() && up_to == revision;
+    return seen;
+  });
+  if (!changes.ok()) return changes.status();
+  const std::int64_t up_to = changes->response.revision();
   if (up_to == after) return changes;
-  absl::StatusOr<std::vector<StoredObservation>> observations = store_.ObservationsBetween(changes.topic, after, up_to);
+  absl::StatusOr<std::vector<StoredObservation>> observations = store_.ObservationsBetween(*id, after, up_to);
   if (!observations.ok()) return observations.status();
   for (StoredObservation& stored : *observations) {
-    v1::TrialObservation* observation = response.add_observations();
+    v1::TrialObservation* observation = changes->response.add_observations();
     observation->set_trial_number(stored.trial_number);
     *observation->mutable_observation() = std::move(stored.observation);
   }

@@ -61,20 +61,22 @@ absl::StatusOr<v1::RegisterWorkerResponse> Coordinator::DoRegisterWorker(Change&
 }
 
 absl::StatusOr<v1::ListWorkersResponse> Coordinator::ListWorkers(const v1::ListWorkersRequest& request) {
-  absl::MutexLock lock(&mutex_);
-  const absl::StatusOr<int> page_size = CheckPageSize(request.page_size(), 100, 1000);
-  if (!page_size.ok()) return page_size.status();
-  const absl::StatusOr<std::int64_t> position = ParsePageToken("workers", request.page_token());
-  if (!position.ok()) return position.status();
-  v1::ListWorkersResponse response;
-  auto worker = workers_.begin();
-  std::int64_t index = 0;
-  for (; worker != workers_.end() && index < *position; ++worker) ++index;
-  for (; worker != workers_.end() && response.workers_size() < *page_size; ++worker, ++index) {
-    *response.add_workers() = WorkerMessage(worker->second);
-  }
-  if (worker != workers_.end()) response.set_next_page_token(MakePageToken("workers", index));
-  return response;
+  return Settled([&]() -> absl::StatusOr<v1::ListWorkersResponse> {
+    mutex_.AssertHeld();
+    const absl::StatusOr<int> page_size = CheckPageSize(request.page_size(), 100, 1000);
+    if (!page_size.ok()) return page_size.status();
+    const absl::StatusOr<std::int64_t> position = ParsePageToken("workers", request.page_token());
+    if (!position.ok()) return position.status();
+    v1::ListWorkersResponse response;
+    auto worker = workers_.begin();
+    std::int64_t index = 0;
+    for (; worker != workers_.end() && index < *position; ++worker) ++index;
+    for (; worker != workers_.end() && response.workers_size() < *page_size; ++worker, ++index) {
+      *response.add_workers() = WorkerMessage(worker->second);
+    }
+    if (worker != workers_.end()) response.set_next_page_token(MakePageToken("workers", index));
+    return response;
+  });
 }
 
 v1::Worker Coordinator::WorkerMessage(const WorkerState& worker) {
@@ -110,11 +112,18 @@ bool Coordinator::ClaimBlob(const std::string& sha256) {
 }
 
 void Coordinator::CollectBlobs() {
-  absl::MutexLock lock(&mutex_);
   const std::optional<ArtifactStore::Lock> unkept = artifacts_.MayRemove();
   if (!unkept) return;  // a backup copies them; the next call has them all
-  // Under the lock, so that no file goes that was claimed a moment ago.
-  for (const std::string& sha256 : blobs_.Collect(options_.clock->Steady())) artifacts_.Remove(sha256);
+  // Settled: what let go of the files is on disk, so that no restart asks for them again.
+  const absl::StatusOr<std::vector<std::string>> unwanted = Settled([&]() -> absl::StatusOr<std::vector<std::string>> {
+    mutex_.AssertHeld();
+    return blobs_.Collect(options_.clock->Steady());
+  });
+  if (!unwanted.ok()) return;
+  absl::MutexLock lock(&mutex_);
+  for (const std::string& sha256 : *unwanted) {
+    if (!blobs_.IsKnown(sha256)) artifacts_.Remove(sha256);  // else it was claimed again
+  }
 }
 
 }  // namespace lorasweep::server

@@ -4,7 +4,9 @@ namespace lorasweep::server {
 
 void LeaseTable::Grant(std::int64_t token, std::int64_t sweep_id, std::int64_t trial, const std::string& worker,
                        absl::Duration now) {
+  Revoke(token);
   leases_[token] = {token, sweep_id, trial, worker, now + duration_};
+  of_worker_[worker].insert(token);
 }
 
 bool LeaseTable::Renew(std::int64_t token, absl::Duration now) {
@@ -15,7 +17,12 @@ bool LeaseTable::Renew(std::int64_t token, absl::Duration now) {
 }
 
 void LeaseTable::Revoke(std::int64_t token) {
-  leases_.erase(token);
+  const auto found = leases_.find(token);
+  if (found == leases_.end()) return;
+  const auto holder = of_worker_.find(found->second.worker);
+  holder->second.erase(token);
+  if (holder->second.empty()) of_worker_.erase(holder);
+  leases_.erase(found);
 }
 
 const LeaseTable::Lease* LeaseTable::Find(std::int64_t token) const {
@@ -33,9 +40,9 @@ std::vector<LeaseTable::Lease> LeaseTable::Expired(absl::Duration now) const {
 
 std::vector<LeaseTable::Lease> LeaseTable::OfWorker(const std::string& worker) const {
   std::vector<Lease> found;
-  for (const auto& [token, lease] : leases_) {
-    if (lease.worker == worker) found.push_back(lease);
-  }
+  const auto holder = of_worker_.find(worker);
+  if (holder == of_worker_.end()) return found;
+  for (const std::int64_t token : holder->second) found.push_back(leases_.at(token));
   return found;
 }
 

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -51,6 +52,7 @@ class LeaseTable {
   std::int64_t last_token_;
   absl::Duration duration_;
   std::map<std::int64_t, Lease> leases_;
+  std::map<std::string, std::set<std::int64_t>> of_worker_;  // tokens; none is empty
 };
 
 }  // namespace lorasweep::server

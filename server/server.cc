@@ -33,6 +33,7 @@ namespace {
 
 constexpr int kMaxMessageBytes = 16 << 20;
 constexpr int kMaxThreads = 2048;  // each waiting call holds one
+constexpr int kIdleThreads = 256;  // kept for the next calls; gRPC makes and ends a thread for each call beyond them
 constexpr int kMaxStreams = 1024;  // calls at once over one connection
 constexpr int kMaxMetadataBytes = 8 << 10;
 constexpr int kHandshakeTimeoutMs = 20'000;
@@ -53,6 +54,7 @@ void Configure(grpc::ServerBuilder& builder) {
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, kShortestPingMs);
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);  // a second server on the port is an error
+  builder.SetSyncServerOption(grpc::ServerBuilder::SyncServerOption::MAX_POLLERS, kIdleThreads);
   grpc::ResourceQuota quota;
   quota.SetMaxThreads(kMaxThreads);
   builder.SetResourceQuota(quota);

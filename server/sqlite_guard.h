@@ -16,8 +16,8 @@ namespace lorasweep::server {
 // else: Unavailable.
 absl::Status SqliteStatus(const SQLite::Exception& error, const std::string& file);
 
-// Runs `work`, which returns a Status or StatusOr, and turns SQLite's exceptions into a Status. The only place where
-// they are caught.
+// Runs `work`, which returns a Status or StatusOr, and turns SQLite's exceptions into a Status. Only here and in the
+// next are they caught.
 template <typename Work>
 auto SqliteGuard(const std::string& file, Work&& work) -> std::invoke_result_t<Work> {
   try {
@@ -27,6 +27,19 @@ auto SqliteGuard(const std::string& file, Work&& work) -> std::invoke_result_t<W
   } catch (const std::exception& error) {
     return absl::InternalError(absl::StrCat(file, ": ", error.what()));
   }
+}
+
+// As SqliteGuard, while calls are served: what ails the disk is no fault of whoever calls and may pass, so it is
+// Unavailable, whatever it is. Workers then keep what they have and try again.
+template <typename Work>
+auto ServingGuard(const std::string& file, Work&& work) -> std::invoke_result_t<Work> {
+  return SqliteGuard(file, [&]() -> std::invoke_result_t<Work> {
+    try {
+      return std::forward<Work>(work)();
+    } catch (const SQLite::Exception& error) {
+      return absl::UnavailableError(SqliteStatus(error, file).message());
+    }
+  });
 }
 
 }  // namespace lorasweep::server

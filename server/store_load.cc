@@ -193,7 +193,9 @@ absl::StatusOr<std::vector<WorkerRecord>> TrialStore::LoadWorkers() {
 absl::StatusOr<std::int64_t> TrialStore::LoadLastToken() {
   return SqliteGuard(file_, [&]() -> absl::StatusOr<std::int64_t> {
     SQLite::Statement& row = writer_->Prepared("SELECT value FROM counters WHERE name = 'last_token'");
-    return row.executeStep() ? row.getColumn(0).getInt64() : 0;
+    const std::int64_t token = row.executeStep() ? row.getColumn(0).getInt64() : 0;
+    row.tryReset();  // a statement that stands on a row keeps the log from beginning anew
+    return token;
   });
 }
 

@@ -1,6 +1,8 @@
 #include <SQLiteCpp/SQLiteCpp.h>
 #include <sqlite3.h>
 
+#include <type_traits>
+
 #include "proto/convert.h"
 #include "server/sqlite_guard.h"
 #include "server/store_columns.h"
@@ -8,31 +10,51 @@
 
 namespace lorasweep::server {
 
+namespace {
+
+absl::Status StatusOf(const absl::Status& status) {
+  return status;
+}
+template <typename T>
+absl::Status StatusOf(const absl::StatusOr<T>& result) {
+  return result.status();
+}
+
+}  // namespace
+
 template <typename Work>
 auto StoreTransaction::Write(Work work) {
-  return SqliteGuard(store_.file_, [&] {
+  const auto written = ServingGuard(store_.file_, [&]() -> std::invoke_result_t<Work, StoreConnection&> {
+    if (!store_.group_lost_.ok()) return store_.group_lost_;
     if (!begun_) {
-      store_.writer_->Prepared("BEGIN IMMEDIATE").exec();
+      if (!store_.group_open_) store_.writer_->Prepared("BEGIN IMMEDIATE").exec();
+      store_.group_open_ = true;
+      store_.writer_->Prepared("SAVEPOINT change").exec();
       begun_ = true;
     }
     return work(*store_.writer_);
   });
+  // After some errors, a full disk for one, SQLite has rolled back the whole group by itself.
+  const bool alone = sqlite3_get_autocommit(store_.writer_->database().getHandle()) != 0;
+  if (!written.ok() && store_.group_open_ && alone) store_.group_lost_ = StatusOf(written);
+  return written;
 }
 
 void StoreTransaction::Rollback() {
   if (!begun_) return;
   begun_ = false;
-  // SQLite has rolled back by itself after some errors: then this fails, which is all right.
-  SqliteGuard(store_.file_, [&] {
-    store_.writer_->Prepared("ROLLBACK").exec();
+  if (!store_.group_lost_.ok()) return;
+  store_.group_lost_ = ServingGuard(store_.file_, [&] {
+    store_.writer_->Prepared("ROLLBACK TO change").exec();
+    store_.writer_->Prepared("RELEASE change").exec();
     return absl::OkStatus();
-  }).IgnoreError();
+  });
 }
 
 absl::Status StoreTransaction::Commit() {
   if (!begun_) return absl::OkStatus();
-  return SqliteGuard(store_.file_, [&] {
-    store_.writer_->Prepared("COMMIT").exec();
+  return ServingGuard(store_.file_, [&] {
+    store_.writer_->Prepared("RELEASE change").exec();
     begun_ = false;
     return absl::OkStatus();
   });
@@ -40,31 +62,34 @@ absl::Status StoreTransaction::Commit() {
 
 absl::Status StoreTransaction::PutSweep(SweepRecord* sweep) {
   return Write([&](StoreConnection& connection) -> absl::Status {
-    const std::string spec = sweep->spec.SerializeAsString();
-    SQLite::Statement& put = sweep->id == 0 ? connection.Prepared(
-                                                  "INSERT INTO sweeps (slug, spec, metric, state, error, "
-                                                  "create_time, update_time, revision) VALUES "
-                                                  "(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")
-                                            : connection.Prepared(
-                                                  "UPDATE sweeps SET slug = ?1, spec = ?2, metric = ?3, "
-                                                  "state = ?4, error = ?5, create_time = ?6, update_time = ?7, "
-                                                  "revision = ?8 WHERE id = ?9");
-    put.bindNoCopy(1, sweep->slug);
-    BindBytes(put, 2, spec);
-    put.bind(3, sweep->spec.metric().name());
-    put.bind(4, static_cast<int>(sweep->state));
-    put.bindNoCopy(5, sweep->error);
-    BindTime(put, 6, sweep->create_time);
-    BindTime(put, 7, sweep->update_time);
-    put.bind(8, sweep->revision);
-    if (sweep->id != 0) put.bind(9, sweep->id);
+    const bool fresh = sweep->id == 0;
+    SQLite::Statement& put =
+        fresh ? connection.Prepared(
+                    "INSERT INTO sweeps (state, error, update_time, revision, slug, spec, metric, create_time) "
+                    "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")
+              : connection.Prepared(
+                    "UPDATE sweeps SET state = ?1, error = ?2, update_time = ?3, revision = ?4 WHERE id = ?5");
+    put.bind(1, static_cast<int>(sweep->state));
+    put.bindNoCopy(2, sweep->error);
+    BindTime(put, 3, sweep->update_time);
+    put.bind(4, sweep->revision);
+    std::string spec;
+    if (fresh) {
+      spec = sweep->spec.SerializeAsString();
+      put.bindNoCopy(5, sweep->slug);
+      BindBytes(put, 6, spec);
+      put.bind(7, sweep->spec.metric().name());
+      BindTime(put, 8, sweep->create_time);
+    } else {
+      put.bind(5, sweep->id);
+    }
     try {
       put.exec();
     } catch (const SQLite::Exception& error) {
       if (error.getExtendedErrorCode() != SQLITE_CONSTRAINT_UNIQUE) throw;
       return absl::AlreadyExistsError(absl::StrCat("there is a sweep named sweeps/", sweep->slug));
     }
-    if (sweep->id == 0) sweep->id = connection.database().getLastInsertRowid();
+    if (fresh) sweep->id = connection.database().getLastInsertRowid();
     return absl::OkStatus();
   });
 }
@@ -80,48 +105,53 @@ absl::Status StoreTransaction::DeleteSweep(std::int64_t sweep_id) {
 
 absl::Status StoreTransaction::PutTrial(std::int64_t sweep_id, const search::Trial& trial, TrialRecord* record) {
   return Write([&](StoreConnection& connection) -> absl::Status {
-    v1::Trial message;  // only its map of parameters is stored
-    proto::ToProto(trial.params, message.mutable_parameters());
-    const std::string parameters = message.SerializeAsString();
+    const bool fresh = record->id == 0;
     SQLite::Statement& put =
-        record->id == 0
+        fresh
             ? connection.Prepared(
-                  "INSERT INTO trials (sweep_id, number, state, parameters, suggestion_reason, outcome_reason, "
-                  "verdict, verdict_reason, invalid, step, sequences, tokens, max_steps, create_time, update_time, "
-                  "start_time, end_time, revision, repeat_of) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, "
-                  "?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)")
+                  "INSERT INTO trials (state, outcome_reason, verdict, verdict_reason, invalid, step, sequences, "
+                  "tokens, "
+                  "update_time, start_time, end_time, revision, sweep_id, number, parameters, suggestion_reason, "
+                  "max_steps, create_time, repeat_of) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, "
+                  "?14, ?15, ?16, ?17, ?18, ?19)")
             : connection.Prepared(
-                  "UPDATE trials SET sweep_id = ?1, number = ?2, state = ?3, parameters = ?4, suggestion_reason = ?5, "
-                  "outcome_reason = ?6, verdict = ?7, verdict_reason = ?8, invalid = ?9, step = ?10, sequences = ?11, "
-                  "tokens = ?12, max_steps = ?13, create_time = ?14, update_time = ?15, start_time = ?16, "
-                  "end_time = ?17, revision = ?18, repeat_of = ?19 WHERE id = ?20");
-    put.bind(1, sweep_id);
-    put.bind(2, trial.number);
-    put.bind(3, static_cast<int>(proto::ToProto(trial.state)));
-    BindBytes(put, 4, parameters);
-    put.bindNoCopy(5, record->suggestion_reason);
-    put.bindNoCopy(6, record->outcome_reason);
-    put.bind(7, static_cast<int>(record->verdict));
-    put.bindNoCopy(8, record->verdict_reason);
-    put.bind(9, static_cast<int>(record->invalid));
-    put.bind(10, record->step);
-    put.bind(11, record->sequences);
-    put.bind(12, record->tokens);
-    put.bind(13, record->max_steps);
-    BindTime(put, 14, record->create_time);
-    BindTime(put, 15, record->update_time);
-    BindTime(put, 16, record->start_time);
-    BindTime(put, 17, record->end_time);
-    put.bind(18, record->revision);
-    if (trial.repeat_of >= 0) put.bind(19, trial.repeat_of);  // else NULL
-    if (record->id != 0) put.bind(20, record->id);
+                  "UPDATE trials SET state = ?1, outcome_reason = ?2, verdict = ?3, verdict_reason = ?4, invalid = ?5, "
+                  "step = ?6, sequences = ?7, tokens = ?8, update_time = ?9, start_time = ?10, end_time = ?11, "
+                  "revision = ?12 WHERE id = ?13");
+    put.bind(1, static_cast<int>(proto::ToProto(trial.state)));
+    put.bindNoCopy(2, record->outcome_reason);
+    put.bind(3, static_cast<int>(record->verdict));
+    put.bindNoCopy(4, record->verdict_reason);
+    put.bind(5, static_cast<int>(record->invalid));
+    put.bind(6, record->step);
+    put.bind(7, record->sequences);
+    put.bind(8, record->tokens);
+    BindTime(put, 9, record->update_time);
+    BindTime(put, 10, record->start_time);
+    BindTime(put, 11, record->end_time);
+    put.bind(12, record->revision);
+    std::string parameters;
+    if (fresh) {
+      v1::Trial message;  // only its map of parameters is stored
+      proto::ToProto(trial.params, message.mutable_parameters());
+      parameters = message.SerializeAsString();
+      put.bind(13, sweep_id);
+      put.bind(14, trial.number);
+      BindBytes(put, 15, parameters);
+      put.bindNoCopy(16, record->suggestion_reason);
+      put.bind(17, record->max_steps);
+      BindTime(put, 18, record->create_time);
+      if (trial.repeat_of >= 0) put.bind(19, trial.repeat_of);  // else NULL
+    } else {
+      put.bind(13, record->id);
+    }
     try {
       put.exec();
     } catch (const SQLite::Exception& error) {
       if (error.getExtendedErrorCode() != SQLITE_CONSTRAINT_UNIQUE) throw;
       return absl::AlreadyExistsError(absl::StrCat("the sweep has a trial ", trial.number, " already"));
     }
-    if (record->id == 0) record->id = connection.database().getLastInsertRowid();
+    if (fresh) record->id = connection.database().getLastInsertRowid();
     return absl::OkStatus();
   });
 }

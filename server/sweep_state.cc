@@ -85,12 +85,9 @@ bool SweepState::ended() const {
 }
 
 std::vector<std::int64_t> SweepState::InState(search::TrialState state) const {
-  std::vector<std::int64_t> found;
-  if (Count(state) == 0) return found;
-  for (const search::Trial& trial : trials_) {
-    if (trial.state == state) found.push_back(trial.number);
-  }
-  return found;
+  const auto found = open_.find(state);
+  if (found == open_.end()) return {};
+  return {found->second.begin(), found->second.end()};
 }
 
 bool SweepState::Finishing(std::int64_t number) const {
@@ -237,11 +234,13 @@ const std::vector<search::LeaderboardRow>& SweepState::Ranking() {
 
 void SweepState::Enter(std::int64_t number, search::TrialState state) {
   ++counts_[static_cast<std::size_t>(state)];
+  if (!search::IsFinal(state)) open_[state].insert(number);
   if (state == search::TrialState::kQueued) queued_.emplace(record(number).attempts.empty(), number);
 }
 
 void SweepState::Leave(std::int64_t number, search::TrialState state) {
   --counts_[static_cast<std::size_t>(state)];
+  if (!search::IsFinal(state)) open_[state].erase(number);
   if (state == search::TrialState::kQueued) queued_.erase({record(number).attempts.empty(), number});
 }
 

@@ -69,7 +69,7 @@ class SweepState {
   std::int64_t Count(search::TrialState state) const { return counts_[static_cast<std::size_t>(state)]; }
   // Trials that wait for a worker, as (never tried, number): the interrupted ones first.
   const std::set<std::pair<bool, std::int64_t>>& queued() const { return queued_; }
-  // Numbers of the trials in a state, ascending.
+  // Numbers of the trials in a state that is not final, ascending.
   std::vector<std::int64_t> InState(search::TrialState state) const;
 
   // A running trial that was reported to its end, whose worker has yet to complete it with its adapter.
@@ -148,6 +148,7 @@ class SweepState {
   std::vector<search::Trial> trials_;
   std::vector<TrialRecord> records_;  // records_[i] belongs to trials_[i]
   std::array<std::int64_t, 8> counts_{};
+  std::map<search::TrialState, std::set<std::int64_t>> open_;  // numbers, by states that are not final
   std::set<std::pair<bool, std::int64_t>> queued_;
   std::set<std::pair<std::int64_t, std::int64_t>> by_revision_;
   std::optional<double> base_value_;

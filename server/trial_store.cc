@@ -50,6 +50,7 @@ absl::StatusOr<std::unique_ptr<TrialStore>> TrialStore::Open(const std::filesyst
   if (!writer.ok()) return writer.status();
   store->writer_ = *std::move(writer);
   const absl::Status status = SqliteGuard(store->file_, [&]() -> absl::Status {
+    store->log_ = std::make_unique<WriteAheadLog>(store->file_, store->writer_->database());
     absl::MutexLock lock(&store->reader_mutex_);
     store->reader_ = std::make_unique<StoreConnection>(store->file_, SQLite::OPEN_READONLY);
     return absl::OkStatus();
@@ -58,8 +59,30 @@ absl::StatusOr<std::unique_ptr<TrialStore>> TrialStore::Open(const std::filesyst
   return store;
 }
 
+absl::Status TrialStore::CommitGroup() {
+  if (!group_open_) return absl::OkStatus();
+  group_open_ = false;
+  absl::Status status = std::exchange(group_lost_, absl::OkStatus());
+  if (status.ok()) {
+    status = ServingGuard(file_, [&] {
+      writer_->Prepared("COMMIT").exec();
+      return absl::OkStatus();
+    });
+  }
+  if (status.ok()) {
+    log_->Trim();
+    return status;
+  }
+  // Fails where SQLite has rolled back by itself, which is all right.
+  ServingGuard(file_, [&] {
+    writer_->Prepared("ROLLBACK").exec();
+    return absl::OkStatus();
+  }).IgnoreError();
+  return status;
+}
+
 absl::StatusOr<std::optional<RequestRecord>> TrialStore::FindRequest(const std::string& request_id) {
-  return SqliteGuard(file_, [&]() -> absl::StatusOr<std::optional<RequestRecord>> {
+  return ServingGuard(file_, [&]() -> absl::StatusOr<std::optional<RequestRecord>> {
     SQLite::Statement& find =
         writer_->Prepared("SELECT method, fingerprint, answer, time FROM requests WHERE request_id = ?1");
     find.bind(1, request_id);
@@ -85,7 +108,7 @@ absl::Status TrialStore::ForgetRequests(absl::Time before) {
 
 absl::StatusOr<std::vector<StoredObservation>> TrialStore::ListObservations(const ObservationQuery& query) {
   absl::MutexLock lock(&reader_mutex_);
-  return SqliteGuard(file_, [&]() -> absl::StatusOr<std::vector<StoredObservation>> {
+  return ServingGuard(file_, [&]() -> absl::StatusOr<std::vector<StoredObservation>> {
     reader_mutex_.AssertHeld();
     SQLite::Statement& list = reader_->Prepared(
         "SELECT o.id, o.revision, o.metric, o.step, o.sequences, o.tokens, o.value_kind, o.value, o.time, "
@@ -112,7 +135,7 @@ absl::StatusOr<std::vector<StoredObservation>> TrialStore::ListObservations(cons
 absl::StatusOr<std::vector<StoredObservation>> TrialStore::ObservationsBetween(std::int64_t sweep_id,
                                                                                std::int64_t after, std::int64_t up_to) {
   absl::MutexLock lock(&reader_mutex_);
-  return SqliteGuard(file_, [&]() -> absl::StatusOr<std::vector<StoredObservation>> {
+  return ServingGuard(file_, [&]() -> absl::StatusOr<std::vector<StoredObservation>> {
     reader_mutex_.AssertHeld();
     SQLite::Statement& list = reader_->Prepared(
         "SELECT o.id, o.revision, t.number, o.metric, o.step, o.sequences, o.tokens, o.value_kind, o.value, o.time "
@@ -137,7 +160,7 @@ absl::StatusOr<std::vector<StoredObservation>> TrialStore::ObservationsBetween(s
 absl::StatusOr<std::int64_t> TrialStore::RevisionAfterObservations(std::int64_t sweep_id, std::int64_t after,
                                                                    std::int64_t count) {
   absl::MutexLock lock(&reader_mutex_);
-  return SqliteGuard(file_, [&]() -> absl::StatusOr<std::int64_t> {
+  return ServingGuard(file_, [&]() -> absl::StatusOr<std::int64_t> {
     reader_mutex_.AssertHeld();
     SQLite::Statement& find = reader_->Prepared(
         "SELECT revision FROM observations WHERE sweep_id = ?1 AND revision > ?2 ORDER BY revision LIMIT 1 OFFSET ?3");
@@ -153,7 +176,7 @@ absl::StatusOr<std::int64_t> TrialStore::RevisionAfterObservations(std::int64_t 
 absl::StatusOr<std::vector<search::SweepEvent>> TrialStore::ListEvents(std::int64_t sweep_id,
                                                                        std::int64_t up_to_revision) {
   absl::MutexLock lock(&reader_mutex_);
-  return SqliteGuard(file_, [&]() -> absl::StatusOr<std::vector<search::SweepEvent>> {
+  return ServingGuard(file_, [&]() -> absl::StatusOr<std::vector<search::SweepEvent>> {
     reader_mutex_.AssertHeld();
     SQLite::Statement& list = reader_->Prepared(
         "SELECT kind, trial, number, value, text FROM events WHERE sweep_id = ?1 AND revision <= ?2 ORDER BY id");

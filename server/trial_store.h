@@ -21,6 +21,7 @@
 #include "lorasweep/v1/sweep.pb.h"
 #include "search/replay.h"
 #include "server/records.h"
+#include "server/write_ahead_log.h"
 
 namespace lorasweep::server {
 
@@ -60,21 +61,29 @@ struct ObservationQuery {
   std::int64_t max_bytes = 0;  // stops after the observation that exceeds it, so there is always progress
 };
 
-// Sweeps, trials, attempts, observations, workers and answered requests in one SQLite file (WAL, synchronous FULL).
+// Sweeps, trials, attempts, observations, workers and answered requests in one SQLite file, in WAL mode. Transactions
+// are committed in groups, because the wait for the disk costs a hundred times what the rest does.
 //
 //   auto store = TrialStore::Open(folder / "lorasweep.db");
 //   StoreTransaction transaction(**store);
 //   transaction.PutSweep(&sweep) …; transaction.PutTrial(sweep.id, trial, &record) …
-//   transaction.Commit();
+//   transaction.Commit();   // it belongs to the open group
+//   … others
+//   (*store)->CommitGroup(); (*store)->Sync();   // all of them are on disk
 //
-// Errors of all methods, besides those they name: FailedPrecondition (damaged), ResourceExhausted (disk full),
-// InvalidArgument (not writable), Unavailable (anything else SQLite says).
-// Threads: transactions and the Load methods belong to one thread at a time; the listing methods may be called from
-// any at any time, and see what was committed.
+// Errors of Open and the Load methods: FailedPrecondition (damaged), ResourceExhausted (disk full), InvalidArgument
+// (not writable), Unavailable (anything else SQLite says). All others, besides what they name: Unavailable. Threads:
+// transactions, groups and the Load methods belong to one thread at a time; Sync and the listing methods may be called
+// from any at any time, and the latter see the groups that were committed.
 class TrialStore {
  public:
   // Makes the file when it is missing, and brings its schema forward.
   static absl::StatusOr<std::unique_ptr<TrialStore>> Open(const std::filesystem::path& file);
+
+  // Commits the transactions since the last group, if there were any: readers see them. When it fails, all are undone.
+  absl::Status CommitGroup();
+  // Returns when the groups that were committed before the call are on disk. An error: see WriteAheadLog.
+  absl::Status Sync() const { return log_->Sync(); }
 
   // All sweeps by ascending id, with their trials by number.
   absl::StatusOr<std::vector<LoadedSweep>> LoadSweeps();
@@ -108,12 +117,16 @@ class TrialStore {
 
   const std::string file_;
   std::unique_ptr<StoreConnection> writer_;  // the coordinator's
+  std::unique_ptr<WriteAheadLog> log_;       // the writer's
+  bool group_open_ = false;                  // SQLite's transaction, in which each of ours is a savepoint
+  absl::Status group_lost_;                  // why nothing of the open group can be kept; ok when it can
   absl::Mutex reader_mutex_;
   std::unique_ptr<StoreConnection> reader_ ABSL_GUARDED_BY(reader_mutex_);
 };
 
-// Writes that become durable together, or not at all: what is not committed is rolled back by the destructor. Nothing
-// is locked or written before the first Put. After an error only destruction is allowed.
+// Writes that are kept together, or not at all: what is not committed is rolled back by the destructor, and nothing
+// else of its group is. One at a time. Nothing is locked or written before the first Put. After an error only
+// destruction is allowed.
 class StoreTransaction {
  public:
   explicit StoreTransaction(TrialStore& store) : store_(store) {}
@@ -121,12 +134,12 @@ class StoreTransaction {
   StoreTransaction(const StoreTransaction&) = delete;
   StoreTransaction& operator=(const StoreTransaction&) = delete;
 
-  // Inserts (id 0, which is then set) or updates. AlreadyExists: the slug is taken.
+  // Inserts (id 0, which is then set) or updates; the slug and the spec stay. AlreadyExists: the slug is taken.
   absl::Status PutSweep(SweepRecord* sweep);
   // With everything in it.
   absl::Status DeleteSweep(std::int64_t sweep_id);
-  // Inserts (id 0, which is then set) or updates. Attempts and artifacts have their own Put. AlreadyExists: the sweep
-  // has a trial of this number.
+  // Inserts (id 0, which is then set) or updates; what was known when the trial was proposed stays. Attempts and
+  // artifacts have their own Put. AlreadyExists: the sweep has a trial of this number.
   absl::Status PutTrial(std::int64_t sweep_id, const search::Trial& trial, TrialRecord* record);
   absl::Status PutAttempt(std::int64_t trial_id, const AttemptRecord& attempt);
   // `time` is kept instead of observation.time. False: (trial, metric, step) has an observation already; it stays.
@@ -140,7 +153,7 @@ class StoreTransaction {
   absl::Status PutRequest(const RequestRecord& request);
   absl::Status PutLastToken(std::int64_t token);
 
-  // Returns when everything is on disk. Without a Put before, does nothing.
+  // It belongs to the store's open group. Without a Put before, does nothing.
   absl::Status Commit();
   // Undoes what was not committed.
   void Rollback();

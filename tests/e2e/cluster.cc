@@ -7,18 +7,11 @@ namespace lorasweep::testing {
 void Cluster::StartServer() {
   const std::string listen = address_.empty() ? "127.0.0.1:0" : address_;
   const std::filesystem::path log = folder_.path() / ("server-" + std::to_string(starts_++) + ".log");
-  server_ = std::make_unique<Process>(
-      std::vector<std::string>{BinDir() / "lorasweep-server", "--state", folder_.path() / "state", "--listen", listen,
-                               "--lease-seconds", std::to_string(lease_seconds_)},
-      log);
-  const std::string host = "127.0.0.1:";
-  const std::string marker = "listening on " + host;
-  REQUIRE(server_->WaitForOutput(marker));
-  REQUIRE(
-      Eventually([&] { return server_->Output().find('\n', server_->Output().find(marker)) != std::string::npos; }));
-  const std::string output = server_->Output();
-  const std::size_t start = output.find(marker) + marker.size();
-  address_ = host + output.substr(start, output.find_first_of(" \n", start) - start);
+  server_ = std::make_unique<ServerProcess>(BinDir(),
+                                            std::vector<std::string>{"--state", state_, "--listen", listen,
+                                                                     "--lease-seconds", std::to_string(lease_seconds_)},
+                                            log);
+  address_ = server_->address();
 }
 
 Process& Cluster::StartFakeWorker(const std::string& name, int step_ms) {
@@ -87,6 +80,15 @@ std::vector<v1::Observation> Cluster::Observations(const std::string& trial, con
   v1::ListObservationsResponse response;
   REQUIRE(Stub()->ListObservations(&context, request, &response).ok());
   return {response.observations().begin(), response.observations().end()};
+}
+
+std::vector<v1::LeaderboardRow> Cluster::Leaderboard(const std::string& sweep) const {
+  grpc::ClientContext context;
+  v1::GetLeaderboardRequest request;
+  request.set_name(sweep);
+  v1::GetLeaderboardResponse response;
+  REQUIRE(Stub()->GetLeaderboard(&context, request, &response).ok());
+  return {response.rows().begin(), response.rows().end()};
 }
 
 bool Cluster::WaitForSweep(const std::string& name, v1::Sweep::State state, std::chrono::seconds limit) const {

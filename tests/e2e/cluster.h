@@ -6,11 +6,13 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "lorasweep/v1/sweep_service.grpc.pb.h"
 #include "tests/support/paths.h"
 #include "tests/support/process.h"
+#include "tests/support/server_process.h"
 
 namespace lorasweep::testing {
 
@@ -18,13 +20,17 @@ namespace lorasweep::testing {
 class Cluster {
  public:
   // Short leases: a test that waits for one to run out waits for seconds.
-  explicit Cluster(int lease_seconds = 3) : lease_seconds_(lease_seconds) { StartServer(); }
+  // `state`: empty for a folder in folder().
+  explicit Cluster(int lease_seconds = 3, std::filesystem::path state = {})
+      : state_(state.empty() ? folder_.path() / "state" : std::move(state)), lease_seconds_(lease_seconds) {
+    StartServer();
+  }
 
   // Starts the server, on the port it had before if it ran already.
   void StartServer();
   // kill -9.
-  void KillServer() { server_->Kill(); }
-  Process& server() { return *server_; }
+  void KillServer() { server().Kill(); }
+  Process& server() { return server_->process(); }
 
   // A worker whose trainer is a toy that takes `step_ms` for each step (build/bin/fake_worker).
   Process& StartFakeWorker(const std::string& name, int step_ms);
@@ -40,6 +46,7 @@ class Cluster {
   v1::Sweep GetSweep(const std::string& name) const;
   std::vector<v1::Trial> Trials(const std::string& sweep) const;
   std::vector<v1::Observation> Observations(const std::string& trial, const std::string& metric) const;
+  std::vector<v1::LeaderboardRow> Leaderboard(const std::string& sweep) const;
   // Waits until the sweep has the state.
   bool WaitForSweep(const std::string& name, v1::Sweep::State state,
                     std::chrono::seconds limit = std::chrono::seconds(90)) const;
@@ -53,10 +60,11 @@ class Cluster {
   std::unique_ptr<v1::SweepService::Stub> Stub() const;
 
   TempDir folder_;
+  const std::filesystem::path state_;
   const int lease_seconds_;
   std::string address_;  // empty until the first start
   int starts_ = 0;
-  std::unique_ptr<Process> server_;
+  std::unique_ptr<ServerProcess> server_;
   std::vector<std::unique_ptr<Process>> workers_;
 };
 

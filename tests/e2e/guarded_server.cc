@@ -16,24 +16,16 @@ GuardedServer::GuardedServer() {
     REQUIRE(made.status == 0);
     WriteFile(file(role + ".token"), made.output);
   }
-  server_ = std::make_unique<Process>(
-      std::vector<std::string>{BinDir() / "lorasweep-server", "--state", file("state"), "--listen", "127.0.0.1:0",
-                               "--tls-certificate", file("server.crt"), "--tls-key", file("server.key"),
-                               "--tls-client-ca", file("workers.pem"), "-v"},
+  server_ = std::make_unique<ServerProcess>(
+      BinDir(),
+      std::vector<std::string>{"--state", file("state"), "--listen", "127.0.0.1:0", "--tls-certificate",
+                               file("server.crt"), "--tls-key", file("server.key"), "--tls-client-ca",
+                               file("workers.pem"), "-v"},
       file("server.log"));
-  const std::string marker = "listening on 127.0.0.1:";
-  REQUIRE(server_->WaitForOutput(marker));
-  REQUIRE(Eventually([&] {
-    const std::string output = server_->Output();
-    return output.find('\n', output.find(marker)) != std::string::npos;
-  }));
-  const std::string output = server_->Output();
-  const std::size_t start = output.find(marker) + std::string("listening on ").size();
-  address_ = output.substr(start, output.find_first_of(" \n", start) - start);
 }
 
 Finished GuardedServer::Cli(std::vector<std::string> arguments, std::vector<std::string> environment) const {
-  environment.push_back("LORASWEEP_SERVER=" + address_);
+  environment.push_back("LORASWEEP_SERVER=" + address());
   arguments.insert(arguments.begin(), BinDir() / "lorasweep");
   return RunProgram(std::move(arguments), std::move(environment));
 }

@@ -7,6 +7,7 @@
 #include "tests/support/certificates.h"
 #include "tests/support/paths.h"
 #include "tests/support/process.h"
+#include "tests/support/server_process.h"
 
 namespace lorasweep::testing {
 
@@ -16,7 +17,7 @@ class GuardedServer {
  public:
   GuardedServer();
 
-  const std::string& address() const { return address_; }
+  const std::string& address() const { return server_->address(); }
   const std::filesystem::path& folder() const { return folder_.path(); }
   std::string file(const std::string& name) const { return folder_.path() / name; }
   // Runs `lorasweep arguments…` with LORASWEEP_SERVER and the environment.
@@ -26,8 +27,7 @@ class GuardedServer {
   Authority servers_;
   Authority workers_{"workers"};
   TempDir folder_;
-  std::unique_ptr<Process> server_;
-  std::string address_;
+  std::unique_ptr<ServerProcess> server_;
 };
 
 }  // namespace lorasweep::testing

@@ -2,15 +2,17 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <fstream>
 #include <sstream>
+#include <stdexcept>
+#include <system_error>
 #include <thread>
 #include <utility>
-
-#include "tests/support/paths.h"
 
 namespace lorasweep::testing {
 namespace {
@@ -29,7 +31,7 @@ Process::Process(std::vector<std::string> arguments, std::filesystem::path log, 
   for (std::string& argument : arguments) argv.push_back(argument.data());
   argv.push_back(nullptr);
   pid_ = fork();
-  REQUIRE(pid_ >= 0);
+  if (pid_ < 0) throw std::system_error(errno, std::generic_category(), "fork");
   if (pid_ == 0) {
     const int output = open(log_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
     const int input = open("/dev/null", O_RDONLY | O_CLOEXEC);
@@ -87,10 +89,16 @@ bool Process::WaitForOutput(const std::string& text, std::chrono::seconds limit)
 
 Finished RunProgram(std::vector<std::string> arguments, std::vector<std::string> environment,
                     std::chrono::seconds limit) {
-  TempDir folder;
-  Process process(std::move(arguments), folder.path() / "output", std::move(environment));
-  const int status = process.Wait(limit);
-  return {status, process.Output()};
+  std::string log = (std::filesystem::temp_directory_path() / "lorasweep-output-XXXXXX").string();
+  const int file = mkstemp(log.data());
+  if (file < 0) throw std::system_error(errno, std::generic_category(), log);
+  close(file);
+  Process process(std::move(arguments), log, std::move(environment));
+  Finished finished;
+  finished.status = process.Wait(limit);
+  finished.output = process.Output();
+  std::filesystem::remove(log);
+  return finished;
 }
 
 bool Eventually(const std::function<bool()>& condition, std::chrono::seconds limit) {
@@ -113,7 +121,7 @@ void WriteFile(const std::filesystem::path& path, const std::string& content) {
   std::filesystem::create_directories(path.parent_path());
   std::ofstream file(path, std::ios::binary);
   file << content;
-  REQUIRE(file.good());
+  if (!file.good()) throw std::runtime_error("cannot write " + path.string());
 }
 
 }  // namespace lorasweep::testing
