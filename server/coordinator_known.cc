@@ -36,7 +36,8 @@ std::optional<search::Params> PointOf(const SweepState& source, const search::Tr
     if (!fixed) return std::nullopt;
     point.emplace(parameter.name, *fixed);
   }
-  return space.Complete(point).ok() ? std::optional<search::Params>(std::move(point)) : std::nullopt;
+  absl::StatusOr<search::Params> complete = space.Complete(point);
+  return complete.ok() ? std::optional<search::Params>(*std::move(complete)) : std::nullopt;
 }
 
 // Adds the trials of `source` by their places in its leaderboard: the best half of `most`, and as many of the others,
