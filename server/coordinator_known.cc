@@ -36,8 +36,10 @@ std::optional<search::Params> PointOf(const SweepState& source, const search::Tr
     if (!fixed) return std::nullopt;
     point.emplace(parameter.name, *fixed);
   }
-  absl::StatusOr<search::Params> complete = space.Complete(point);
-  return complete.ok() ? std::optional<search::Params>(*std::move(complete)) : std::nullopt;
+  const absl::StatusOr<search::Params> complete = space.Complete(point);
+  if (!complete.ok()) return std::nullopt;
+  std::erase_if(point, [&](const auto& value) { return !complete->contains(value.first); });  // not in use there
+  return point;
 }
 
 // Adds the trials of `source` by their places in its leaderboard: the best half of `most`, and as many of the others,
