@@ -54,7 +54,8 @@ std::string DomainText(const v1::ParameterSpec& parameter) {
   }
   const std::string& kind = parameter.distribution();
   const bool plain = kind.empty() || kind == "expression" || kind == "constant" || kind == "categorical";
-  return plain ? text : absl::StrCat(text, " (", kind, ")");
+  if (!plain) absl::StrAppend(&text, " (", kind, ")");
+  return parameter.has_when() ? absl::StrCat(text, " when ", parameter.when()) : text;
 }
 
 Table CurveTable(const std::vector<v1::Observation>& observations) {

@@ -36,12 +36,13 @@ std::vector<std::string> Objectives::Metrics() const {
   };
   for (const Further& one : further) add(one.metric);
   for (const Constraint& one : constraints) add(one.metric);
+  if (seconds) add(kTrialSeconds);
   return metrics;
 }
 
 bool Objectives::Wants(std::string_view metric) const {
   const auto is_it = [&](const auto& one) { return one.metric == metric; };
-  return std::any_of(further.begin(), further.end(), is_it) ||
+  return (seconds && metric == kTrialSeconds) || std::any_of(further.begin(), further.end(), is_it) ||
          std::any_of(constraints.begin(), constraints.end(), is_it);
 }
 
@@ -67,6 +68,7 @@ absl::StatusOr<Objectives> MakeObjectives(const v1::SweepSpec& spec) {
     if (!constraint.ok()) return constraint.status();
     objectives.constraints.push_back(*std::move(constraint));
   }
+  objectives.seconds = spec.cost_aware();
   return objectives;
 }
 
@@ -84,6 +86,7 @@ void Observe(const Objectives& objectives, std::string_view metric, double value
     const Objectives::Constraint& one = objectives.constraints[i];
     if (one.metric == metric) trial->violations[i] = one.upper ? value - one.bound : one.bound - value;
   }
+  if (objectives.seconds && metric == kTrialSeconds) trial->seconds = value;
 }
 
 }  // namespace lorasweep::proto

@@ -10,7 +10,8 @@
 
 namespace lorasweep::proto {
 
-// What the server itself observes of a trial that has ended, where metric.objectives or metric.constraints ask for it.
+// What the server itself observes of a trial that has ended, where metric.objectives, metric.constraints or cost_aware
+// ask for it.
 inline constexpr char kAdapterBytes[] = "adapter/bytes";  // size of its adapter's weights
 inline constexpr char kTrialSeconds[] = "trial/seconds";  // how long its attempts took together
 
@@ -31,6 +32,7 @@ struct Objectives {
   };
   std::vector<Further> further;
   std::vector<Constraint> constraints;
+  bool seconds = false;  // how long trials take counts too (cost_aware)
 
   // Every metric of either, each once.
   std::vector<std::string> Metrics() const;

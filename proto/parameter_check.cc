@@ -95,6 +95,8 @@ absl::Status CheckParameter(const v1::ParameterSpec& parameter, bool builtin) {
   }
   const absl::StatusOr<search::Domain> domain = MakeDomain(parameter);
   if (!domain.ok()) return domain.status();
+  const absl::StatusOr<search::Condition> when = MakeCondition(parameter);
+  if (!when.ok()) return when.status();
   if (!builtin) return absl::OkStatus();
 
   const Setting* setting = FindParameterSetting(name);
@@ -103,6 +105,7 @@ absl::Status CheckParameter(const v1::ParameterSpec& parameter, bool builtin) {
     return Invalid(absl::StrCat("not a setting of training or data, or model", DidYouMean(name, names),
                                 " (allowed here: ", absl::StrJoin(names, ", "), "; any name with trainer: external)"));
   }
+  if (setting->required && !when->always()) return Invalid("is always needed, so it has no condition (when)");
   const auto fixed = FixedPerSweep().find(name);
   if (fixed != FixedPerSweep().end() && !std::holds_alternative<search::ConstantDomain>(*domain)) {
     return Invalid(absl::StrCat("cannot be searched: ", fixed->second));
@@ -152,7 +155,9 @@ std::vector<Problem> CheckDerived(const search::Space& space) {
     for (const search::Parameter& parameter : space.parameters()) {
       const Setting* setting = FindParameterSetting(parameter.name);
       if (setting == nullptr || !std::holds_alternative<search::DerivedDomain>(parameter.domain)) continue;
-      const absl::Status status = CheckValue(*setting, complete->at(parameter.name));
+      const auto value = complete->find(parameter.name);
+      if (value == complete->end()) continue;  // not in use there
+      const absl::Status status = CheckValue(*setting, value->second);
       if (status.ok() || !reported.insert(parameter.name).second) continue;
       problems.push_back(
           {absl::StrCat("parameters.", parameter.name),

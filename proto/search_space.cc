@@ -202,6 +202,13 @@ absl::StatusOr<search::Domain> MakeDomain(const v1::ParameterSpec& parameter) {
   return domain;
 }
 
+absl::StatusOr<search::Condition> MakeCondition(const v1::ParameterSpec& parameter) {
+  if (!parameter.has_when()) return search::Condition();
+  absl::StatusOr<search::Condition> condition = search::Condition::Parse(parameter.when());
+  if (!condition.ok()) return Invalid(absl::StrCat("when: ", std::string{condition.status().message()}));
+  return condition;
+}
+
 absl::StatusOr<search::Space> MakeSpace(const v1::SweepSpec& spec) {
   std::vector<search::Parameter> parameters;
   for (const v1::ParameterSpec& parameter : spec.parameters()) {
@@ -209,7 +216,11 @@ absl::StatusOr<search::Space> MakeSpace(const v1::SweepSpec& spec) {
     if (!domain.ok()) {
       return Invalid(absl::StrCat("parameters.", parameter.name(), ": ", std::string{domain.status().message()}));
     }
-    parameters.push_back({parameter.name(), *std::move(domain)});
+    absl::StatusOr<search::Condition> when = MakeCondition(parameter);
+    if (!when.ok()) {
+      return Invalid(absl::StrCat("parameters.", parameter.name(), ": ", std::string{when.status().message()}));
+    }
+    parameters.push_back({parameter.name(), *std::move(domain), *std::move(when)});
   }
   absl::StatusOr<search::Space> space = search::Space::Make(std::move(parameters));
   if (space.ok()) return space;

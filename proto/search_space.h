@@ -27,6 +27,9 @@ namespace lorasweep::proto {
 // the message does not name the parameter.
 absl::StatusOr<search::Domain> MakeDomain(const v1::ParameterSpec& parameter);
 
+// When the parameter is in use. InvalidArgument, without the parameter's name.
+absl::StatusOr<search::Condition> MakeCondition(const v1::ParameterSpec& parameter);
+
 // The search space of a sweep. InvalidArgument: "parameters.NAME: why".
 absl::StatusOr<search::Space> MakeSpace(const v1::SweepSpec& spec);
 

@@ -347,7 +347,7 @@ void FillDefaults(v1::SweepSpec* spec) {
   }
   for (const v1::ParameterSpec& parameter : spec->parameters()) {
     const Setting* setting = FindParameterSetting(parameter.name());
-    if (setting == nullptr || !parameter.has_value()) continue;
+    if (setting == nullptr || !parameter.has_value() || parameter.has_when()) continue;
     const absl::StatusOr<search::Value> value = FromProto(parameter.value());
     // One that does not fit is reported by FindProblems.
     if (value.ok()) SetSetting(*setting, *value, SectionOf(*setting, spec)).IgnoreError();

@@ -171,6 +171,9 @@ class Inspector {
 
   void CheckKnownTrials() {
     const std::string& method = spec_.method();
+    if (spec_.cost_aware() && method != "auto" && method != "bayes" && method != "gp") {
+      Add("cost_aware", absl::StrCat("has no meaning for method ", method, " (auto, bayes and gp have it)"));
+    }
     if (spec_.warm_start_size() > 0 && method != "auto" && method != "bayes" && method != "gp" && method != "tpe") {
       Add("warm_start", absl::StrCat("has no meaning for method ", method, " (auto, bayes, gp and tpe learn from it)"));
     }
@@ -216,22 +219,26 @@ class Inspector {
     }
   }
 
-  // Do expressions read parameters only? A setting with a fixed value is not one, but may become one.
+  // Do expressions and conditions read parameters only? A setting with a fixed value is not one, but may become one.
   void CheckReads(const std::set<std::string>& names) {
     const std::vector<std::string> known(names.begin(), names.end());
+    const auto check = [&](const v1::ParameterSpec& parameter, const char* what, const std::string& name) {
+      if (names.contains(name)) return;
+      const bool is_setting = FindParameterSetting(name) != nullptr;
+      Add(absl::StrCat("parameters.", parameter.name()),
+          absl::StrCat(
+              "its ", what, " reads ", name, ", which is not a parameter",
+              is_setting ? absl::StrCat("; add ", name, ": {value: …} to parameters") : DidYouMean(name, known),
+              " (parameters: ", absl::StrJoin(known, ", "), ")"));
+    };
     for (const v1::ParameterSpec& parameter : spec_.parameters()) {
-      if (parameter.expression().empty()) continue;
       const auto expression = search::Expression::Parse(parameter.expression());
-      if (!expression.ok()) continue;
-      for (const std::string& name : expression->names()) {
-        if (names.contains(name)) continue;
-        const bool is_setting = FindParameterSetting(name) != nullptr;
-        Add(absl::StrCat("parameters.", parameter.name()),
-            absl::StrCat(
-                "its expression reads ", name, ", which is not a parameter",
-                is_setting ? absl::StrCat("; add ", name, ": {value: …} to parameters") : DidYouMean(name, known),
-                " (parameters: ", absl::StrJoin(known, ", "), ")"));
+      if (!parameter.expression().empty() && expression.ok()) {
+        for (const std::string& name : expression->names()) check(parameter, "expression", name);
       }
+      const absl::StatusOr<search::Condition> when = MakeCondition(parameter);
+      if (!when.ok()) continue;
+      for (const auto& comparison : when->comparisons()) check(parameter, "condition", comparison.parameter);
     }
   }
 

@@ -120,10 +120,11 @@ absl::StatusOr<std::unique_ptr<Sampler>> MakeSampler(const SamplerOptions& optio
     return std::make_unique<WarmStartSampler>(std::move(sampler), options.trials);
   };
   if (method == "auto" || method == "bayes") {
-    return warm(std::make_unique<AutoSampler>(AutoOptions{options.seed, options.trials, options.lora_prior}));
+    return warm(std::make_unique<AutoSampler>(
+        AutoOptions{options.seed, options.trials, options.lora_prior, options.cost_aware}));
   }
   if (method == "cmaes") return std::make_unique<CmaEsSampler>(options.seed);
-  if (method == "gp") return warm(std::make_unique<GpSampler>(options.seed));
+  if (method == "gp") return warm(std::make_unique<GpSampler>(GpOptions{options.seed, options.cost_aware}));
   if (method == "grid") return std::make_unique<GridSampler>();
   if (method == "random") return std::make_unique<RandomSampler>();
   if (method == "sobol") return std::make_unique<SobolSampler>(options.seed);

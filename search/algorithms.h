@@ -18,6 +18,7 @@ struct SamplerOptions {
   std::uint64_t seed = 0;   // the sweep's
   std::int64_t trials = 0;  // planned for the sweep; 0: unknown
   bool lora_prior = false;  // auto: see AutoOptions
+  bool cost_aware = false;  // auto, gp: see GpOptions
 };
 
 // InvalidArgument lists the methods.

@@ -17,17 +17,10 @@ std::size_t Starts(const AutoOptions& options) {
   return std::min(kLoraStarts, static_cast<std::size_t>((options.trials + 2) / 3));
 }
 
-// The chosen values of a complete point.
-Params FreePart(const Space& space, const Params& params) {
-  Params free;
-  for (const Parameter& parameter : space.free_parameters()) free.emplace(parameter.name, params.at(parameter.name));
-  return free;
-}
-
 }  // namespace
 
 AutoSampler::AutoSampler(const AutoOptions& options)
-    : starts_(Starts(options)), gp_(options.seed), sobol_(options.seed) {}
+    : starts_(Starts(options)), gp_({options.seed, options.cost_aware}), sobol_(options.seed) {}
 
 absl::StatusOr<Proposal> AutoSampler::Suggest(const SweepView& view, std::uint64_t seed) const {
   const absl::StatusOr<std::int64_t> size = view.space.GridSize();
@@ -45,17 +38,15 @@ absl::StatusOr<Proposal> AutoSampler::Suggest(const SweepView& view, std::uint64
 }
 
 absl::StatusOr<Proposal> AutoSampler::SuggestStart(const SweepView& view, std::uint64_t seed) const {
-  const std::size_t index = view.trials.size();
-  absl::StatusOr<Proposal> proposal = sobol_.Suggest(view, seed);
-  if (!proposal.ok()) return proposal;
-  const auto* drawn = std::get_if<Suggestion>(&*proposal);
-  if (drawn == nullptr) return proposal;
-  const Params free = LoraStart(view.space, index, FreePart(view.space, drawn->params));
-  if (ProposedPoints(view).Contains(free)) return proposal;
+  const ProposedPoints proposed(view);
+  if (proposed.Exhausted()) return SpaceExhausted{};
+  Rng rng(seed);
+  const Params free = LoraStart(view.space, view.trials.size(), sobol_.NextPoint(view, &rng));
+  if (proposed.Contains(free)) return sobol_.Suggest(view, seed);
   absl::StatusOr<Params> params = view.space.Complete(free);
   if (!params.ok()) return params.status();
-  return Suggestion{*std::move(params),
-                    absl::StrCat("Start ", index + 1, " of ", starts_, " among settings that have worked for LoRA.")};
+  return Suggestion{*std::move(params), absl::StrCat("Start ", view.trials.size() + 1, " of ", starts_,
+                                                     " among settings that have worked for LoRA.")};
 }
 
 absl::StatusOr<Proposal> AutoSampler::SuggestByModel(const SweepView& view, std::uint64_t seed) const {

@@ -14,6 +14,7 @@ struct AutoOptions {
   std::uint64_t seed = 0;   // the sweep's
   std::int64_t trials = 0;  // planned for the sweep; 0: unknown
   bool lora_prior = false;  // begin with LoraStart where it knows the space
+  bool cost_aware = false;  // see GpOptions
 };
 
 // Chooses by the space, the budget and the history; the reason says what was chosen. Backs the methods "auto" and

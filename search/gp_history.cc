@@ -1,6 +1,7 @@
 #include "search/gp_history.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <numeric>
 #include <utility>
@@ -43,7 +44,8 @@ GpHistory CollectOutcomes(const SweepView& view, const UnitSpace& space) {
     std::optional<std::vector<double>> point = space.CoordinatesOf(trial.params);
     if (!point) continue;
     if (loss) {
-      history.outcomes.push_back({*std::move(point), *loss, trial.others, trial.violations});
+      const double seconds = trial.state == TrialState::kCompleted ? trial.seconds : NAN;
+      history.outcomes.push_back({*std::move(point), *loss, trial.others, trial.violations, seconds});
     } else {
       history.pending.push_back(*std::move(point));
     }

@@ -14,6 +14,7 @@ struct GpHistory {
     double loss = 0;                 // +infinity for a bad point without a number
     std::vector<double> others;      // of the further objectives; not finite where unknown
     std::vector<double> violations;  // of each constraint; not finite where unknown
+    double seconds;                  // that it took to the end; NaN where it did not get there, or nobody knows
   };
   std::vector<Outcome> outcomes;
   std::vector<std::vector<double>> pending;  // coordinates of queued, running and paused trials

@@ -21,6 +21,7 @@ using Eigen::Index;
 using Eigen::VectorXd;
 
 constexpr std::size_t kGoodPoints = 5;
+constexpr std::size_t kLeastTimed = 4;
 constexpr double kSumShare = 0.05;  // ParEGO's rho
 // What a known point's standing says of its loss here, as variance while the sweep has no results of its own; as much
 // again is added with each kKnownFade of them.
@@ -126,6 +127,27 @@ std::vector<GpLimit> LimitsOf(const UnitSpace& space, const GpHistory& history) 
   return limits;
 }
 
+// What completed trials took; nullopt while too few are known, or all took as long.
+std::optional<GpCost> CostOf(const UnitSpace& space, const GpHistory& history) {
+  std::vector<const GpHistory::Outcome*> timed;
+  for (const GpHistory::Outcome& outcome : history.outcomes) {
+    if (outcome.seconds > 0 && std::isfinite(outcome.seconds)) timed.push_back(&outcome);
+  }
+  if (timed.size() < kLeastTimed) return std::nullopt;
+  GpData data = EmptyData(space, timed.size());
+  data.values.resize(static_cast<Index>(timed.size()));
+  for (std::size_t i = 0; i < timed.size(); ++i) {
+    data.values[static_cast<Index>(i)] = std::log(timed[i]->seconds);
+    SetPoint(timed[i]->point, static_cast<Index>(i), &data);
+  }
+  data.values.array() -= data.values.mean();
+  const double deviation = std::sqrt(data.values.squaredNorm() / static_cast<double>(timed.size()));
+  if (!(deviation > 0)) return std::nullopt;
+  data.values /= deviation;
+  GpParams params = FitGp(data);
+  return GpCost{GaussianProcess(std::move(data), std::move(params)), deviation};
+}
+
 // The lowest fitted mean of a trial that keeps all constraints; of any, where none does.
 double Incumbent(const GaussianProcess& process, const GpHistory& history) {
   const VectorXd means = process.FittedMeans();
@@ -150,13 +172,15 @@ std::vector<std::vector<double>> GoodPoints(const GpHistory& history, const std:
   return points;
 }
 
-std::string Reason(const GpHistory& history, const std::vector<GpLimit>& limits, double log_improvement) {
+std::string Reason(const GpHistory& history, const std::vector<GpLimit>& limits, bool per_second,
+                   double log_improvement) {
   const std::string pending =
       history.pending.empty() ? "" : absl::StrCat(", its prediction taken for ", history.pending.size(), " unfinished");
   const std::string known = history.known.empty() ? "" : absl::StrCat(" and ", history.known.size(), " known points");
   const std::string kept = limits.empty() ? "" : " within the constraints";
-  return absl::StrFormat("Highest expected improvement (log %.2f)%s of a Gaussian process over %d trials%s%s.",
-                         log_improvement, kept, history.outcomes.size(), known, pending);
+  return absl::StrFormat("Highest expected improvement%s (log %.2f)%s of a Gaussian process over %d trials%s%s.",
+                         per_second ? " per second" : "", log_improvement, kept, history.outcomes.size(), known,
+                         pending);
 }
 
 }  // namespace
@@ -182,14 +206,15 @@ absl::StatusOr<Proposal> GpSampler::Suggest(const SweepView& view, std::uint64_t
   const GpData data = DataOf(space, history, losses);
   const GaussianProcess process(data, FitGp(data));
   const std::vector<GpLimit> limits = LimitsOf(space, history);
+  const std::optional<GpCost> cost = cost_aware_ ? CostOf(space, history) : std::nullopt;
   const std::vector<GpCandidate> candidates =
-      FindImprovements(process, limits, space, Incumbent(process, history), GoodPoints(history, losses), &rng);
+      FindImprovements(process, limits, cost, space, Incumbent(process, history), GoodPoints(history, losses), &rng);
   for (const GpCandidate& candidate : candidates) {
     const Params free = space.ParamsAt(candidate.point);
     if (proposed.Contains(free)) continue;
     absl::StatusOr<Params> params = view.space.Complete(free);
     if (!params.ok()) return params.status();
-    return Suggestion{*std::move(params), Reason(history, limits, candidate.log_improvement)};
+    return Suggestion{*std::move(params), Reason(history, limits, cost.has_value(), candidate.log_improvement)};
   }
   return DrawRandom(view.space, proposed, &rng, "Drawn at random: all that the model suggests was tried already.");
 }

@@ -28,13 +28,9 @@ constexpr std::size_t kMostTried = 32;  // choices of one axis; of more only wha
 
 class Search {
  public:
-  Search(const GaussianProcess& process, const std::vector<GpLimit>& limits, const UnitSpace& space, double best,
-         Rng* rng)
-      : process_(process), limits_(limits), space_(space), best_(best), rng_(rng) {
-    for (std::size_t j = 0; j < space.axes().size(); ++j) {
-      if (space.axes()[j].kind == UnitAxis::Kind::kContinuous) continuous_.push_back(static_cast<Index>(j));
-    }
-  }
+  Search(const GaussianProcess& process, const std::vector<GpLimit>& limits, const std::optional<GpCost>& cost,
+         const UnitSpace& space, double best, Rng* rng)
+      : process_(process), limits_(limits), cost_(cost), space_(space), best_(best), rng_(rng) {}
 
   std::vector<GpCandidate> Screen(std::size_t count, const std::vector<std::vector<double>>& good_points) {
     const auto axes = static_cast<Index>(space_.axes().size());
@@ -42,16 +38,15 @@ class Search {
     const std::uint64_t scrambling = rng_->Below(UINT64_MAX);
     for (Index p = 0; p < points.cols(); ++p) {
       // A quarter are neighbours of good points.
-      if (p % 4 == 0 && !good_points.empty()) {
-        points.col(p) = Neighbour(good_points[rng_->Below(good_points.size())]);
-        continue;
-      }
-      for (Index j = 0; j < axes; ++j) {
+      const bool is_neighbour = p % 4 == 0 && !good_points.empty();
+      if (is_neighbour) points.col(p) = Neighbour(good_points[rng_->Below(good_points.size())]);
+      for (Index j = 0; j < axes && !is_neighbour; ++j) {
         const double u = j < kSobolDimensions
                              ? ScrambledSobolCoordinate(static_cast<int>(j), static_cast<std::uint32_t>(p), scrambling)
                              : rng_->Uniform();
         points(j, p) = space_.Snapped(static_cast<std::size_t>(j), u);
       }
+      Settle(p, &points);
     }
     const VectorXd scores = ScoreAll(points);
     std::vector<GpCandidate> candidates;
@@ -67,12 +62,14 @@ class Search {
     double score = start.log_improvement;
     for (int round = 0; round < kRounds; ++round) {
       const double before = score;
+      FindContinuous(x);
       if (!continuous_.empty()) score = ClimbContinuous(&x);
       const bool moved = continuous_.size() < space_.axes().size() && StepDiscrete(&x, &score);
       if (!moved || score <= before) break;
     }
     GpCandidate result{{x.begin(), x.end()}, score};
     for (std::size_t j = 0; j < result.point.size(); ++j) result.point[j] = space_.Snapped(j, result.point[j]);
+    space_.Settle(&result.point);
     return result;
   }
 
@@ -82,6 +79,23 @@ class Search {
   }
 
  private:
+  void Settle(Index column, MatrixXd* points) const {
+    if (!space_.conditional()) return;
+    std::vector<double> point(points->col(column).begin(), points->col(column).end());
+    space_.Settle(&point);
+    points->col(column) = Eigen::Map<const VectorXd>(point.data(), points->rows());
+  }
+
+  // The axes that may be climbed along from `x`: continuous ones that are in use.
+  void FindContinuous(const VectorXd& x) {
+    continuous_.clear();
+    const std::vector<bool> in_use = space_.InUse({x.begin(), x.end()});
+    for (std::size_t j = 0; j < in_use.size(); ++j) {
+      if (in_use[j] && space_.axes()[j].kind == UnitAxis::Kind::kContinuous)
+        continuous_.push_back(static_cast<Index>(j));
+    }
+  }
+
   double Score(double mean, double variance) const {
     const double deviation = std::sqrt(variance);
     return std::log(deviation) + LogImprovement((best_ - mean) / deviation);
@@ -98,6 +112,11 @@ class Search {
       for (Index p = 0; p < points.cols(); ++p) {
         scores[p] += LogNormalCdf((limit.most - means[p]) / std::sqrt(variances[p]));
       }
+    }
+    if (cost_) {
+      VectorXd variances;
+      cost_->process.PredictAll(points, &means, &variances);
+      scores -= cost_->scale * means;
     }
     return scores;
   }
@@ -133,6 +152,17 @@ class Search {
     return log_probability;
   }
 
+  // The logarithm of what a trial costs; adds its derivatives along continuous axes to `gradient`.
+  double AddCost(const VectorXd& point, VectorXd* gradient) const {
+    VectorXd by_mean;
+    VectorXd by_variance;
+    const double mean = cost_->process.Predict(point, &by_mean, &by_variance).mean;
+    for (std::size_t i = 0; i < continuous_.size(); ++i) {
+      (*gradient)[static_cast<Index>(i)] += cost_->scale * by_mean[continuous_[i]];
+    }
+    return cost_->scale * mean;
+  }
+
   double ClimbContinuous(VectorXd* x) const {
     const auto count = static_cast<Index>(continuous_.size());
     VectorXd point = *x;
@@ -151,6 +181,7 @@ class Search {
       }
       double score = Score(mean, variance);
       for (const GpLimit& limit : limits_) score += AddLimit(limit, point, gradient);
+      if (cost_) score -= AddCost(point, gradient);
       return -score;
     };
     VectorXd start(count);
@@ -173,6 +204,7 @@ class Search {
     MatrixXd points = x->replicate(1, static_cast<Index>(changes.size()));
     for (std::size_t c = 0; c < changes.size(); ++c) {
       points(changes[c].first, static_cast<Index>(c)) = changes[c].second;
+      Settle(static_cast<Index>(c), &points);
     }
     const VectorXd scores = ScoreAll(points);
     Index best = 0;
@@ -184,10 +216,11 @@ class Search {
 
   const GaussianProcess& process_;
   const std::vector<GpLimit>& limits_;
+  const std::optional<GpCost>& cost_;
   const UnitSpace& space_;
   const double best_;
   Rng* rng_;
-  std::vector<Index> continuous_;
+  std::vector<Index> continuous_;  // of the point being improved
 };
 
 bool IsFarFrom(const std::vector<double>& point, const std::vector<GpCandidate>& others) {
@@ -201,9 +234,9 @@ bool IsFarFrom(const std::vector<double>& point, const std::vector<GpCandidate>&
 }  // namespace
 
 std::vector<GpCandidate> FindImprovements(const GaussianProcess& process, const std::vector<GpLimit>& limits,
-                                          const UnitSpace& space, double best,
+                                          const std::optional<GpCost>& cost, const UnitSpace& space, double best,
                                           const std::vector<std::vector<double>>& good_points, Rng* rng) {
-  Search search(process, limits, space, best, rng);
+  Search search(process, limits, cost, space, best, rng);
   const auto size = static_cast<double>(process.size());
   const double count = std::clamp(kScreeningWork / (size * size + 1), kLeastScreened, kMostScreened);
   std::vector<GpCandidate> candidates = search.Screen(static_cast<std::size_t>(count), good_points);

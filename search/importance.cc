@@ -21,12 +21,13 @@ constexpr int kResamples = 20;
 constexpr double kPriorWeight = 1;
 constexpr double kTiny = 1e-12;
 
-// One parameter on a grid of cells, and the cell of each trial.
+// One parameter on a grid of cells, and the cell of each trial, kNotInUse where it does not use the parameter.
 struct Column {
   bool categorical = false;
   std::size_t cells = 0;
   std::vector<std::size_t> of_trial;
 };
+constexpr std::size_t kNotInUse = static_cast<std::size_t>(-1);
 
 Column ColumnOf(const Axis& axis, std::size_t a, const std::vector<std::vector<double>>& points) {
   Column column{axis.kind == Axis::Kind::kCategorical, axis.prior.size(), {}};
@@ -47,6 +48,10 @@ Column ColumnOf(const Axis& axis, std::size_t a, const std::vector<std::vector<d
   }
   for (const std::vector<double>& point : points) {
     double cell = point[a];
+    if (std::isnan(cell)) {
+      column.of_trial.push_back(kNotInUse);
+      continue;
+    }
     if (!column.categorical) {
       const double value = axis.log ? std::log(cell) : cell;
       // In the middle between two cells it is the lower one.
@@ -124,18 +129,27 @@ std::size_t BestTenth(const std::vector<double>& values, const std::vector<std::
   return best;
 }
 
-// `trials` best first.
+// `trials` best first. Of a conditional parameter it is that among the trials that use it, times their share: what the
+// others are is the doing of what its condition reads.
 double Divergence(const Column& column, const std::vector<std::size_t>& trials, std::size_t best) {
+  std::vector<std::size_t> using_it;
+  std::size_t best_using_it = 0;
+  for (std::size_t i = 0; i < trials.size(); ++i) {
+    if (column.of_trial[trials[i]] == kNotInUse) continue;
+    using_it.push_back(trials[i]);
+    best_using_it += i < best ? 1 : 0;
+  }
+  if (best_using_it == 0) return 0;
   const std::vector<double> among_best =
-      Density(column, {trials.begin(), trials.begin() + static_cast<std::ptrdiff_t>(best)});
-  const std::vector<double> among_all = Density(column, trials);
+      Density(column, {using_it.begin(), using_it.begin() + static_cast<std::ptrdiff_t>(best_using_it)});
+  const std::vector<double> among_all = Density(column, using_it);
   double divergence = 0;
   for (std::size_t cell = 0; cell < among_all.size(); ++cell) {
     const double all = among_all[cell] + kTiny;
     const double ratio = (among_best[cell] + kTiny) / all - 1;
     divergence += all * ratio * ratio;
   }
-  return divergence;
+  return divergence * static_cast<double>(using_it.size()) / static_cast<double>(trials.size());
 }
 
 std::vector<double> Shares(const std::vector<Column>& columns, const std::vector<double>& values,
@@ -171,42 +185,75 @@ std::vector<double> Errors(const std::vector<Column>& columns, const std::vector
   return sums;
 }
 
-// Fills best_low and best_high from the best tenth of `points`, best first.
-void FillBest(const TpeSpace& space, const std::vector<std::vector<double>>& points, std::size_t a,
+// The axes of all groups of a space, one after another.
+class Axes {
+ public:
+  explicit Axes(const Space& space) {
+    for (std::size_t group = 0; group < space.groups().size(); ++group) groups_.emplace_back(space, group);
+  }
+
+  const std::vector<TpeSpace>& groups() const { return groups_; }
+
+  // NaN along axes that are not in use; nullopt for a point of another space.
+  std::optional<std::vector<double>> CoordinatesOf(const Params& params) const {
+    if (!groups_.front().Contains(params)) return std::nullopt;
+    std::vector<double> all;
+    for (const TpeSpace& group : groups_) {
+      const std::vector<double> unknown(group.axes().size(), NAN);
+      const std::vector<double> own = group.CoordinatesOf(params).value_or(unknown);
+      all.insert(all.end(), own.begin(), own.end());
+    }
+    return all;
+  }
+
+ private:
+  std::vector<TpeSpace> groups_;
+};
+
+// Fills best_low and best_high of axis `own` of `group`, whose coordinates in `points`, best first, begin at `first`.
+void FillBest(const TpeSpace& group, const std::vector<std::vector<double>>& points, std::size_t first, std::size_t own,
               Importance* importance) {
-  const auto best = static_cast<std::size_t>(std::ceil(kBestShare * static_cast<double>(points.size())));
+  const std::size_t a = first + own;
+  std::vector<std::vector<double>> using_it;
+  for (const std::vector<double>& point : points) {
+    if (std::isnan(point[a])) continue;
+    const auto begin = point.begin() + static_cast<std::ptrdiff_t>(first);
+    using_it.emplace_back(begin, begin + static_cast<std::ptrdiff_t>(group.axes().size()));
+  }
+  if (using_it.empty()) return;
+  const auto best = static_cast<std::size_t>(std::ceil(kBestShare * static_cast<double>(using_it.size())));
   std::vector<double> values;
-  for (std::size_t i = 0; i < best; ++i) values.push_back(points[i][a]);
+  for (std::size_t i = 0; i < best; ++i) values.push_back(using_it[i][own]);
   std::sort(values.begin(), values.end());
-  std::vector<double> low = points.front();
-  std::vector<double> high = points.front();
-  if (space.axes()[a].kind == Axis::Kind::kCategorical) {
+  std::vector<double> low = using_it.front();
+  std::vector<double> high = using_it.front();
+  if (group.axes()[own].kind == Axis::Kind::kCategorical) {
     std::ptrdiff_t most = 0;
     for (const double value : values) {
       const auto times = std::count(values.begin(), values.end(), value);
       if (times <= most) continue;
       most = times;
-      low[a] = high[a] = value;
+      low[own] = high[own] = value;
     }
   } else {
-    low[a] = values[(best - 1) / 4];
-    high[a] = values[best - 1 - (best - 1) / 4];
+    low[own] = values[(best - 1) / 4];
+    high[own] = values[best - 1 - (best - 1) / 4];
   }
-  importance->best_low = space.ParamsAt(low).at(importance->parameter);
-  importance->best_high = space.ParamsAt(high).at(importance->parameter);
+  importance->best_low = group.ParamsAt(low).at(importance->parameter);
+  importance->best_high = group.ParamsAt(high).at(importance->parameter);
 }
 
 }  // namespace
 
 absl::StatusOr<Importances> FindImportances(const SweepView& view, std::uint64_t seed) {
-  const TpeSpace space(view.space);
+  const Axes axes(view.space);
   std::vector<std::pair<double, std::vector<double>>> trials;
   for (const Trial& trial : view.trials) {
     // Repeats were chosen for being good: they would count the best points twice.
     if (trial.repeat_of >= 0 || trial.state != TrialState::kCompleted || trial.curve.empty()) continue;
     const double value = trial.curve.back().value;
     if (!std::isfinite(value)) continue;
-    if (std::optional<std::vector<double>> point = space.CoordinatesOf(trial.params)) {
+    if (std::optional<std::vector<double>> point = axes.CoordinatesOf(trial.params)) {
       trials.emplace_back(value, *std::move(point));
     }
   }
@@ -222,17 +269,24 @@ absl::StatusOr<Importances> FindImportances(const SweepView& view, std::uint64_t
     points.push_back(std::move(point));
   }
   std::vector<Column> columns;
-  for (std::size_t a = 0; a < space.axes().size(); ++a) columns.push_back(ColumnOf(space.axes()[a], a, points));
+  for (const TpeSpace& group : axes.groups()) {
+    for (const Axis& axis : group.axes()) columns.push_back(ColumnOf(axis, columns.size(), points));
+  }
   std::vector<std::size_t> all(points.size());
   std::iota(all.begin(), all.end(), std::size_t{0});
   const std::vector<double> shares = Shares(columns, values, all);
   const std::vector<double> errors = Errors(columns, values, seed);
 
   Importances importances{{}, static_cast<std::int64_t>(points.size())};
-  for (std::size_t a = 0; a < columns.size(); ++a) {
-    Importance importance{space.names()[a], {shares[a], errors[a]}, {}, {}};
-    FillBest(space, points, a, &importance);
-    importances.parameters.push_back(std::move(importance));
+  std::size_t first = 0;
+  for (const TpeSpace& group : axes.groups()) {
+    const std::vector<std::string> names = group.names();
+    for (std::size_t own = 0; own < names.size(); ++own) {
+      Importance importance{names[own], {shares[first + own], errors[first + own]}, {}, {}};
+      FillBest(group, points, first, own, &importance);
+      importances.parameters.push_back(std::move(importance));
+    }
+    first += names.size();
   }
   std::stable_sort(importances.parameters.begin(), importances.parameters.end(),
                    [](const Importance& a, const Importance& b) { return a.share.value > b.share.value; });

@@ -15,7 +15,7 @@ struct Importance {
   // Its part of all parameters' importances, which sum to 1; the error is the deviation over resampled trials.
   Estimate share;
   // Where the best tenth lies: the first and last value of the middle half of it in the parameter's order, its most
-  // frequent choice for a parameter without an order.
+  // frequent choice for a parameter without an order. Of a conditional parameter, among the trials that use it.
   Value best_low;
   Value best_high;
 };
@@ -28,7 +28,8 @@ struct Importances {
 // Which parameters make a trial one of the best tenth: PED-ANOVA (Watanabe et al. 2023), the Pearson divergence of a
 // parameter's density among the best tenth from that among all, with the discretisation, kernels and constants of
 // Optuna 5's PedAnovaImportanceEvaluator. Numbers are judged on their domain's scale; ordered values by their position,
-// random variables by their quantile.
+// random variables by their quantile. A conditional parameter is judged by the trials that use it, and weighed by their
+// share.
 //
 // Trials that were chosen by a model lie where it looked: a parameter that was settled early seems less important
 // than it is. FailedPrecondition: fewer than kLeastTrials completed trials with a finite value.

@@ -9,55 +9,54 @@ namespace lorasweep::search {
 ProposedPoints::ProposedPoints(const SweepView& view) : space_(view.space) {
   const auto& free = space_.free_parameters();
   discrete_ = std::all_of(free.begin(), free.end(), [](const Parameter& p) { return IsDiscrete(p.domain); });
-  if (const absl::StatusOr<std::int64_t> size = space_.GridSize(); size.ok()) size_ = *size;
   if (!discrete_) return;
+  if (absl::StatusOr<Grid> grid = Grid::Make(space_); grid.ok()) grid_ = *std::move(grid);
   points_.reserve(view.trials.size());
   for (const Trial& trial : view.trials) {
-    if (std::optional<Point> point = PointOf(trial.params)) points_.insert(*std::move(point));
+    if (std::optional<Grid::Place> place = PlaceOf(trial.params)) points_.insert(*std::move(place));
   }
 }
 
-std::size_t ProposedPoints::Hash::operator()(const Point& point) const {
+std::size_t ProposedPoints::Hash::operator()(const Grid::Place& place) const {
   std::uint64_t hash = 0xcbf29ce484222325u;  // FNV-1a over words
-  for (const std::int64_t index : point) hash = (hash ^ static_cast<std::uint64_t>(index)) * 0x100000001b3u;
+  for (const std::int64_t index : place) hash = (hash ^ static_cast<std::uint64_t>(index)) * 0x100000001b3u;
   return hash ^ (hash >> 32);
 }
 
 bool ProposedPoints::Contains(const Params& params) const {
   if (!discrete_) return false;
-  const std::optional<Point> point = PointOf(params);
-  return point && points_.contains(*point);
+  const std::optional<Grid::Place> place = PlaceOf(params);
+  return place && points_.contains(*place);
 }
 
-std::optional<ProposedPoints::Point> ProposedPoints::PointOf(const Params& params) const {
-  Point point;
-  point.reserve(space_.free_parameters().size());
+std::optional<Grid::Place> ProposedPoints::PlaceOf(const Params& params) const {
+  const std::vector<bool> in_use = space_.InUse(params);
+  Grid::Place place;
+  place.reserve(in_use.size());
   for (const Parameter& parameter : space_.free_parameters()) {
+    if (!in_use[place.size()]) {
+      place.push_back(Grid::kNotInUse);
+      continue;
+    }
     const auto value = params.find(parameter.name);
     if (value == params.end()) return std::nullopt;
     const std::optional<std::int64_t> index = DiscreteIndex(parameter.domain, value->second);
     if (!index) return std::nullopt;
-    point.push_back(*index);
+    place.push_back(*index);
   }
-  return point;
+  return place;
 }
 
 std::vector<std::int64_t> ProposedPoints::SortedGridIndices() const {
-  std::vector<std::int64_t> counts;
-  for (const Parameter& parameter : space_.free_parameters()) counts.push_back(*Cardinality(parameter.domain));
   std::vector<std::int64_t> indices;
   indices.reserve(points_.size());
-  for (const Point& point : points_) {
-    std::int64_t index = 0;
-    for (std::size_t i = 0; i < point.size(); ++i) index = index * counts[i] + point[i];
-    indices.push_back(index);
-  }
+  for (const Grid::Place& place : points_) indices.push_back(grid_->IndexOf(place));
   std::sort(indices.begin(), indices.end());
   return indices;
 }
 
 std::optional<std::int64_t> ProposedPoints::FirstUnused() const {
-  if (!size_ || Exhausted()) return std::nullopt;
+  if (!grid_ || Exhausted()) return std::nullopt;
   std::int64_t first = 0;
   for (const std::int64_t used : SortedGridIndices()) {
     if (used != first) break;
@@ -67,8 +66,8 @@ std::optional<std::int64_t> ProposedPoints::FirstUnused() const {
 }
 
 std::optional<std::int64_t> ProposedPoints::RandomUnused(Rng* rng) const {
-  if (!size_ || Exhausted()) return std::nullopt;
-  const auto unused = static_cast<std::uint64_t>(*size_) - points_.size();
+  if (!grid_ || Exhausted()) return std::nullopt;
+  const auto unused = static_cast<std::uint64_t>(grid_->size()) - points_.size();
   // The index among the unused points, moved up past every used one below it.
   auto index = static_cast<std::int64_t>(rng->Below(unused));
   for (const std::int64_t used : SortedGridIndices()) {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "search/grid.h"
 #include "search/rng.h"
 #include "search/sweep_view.h"
 
@@ -20,7 +21,7 @@ class ProposedPoints {
   // Every free parameter is discrete.
   bool discrete() const { return discrete_; }
   // Every point of a finite grid was proposed.
-  bool Exhausted() const { return size_ && static_cast<std::int64_t>(points_.size()) >= *size_; }
+  bool Exhausted() const { return grid_ && static_cast<std::int64_t>(points_.size()) >= grid_->size(); }
   // Always false where the space is not discrete.
   bool Contains(const Params& params) const;
 
@@ -30,18 +31,17 @@ class ProposedPoints {
   std::optional<std::int64_t> RandomUnused(Rng* rng) const;
 
  private:
-  using Point = std::vector<std::int64_t>;  // DiscreteIndex of each free parameter
   struct Hash {
-    std::size_t operator()(const Point& point) const;
+    std::size_t operator()(const Grid::Place& place) const;
   };
 
-  std::optional<Point> PointOf(const Params& params) const;
+  std::optional<Grid::Place> PlaceOf(const Params& params) const;
   std::vector<std::int64_t> SortedGridIndices() const;
 
   const Space& space_;
   bool discrete_;
-  std::optional<std::int64_t> size_;  // of the grid, where there is one
-  std::unordered_set<Point, Hash> points_;
+  std::optional<Grid> grid_;  // where there is one
+  std::unordered_set<Grid::Place, Hash> points_;
 };
 
 }  // namespace lorasweep::search

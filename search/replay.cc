@@ -70,6 +70,9 @@ class Replayer {
         values[static_cast<std::size_t>(event.number)] = event.value;
         return absl::OkStatus();
       }
+      case Kind::kTimed:
+        trial.seconds = event.value;
+        return absl::OkStatus();
       case Kind::kJudged:
         return Judge(event, trial);
       default:

@@ -26,6 +26,7 @@ struct SweepEvent {
     kAhead = 7,      // the next proposal takes `trial`, which is running, for TrialState `number` already
     kJudged = 8,     // the pruner's verdict on `trial`: Verdict::Action `number`, reason `text`
     kExhausted = 9,  // the sampler has nothing more to propose
+    kTimed = 10,     // Trial::seconds of `trial` became `value`
   };
   Kind kind = Kind::kProposed;
   std::int64_t trial = -1;

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 
+#include "search/rng.h"
 #include "search/sampler.h"
 
 namespace lorasweep::search {
@@ -15,6 +16,9 @@ class SobolSampler : public Sampler {
   explicit SobolSampler(std::uint64_t sweep_seed) : sweep_seed_(sweep_seed) {}
 
   absl::StatusOr<Proposal> Suggest(const SweepView& view, std::uint64_t seed) const override;
+
+  // The view's next point of the sequence, proposed already or not: a value for every free parameter, in use or not.
+  Params NextPoint(const SweepView& view, Rng* rng) const;
 
  private:
   const std::uint64_t sweep_seed_;

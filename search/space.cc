@@ -1,13 +1,12 @@
 #include "search/space.h"
 
 #include <algorithm>
-#include <limits>
 #include <map>
-#include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "search/domain.h"
+#include "search/grid.h"
 
 namespace lorasweep::search {
 namespace {
@@ -55,22 +54,57 @@ absl::Status CheckNames(const std::vector<Parameter>& parameters, const Paramete
   return absl::OkStatus();
 }
 
-// Orders the derived parameters so that each comes after those it reads; the names left over are in or behind a circle.
-struct DerivedOrder {
+// Can `value` be one of the parameter's?
+bool CanBe(const Parameter& parameter, const Value& value) {
+  return std::holds_alternative<ConstantDomain>(parameter.domain) || Contains(parameter.domain, value);
+}
+
+absl::Status CheckCondition(const std::vector<Parameter>& parameters, const Parameter& parameter) {
+  using Operator = Condition::Operator;
+  for (const Condition::Comparison& comparison : parameter.when.comparisons()) {
+    const auto wrong = [&](const auto&... text) {
+      return Invalid(parameter.name, absl::StrCat("its condition reads ", comparison.parameter, ", ", text...));
+    };
+    const Parameter* read = Find(parameters, comparison.parameter);
+    if (read == nullptr) return wrong("which is not a parameter; parameters: ", Names(parameters));
+    if (std::holds_alternative<DerivedDomain>(read->domain)) return wrong("which is computed from others");
+    const bool listed = comparison.operation == Operator::kEqual || comparison.operation == Operator::kUnequal ||
+                        comparison.operation == Operator::kIn;
+    double ignored;
+    for (const Value& value : comparison.values) {
+      if (listed && !CanBe(*read, value)) {
+        return wrong("which is never ", ToString(value), ": it is ", Describe(read->domain));
+      }
+      if (!listed && (!IsNumeric(read->domain) || !AsNumber(value, &ignored))) {
+        return wrong("but < <= > >= compare numbers with numbers");
+      }
+    }
+  }
+  return absl::OkStatus();
+}
+
+// What must have its value before the parameter can have one.
+std::vector<std::string> Reads(const Parameter& parameter) {
+  std::vector<std::string> names;
+  if (const auto* derived = std::get_if<DerivedDomain>(&parameter.domain)) names = derived->expression.names();
+  for (const Condition::Comparison& comparison : parameter.when.comparisons()) names.push_back(comparison.parameter);
+  return names;
+}
+
+// Orders the parameters so that each comes after those it reads; the names left over are in or behind a circle.
+struct Order {
   std::vector<std::size_t> order;
   std::vector<std::string> circular;
 };
 
-DerivedOrder OrderDerived(const std::vector<Parameter>& parameters) {
+Order OrderByReads(const std::vector<Parameter>& parameters) {
   std::map<std::string, std::size_t> waiting;
-  for (std::size_t i = 0; i < parameters.size(); ++i) {
-    if (std::holds_alternative<DerivedDomain>(parameters[i].domain)) waiting.emplace(parameters[i].name, i);
-  }
-  DerivedOrder result;
+  for (std::size_t i = 0; i < parameters.size(); ++i) waiting.emplace(parameters[i].name, i);
+  Order result;
   for (bool moved = true; moved;) {
     moved = false;
     for (auto it = waiting.begin(); it != waiting.end();) {
-      const auto& names = std::get<DerivedDomain>(parameters[it->second].domain).expression.names();
+      const std::vector<std::string> names = Reads(parameters[it->second]);
       if (std::any_of(names.begin(), names.end(), [&](const std::string& name) { return waiting.contains(name); })) {
         ++it;
         continue;
@@ -101,21 +135,53 @@ absl::StatusOr<Space> Space::Make(std::vector<Parameter> parameters) {
     }
   }
   for (const Parameter& parameter : parameters) {
+    if (const absl::Status status = CheckCondition(parameters, parameter); !status.ok()) return status;
     if (!std::holds_alternative<DerivedDomain>(parameter.domain)) continue;
     if (const absl::Status status = CheckNames(parameters, parameter); !status.ok()) return status;
   }
-  DerivedOrder derived = OrderDerived(parameters);
-  if (!derived.circular.empty()) {
+  const Order order = OrderByReads(parameters);
+  if (!order.circular.empty()) {
     std::string others;
-    for (const std::string& name : derived.circular) absl::StrAppend(&others, others.empty() ? "" : ", ", name);
-    return Invalid(derived.circular.front(), absl::StrCat("expressions read each other in a circle: ", others));
+    for (const std::string& name : order.circular) absl::StrAppend(&others, others.empty() ? "" : ", ", name);
+    return Invalid(order.circular.front(),
+                   absl::StrCat("expressions and conditions read each other in a circle: ", others));
   }
   Space space;
   space.parameters_ = std::move(parameters);
-  space.derived_order_ = std::move(derived.order);
+  space.conditional_ = std::any_of(space.parameters_.begin(), space.parameters_.end(),
+                                   [](const Parameter& parameter) { return !parameter.when.always(); });
   std::copy_if(space.parameters_.begin(), space.parameters_.end(), std::back_inserter(space.free_),
                [](const Parameter& parameter) { return IsFree(parameter.domain); });
+  std::map<std::string, std::size_t> group_of = {{"", 0}};  // by the condition's text
+  for (const std::size_t index : order.order) {
+    const Parameter& parameter = space.parameters_[index];
+    const bool derived = std::holds_alternative<DerivedDomain>(parameter.domain);
+    (derived ? space.derived_order_ : space.given_order_).push_back(index);
+    if (!IsFree(parameter.domain)) continue;
+    const auto [group, is_new] = group_of.emplace(parameter.when.text(), space.groups_.size());
+    if (is_new) space.groups_.emplace_back();
+    const Parameter* free = Find(space.free_, parameter.name);
+    space.groups_[group->second].push_back(static_cast<std::size_t>(free - space.free_.data()));
+  }
+  for (std::vector<std::size_t>& group : space.groups_) std::sort(group.begin(), group.end());
   return space;
+}
+
+std::vector<bool> Space::InUse(const Params& point) const {
+  std::vector<bool> in_use(free_.size(), true);
+  if (!conditional_) return in_use;
+  Params used;
+  for (const std::size_t index : given_order_) {
+    const Parameter& parameter = parameters_[index];
+    const bool holds = parameter.when.Holds(used);
+    if (const auto* constant = std::get_if<ConstantDomain>(&parameter.domain)) {
+      if (holds) used.emplace(parameter.name, constant->value);
+      continue;
+    }
+    in_use[static_cast<std::size_t>(Find(free_, parameter.name) - free_.data())] = holds;
+    if (const auto value = point.find(parameter.name); holds && value != point.end()) used.insert(*value);
+  }
+  return in_use;
 }
 
 absl::StatusOr<Params> Space::Complete(const Params& free) const {
@@ -128,13 +194,15 @@ absl::StatusOr<Params> Space::Complete(const Params& free) const {
       return Invalid(name, absl::StrCat("cannot be set: it is ", Describe(parameter->domain)));
     }
   }
+  // It only ever has what is in use, so what a condition or an expression reads is missing where it is not.
   Params point;
-  for (const Parameter& parameter : parameters_) {
+  for (const std::size_t index : given_order_) {
+    const Parameter& parameter = parameters_[index];
+    if (!parameter.when.Holds(point)) continue;
     if (const auto* constant = std::get_if<ConstantDomain>(&parameter.domain)) {
       point.emplace(parameter.name, constant->value);
       continue;
     }
-    if (!IsFree(parameter.domain)) continue;
     const auto given = free.find(parameter.name);
     if (given == free.end()) {
       return Invalid(parameter.name, absl::StrCat("missing; it takes ", Describe(parameter.domain)));
@@ -146,7 +214,11 @@ absl::StatusOr<Params> Space::Complete(const Params& free) const {
   }
   for (const std::size_t index : derived_order_) {
     const Parameter& parameter = parameters_[index];
-    absl::StatusOr<Value> value = std::get<DerivedDomain>(parameter.domain).expression.Evaluate(point);
+    const Expression& expression = std::get<DerivedDomain>(parameter.domain).expression;
+    const auto has_value = [&](const std::string& name) { return point.contains(name); };
+    if (!parameter.when.Holds(point)) continue;
+    if (conditional_ && !std::all_of(expression.names().begin(), expression.names().end(), has_value)) continue;
+    absl::StatusOr<Value> value = expression.Evaluate(point);
     if (!value.ok()) return Invalid(parameter.name, std::string{value.status().message()});
     point.emplace(parameter.name, *std::move(value));
   }
@@ -154,34 +226,15 @@ absl::StatusOr<Params> Space::Complete(const Params& free) const {
 }
 
 absl::StatusOr<std::int64_t> Space::GridSize() const {
-  std::int64_t size = 1;
-  for (const Parameter& parameter : free_) {
-    const std::optional<std::int64_t> count = Cardinality(parameter.domain);
-    if (!count)
-      return Invalid(parameter.name, absl::StrCat("has no grid: it is ", Describe(parameter.domain),
-                                                  "; give it a list of values or a step"));
-    if (size > std::numeric_limits<std::int64_t>::max() / *count) {
-      return absl::InvalidArgumentError("the grid over all parameters has more than 9.2e18 points");
-    }
-    size *= *count;
-  }
-  return size;
+  const absl::StatusOr<Grid> grid = Grid::Make(*this);
+  if (!grid.ok()) return grid.status();
+  return grid->size();
 }
 
 absl::StatusOr<Params> Space::GridPoint(std::int64_t index) const {
-  const absl::StatusOr<std::int64_t> size = GridSize();
-  if (!size.ok()) return size.status();
-  if (index < 0 || index >= *size) {
-    return absl::InvalidArgumentError(absl::StrCat("grid point ", index, " is not in [0, ", *size, ")"));
-  }
-  // The last parameter turns fastest.
-  Params point;
-  for (auto parameter = free_.rbegin(); parameter != free_.rend(); ++parameter) {
-    const std::int64_t count = *Cardinality(parameter->domain);
-    point.emplace(parameter->name, PointAt(parameter->domain, index % count));
-    index /= count;
-  }
-  return Complete(point);
+  const absl::StatusOr<Grid> grid = Grid::Make(*this);
+  if (!grid.ok()) return grid.status();
+  return grid->PointAt(index);
 }
 
 }  // namespace lorasweep::search

@@ -126,7 +126,7 @@ TpeHistory SplitTrials(const SweepView& view, const TpeSpace& space) {
   const bool is_long = view.trials.size() > kMostRest;
   for (const Trial& trial : view.trials) {
     if (trial.state == TrialState::kFailed || trial.state == TrialState::kCancelled) continue;
-    if (!is_long && !space.CoordinatesOf(trial.params)) continue;
+    if (!is_long && !space.Contains(trial.params)) continue;
     ++(IsFinal(trial.state) ? history.finished : history.pending);
     several |= !trial.others.empty();
     if (const std::optional<Scored> score = Score(trial, trials.size())) scored.push_back(*score);
@@ -144,7 +144,8 @@ TpeHistory SplitTrials(const SweepView& view, const TpeSpace& space) {
   std::vector<std::vector<double>> good_points;
   for (std::size_t i = 0; i < trials.size(); ++i) {
     if (!is_good[i]) {
-      rest.push_back(trials[i]);
+      // Those that do not use the group's parameters have no part in its weights.
+      if (!space.space().conditional() || space.CoordinatesOf(trials[i]->params)) rest.push_back(trials[i]);
     } else if (std::optional<std::vector<double>> point = space.CoordinatesOf(trials[i]->params)) {
       good_points.push_back(*std::move(point));
     }

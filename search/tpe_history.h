@@ -19,12 +19,13 @@ struct TpeHistory {
   int known = 0;     // points from elsewhere
 };
 
-// Splits the trials as Optuna 5's TPESampler does. Good are the best min(ceil(finished / 10), 25): completed trials by
-// value, then pruned ones by how far they came and their value there, then those that break a constraint by how much.
-// With several objectives completed trials rank by Pareto fronts, of the front that does not fit whole those that
-// dominate the greatest volume count, weights do not fade with age, and up to kMostGoodOfMany are good. Infeasible
-// trials and those without a finite value are never good: they carry no degree of badness that could lead away from
-// them. Failed and cancelled trials, and points outside the space, say nothing and are left out.
+// Splits the trials as Optuna 5's TPESampler does (with group=True where parameters are conditional: all trials are
+// split together, and those that use the parameters of `space` are kept). Good are the best min(ceil(finished / 10),
+// 25): completed trials by value, then pruned ones by how far they came and their value there, then those that break a
+// constraint by how much. With several objectives completed trials rank by Pareto fronts, of the front that does not
+// fit whole those that dominate the greatest volume count, weights do not fade with age, and up to kMostGoodOfMany are
+// good. Infeasible trials and those without a finite value are never good: they carry no degree of badness that could
+// lead away from them. Failed and cancelled trials, and points outside the space, say nothing and are left out.
 //
 // Points that are known from elsewhere are good when they were among the best tenth there. Their weight is that of one
 // trial while there are none, half of it after kKnownFade finished trials, a third after twice as many, …

@@ -1,6 +1,9 @@
 #include "search/tpe_sampler.h"
 
 #include <algorithm>
+#include <cstddef>
+#include <numeric>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -13,31 +16,40 @@
 namespace lorasweep::search {
 namespace {
 
+// The two densities of one group of parameters.
 struct Model {
-  Model(const TpeSpace& space, const TpeHistory& history)
-      : good(space.axes(), history.good, history.good_weights),
+  Model(const SweepView& view, std::size_t group)
+      : space(view.space, group),
+        history(SplitTrials(view, space)),
+        good(space.axes(), history.good, history.good_weights),
         rest(space.axes(), history.rest, history.rest_weights) {}
 
   TpeScore Score(const std::vector<double>& point) const { return {good.LogDensity(point), rest.LogDensity(point)}; }
 
+  TpeSpace space;
+  TpeHistory history;
   ParzenEstimator good;
   ParzenEstimator rest;
 };
 
 struct Candidate {
-  std::vector<double> point;
+  Params params;
   double log_ratio = 0;
 };
 
 // Best first; the first drawn wins ties.
 std::vector<Candidate> DrawCandidates(const Model& model, Rng* rng) {
-  std::vector<Candidate> candidates(TpeSampler::kCandidates);
-  for (Candidate& candidate : candidates) {
-    candidate.point = model.good.Sample(rng);
-    candidate.log_ratio = model.Score(candidate.point).LogRatio();
+  std::vector<std::vector<double>> points(TpeSampler::kCandidates);
+  std::vector<double> ratios(points.size());
+  std::vector<std::size_t> order(points.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  for (std::size_t i = 0; i < points.size(); ++i) {
+    points[i] = model.good.Sample(rng);
+    ratios[i] = model.Score(points[i]).LogRatio();
   }
-  std::stable_sort(candidates.begin(), candidates.end(),
-                   [](const Candidate& a, const Candidate& b) { return a.log_ratio > b.log_ratio; });
+  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return ratios[a] > ratios[b]; });
+  std::vector<Candidate> candidates;
+  for (const std::size_t i : order) candidates.push_back({model.space.ParamsAt(points[i]), ratios[i]});
   return candidates;
 }
 
@@ -60,37 +72,47 @@ absl::StatusOr<Proposal> TpeSampler::Suggest(const SweepView& view, std::uint64_
   Rng rng(seed);
   const ProposedPoints proposed(view);
   if (proposed.Exhausted()) return SpaceExhausted{};
-  const TpeSpace space(view.space);
-  const TpeHistory history = SplitTrials(view, space);
-  if (space.axes().empty() || history.finished + history.known < kStartupTrials) {
+  const Model root(view, 0);
+  const bool nothing_to_model = root.space.axes().empty() && !view.space.conditional();
+  if (nothing_to_model || root.history.finished + root.history.known < kStartupTrials) {
     return DrawRandom(view.space, proposed, &rng,
                       absl::StrCat("Drawn at random: TPE needs ", kStartupTrials, " finished trials, there are ",
-                                   history.finished, "."));
+                                   root.history.finished, "."));
   }
-  const std::vector<Candidate> candidates = DrawCandidates(Model(space, history), &rng);
-  for (std::size_t place = 0; place < candidates.size(); ++place) {
-    const Params free = space.ParamsAt(candidates[place].point);
+  // Each group by itself; what is not in use is left out in the end.
+  std::vector<std::vector<Candidate>> groups = {DrawCandidates(root, &rng)};
+  for (std::size_t group = 1; group < view.space.groups().size(); ++group) {
+    groups.push_back(DrawCandidates(Model(view, group), &rng));
+  }
+  for (std::size_t place = 0; place < kCandidates; ++place) {
+    Params free;
+    for (const std::vector<Candidate>& candidates : groups) {
+      free.insert(candidates[place].params.begin(), candidates[place].params.end());
+    }
     if (proposed.Contains(free)) continue;
     absl::StatusOr<Params> params = view.space.Complete(free);
     if (!params.ok()) return params.status();
-    return Suggestion{*std::move(params), Reason(history, place, candidates[place].log_ratio)};
+    return Suggestion{*std::move(params), Reason(root.history, place, groups[0][place].log_ratio)};
   }
   return DrawRandom(view.space, proposed, &rng,
                     absl::StrCat("Drawn at random: all ", kCandidates, " candidates of TPE were tried already."));
 }
 
 absl::StatusOr<std::vector<TpeScore>> ScoreCandidates(const SweepView& view, std::span<const Params> candidates) {
-  const TpeSpace space(view.space);
-  const Model model(space, SplitTrials(view, space));
-  std::vector<TpeScore> scores;
-  scores.reserve(candidates.size());
-  for (const Params& candidate : candidates) {
-    const std::optional<std::vector<double>> point = space.CoordinatesOf(candidate);
-    if (!point) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("candidate ", scores.size(), " is not in the space: ", ToString(candidate)));
+  std::vector<TpeScore> scores(candidates.size());
+  for (std::size_t group = 0; group < view.space.groups().size(); ++group) {
+    const Model model(view, group);
+    for (std::size_t i = 0; i < candidates.size(); ++i) {
+      if (!model.space.Contains(candidates[i])) {
+        return absl::InvalidArgumentError(
+            absl::StrCat("candidate ", i, " is not in the space: ", ToString(candidates[i])));
+      }
+      const std::optional<std::vector<double>> point = model.space.CoordinatesOf(candidates[i]);
+      if (!point) continue;
+      const TpeScore score = model.Score(*point);
+      scores[i].log_good += score.log_good;
+      scores[i].log_rest += score.log_rest;
     }
-    scores.push_back(model.Score(*point));
   }
   return scores;
 }

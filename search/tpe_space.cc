@@ -64,17 +64,17 @@ Value ValueAt(const Domain& domain, double coordinate) {
 
 }  // namespace
 
-TpeSpace::TpeSpace(const Space& space) : space_(space) {
-  for (const Parameter& parameter : space_.free_parameters()) {
-    single_.push_back(Cardinality(parameter.domain) == 1);
-    if (!single_.back()) axes_.push_back(AxisOf(parameter.domain));
+TpeSpace::TpeSpace(const Space& space, std::size_t group) : space_(space), members_(space.groups()[group]) {
+  for (std::size_t i = 0; i < members_.size(); ++i) {
+    single_.push_back(Cardinality(parameter(i).domain) == 1);
+    if (!single_.back()) axes_.push_back(AxisOf(parameter(i).domain));
   }
 }
 
 std::vector<std::string> TpeSpace::names() const {
   std::vector<std::string> names;
   for (std::size_t i = 0; i < single_.size(); ++i) {
-    if (!single_[i]) names.push_back(space_.free_parameters()[i].name);
+    if (!single_[i]) names.push_back(parameter(i).name);
   }
   return names;
 }
@@ -82,26 +82,34 @@ std::vector<std::string> TpeSpace::names() const {
 std::optional<std::vector<double>> TpeSpace::CoordinatesOf(const Params& params) const {
   std::vector<double> coordinates;
   coordinates.reserve(axes_.size());
-  const auto& free = space_.free_parameters();
   // Both are in the order of names: one walk over both finds all.
   auto value = params.begin();
-  for (std::size_t i = 0; i < free.size(); ++i) {
-    while (value != params.end() && value->first < free[i].name) ++value;
-    if (value == params.end() || value->first != free[i].name || !Contains(free[i].domain, value->second)) {
-      return std::nullopt;
-    }
-    if (!single_[i]) coordinates.push_back(CoordinateOf(free[i].domain, value->second));
+  for (std::size_t i = 0; i < members_.size(); ++i) {
+    const auto& [name, domain, when] = parameter(i);
+    while (value != params.end() && value->first < name) ++value;
+    if (value == params.end() || value->first != name || !search::Contains(domain, value->second)) return std::nullopt;
+    if (!single_[i]) coordinates.push_back(CoordinateOf(domain, value->second));
   }
   return coordinates;
+}
+
+bool TpeSpace::Contains(const Params& params) const {
+  if (!space_.conditional()) return CoordinatesOf(params).has_value();
+  const std::vector<bool> in_use = space_.InUse(params);
+  for (std::size_t i = 0; i < in_use.size(); ++i) {
+    const Parameter& free = space_.free_parameters()[i];
+    const auto value = params.find(free.name);
+    if (in_use[i] && (value == params.end() || !search::Contains(free.domain, value->second))) return false;
+  }
+  return true;
 }
 
 Params TpeSpace::ParamsAt(const std::vector<double>& coordinates) const {
   Params params;
   std::size_t axis = 0;
-  const auto& free = space_.free_parameters();
-  for (std::size_t i = 0; i < free.size(); ++i) {
-    params.emplace(free[i].name,
-                   single_[i] ? PointAt(free[i].domain, 0) : ValueAt(free[i].domain, coordinates[axis++]));
+  for (std::size_t i = 0; i < members_.size(); ++i) {
+    const Domain& domain = parameter(i).domain;
+    params.emplace(parameter(i).name, single_[i] ? PointAt(domain, 0) : ValueAt(domain, coordinates[axis++]));
   }
   return params;
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -57,6 +58,8 @@ struct Trial {
   std::vector<double> violations = {};
   // The trial whose point this one trains again with another seed; -1: none, a sampler proposed it.
   std::int64_t repeat_of = -1;
+  // How long it took, NaN until it has ended and where the sweep does not want to know.
+  double seconds = std::numeric_limits<double>::quiet_NaN();
 };
 
 // The sum of what is broken; 0: nothing is known to be.

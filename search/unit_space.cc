@@ -40,10 +40,17 @@ UnitSpace::UnitSpace(const Space& space) : space_(space) {
 std::optional<std::vector<double>> UnitSpace::CoordinatesOf(const Params& params) const {
   std::vector<double> coordinates;
   coordinates.reserve(axes_.size());
-  for (const Parameter& parameter : space_.free_parameters()) {
-    const auto value = params.find(parameter.name);
-    if (value == params.end() || !Contains(parameter.domain, value->second)) return std::nullopt;
-    if (Cardinality(parameter.domain) != 1) coordinates.push_back(QuantileOf(parameter.domain, value->second));
+  const auto& free = space_.free_parameters();
+  const std::vector<bool> in_use = space_.InUse(params);
+  for (std::size_t i = 0; i < free.size(); ++i) {
+    const bool single = Cardinality(free[i].domain) == 1;
+    if (!in_use[i]) {
+      if (!single) coordinates.push_back(Middle(coordinates.size()));
+      continue;
+    }
+    const auto value = params.find(free[i].name);
+    if (value == params.end() || !Contains(free[i].domain, value->second)) return std::nullopt;
+    if (!single) coordinates.push_back(QuantileOf(free[i].domain, value->second));
   }
   return coordinates;
 }
@@ -63,6 +70,22 @@ Params UnitSpace::ParamsAt(const std::vector<double>& coordinates) const {
 double UnitSpace::Snapped(std::size_t axis, double coordinate) const {
   const Domain& domain = space_.free_parameters()[parameters_[axis]].domain;
   return QuantileOf(domain, ValueAt(domain, coordinate));
+}
+
+std::vector<bool> UnitSpace::InUse(const std::vector<double>& coordinates) const {
+  if (!space_.conditional()) return std::vector<bool>(axes_.size(), true);
+  const std::vector<bool> free = space_.InUse(ParamsAt(coordinates));
+  std::vector<bool> in_use;
+  for (const std::size_t parameter : parameters_) in_use.push_back(free[parameter]);
+  return in_use;
+}
+
+void UnitSpace::Settle(std::vector<double>* coordinates) const {
+  if (!space_.conditional()) return;
+  const std::vector<bool> in_use = InUse(*coordinates);
+  for (std::size_t axis = 0; axis < axes_.size(); ++axis) {
+    if (!in_use[axis]) (*coordinates)[axis] = Middle(axis);
+  }
 }
 
 }  // namespace lorasweep::search

@@ -36,7 +36,10 @@ std::optional<search::Params> PointOf(const SweepState& source, const search::Tr
     if (!fixed) return std::nullopt;
     point.emplace(parameter.name, *fixed);
   }
-  return space.Complete(point).ok() ? std::optional<search::Params>(std::move(point)) : std::nullopt;
+  const absl::StatusOr<search::Params> complete = space.Complete(point);
+  if (!complete.ok()) return std::nullopt;
+  std::erase_if(point, [&](const auto& value) { return !complete->contains(value.first); });  // not in use there
+  return point;
 }
 
 // Adds the trials of `source` by their places in its leaderboard: the best half of `most`, and as many of the others,

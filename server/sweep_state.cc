@@ -45,7 +45,8 @@ absl::StatusOr<std::unique_ptr<SweepState>> SweepState::Make(LoadedSweep loaded,
       policies.make_sampler({.method = spec.method(),
                              .seed = static_cast<std::uint64_t>(spec.seed()),
                              .trials = spec.limits().trials(),
-                             .lora_prior = spec.prior() == "lora"});
+                             .lora_prior = spec.prior() == "lora",
+                             .cost_aware = spec.cost_aware()});
   if (!sampler.ok()) return sampler.status();
   state->sampler_ = *std::move(sampler);
   const absl::StatusOr<search::PrunerOptions> options = proto::MakePrunerOptions(spec);
@@ -193,9 +194,11 @@ void SweepState::Observe(std::int64_t number, const std::string& metric, double 
   search::Trial& observed = MutableTrial(number);
   const std::vector<double> others = observed.others;
   const std::vector<double> violations = observed.violations;
+  const double seconds = observed.seconds;
   proto::Observe(objectives_, metric, value, &observed);
   LogChanges(others, observed.others, Event::Kind::kObjective, number, &events_);
   LogChanges(violations, observed.violations, Event::Kind::kViolation, number, &events_);
+  LogChanges({seconds}, {observed.seconds}, Event::Kind::kTimed, number, &events_);
   ranking_.reset();
 }
 

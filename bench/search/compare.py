@@ -1,4 +1,4 @@
-"""Tables from the lines of search_bench and optuna_peer.py: median regret by problem and method, and for each pair of methods
+"""Tables from the lines of search_bench and rivals.py: median regret by problem and method, and for each pair of methods
 wins, ties and losses by one-sided Mann-Whitney tests at p < 0.05.
 
 compare.py FILE... [--at TRIALS]   regret after so many trials (default: all)
@@ -32,6 +32,7 @@ for problem, by_method in regrets.items():
     for m, rank in zip(medians, rankdata(list(medians.values()))):
         ranks[m].append(rank)
     print(f"| {problem} | " + " | ".join(f"{medians[m]:.3g}" if m in medians else "" for m in methods) + " |")
+print("| runs | " + " | ".join(str(max(len(by.get(m, [])) for by in regrets.values())) for m in methods) + " |")
 print("| mean rank | " + " | ".join(f"{statistics.mean(ranks[m]):.2f}" for m in methods) + " |")
 
 print("\n| wins/ties/losses of row against column | " + " | ".join(methods) + " |\n|" + " --- |" * (len(methods) + 1))

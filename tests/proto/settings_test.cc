@@ -232,6 +232,40 @@ TEST_CASE("Settings that contradict each other are refused", "[proto]") {
   CHECK_THAT(Problems(spec), Catch::StartsWith("method: grid is not possible"));
 }
 
+TEST_CASE("A parameter's condition reads parameters, with values that they can have", "[proto]") {
+  const auto problems = [](const char* when) {
+    v1::SweepSpec spec = ValidSpec();
+    AddValues(&spec, "optimizer", {std::string("adamw"), std::string("sgd")});
+    AddValues(&spec, "momentum", {0.0, 0.9})->set_when(when);
+    return Problems(spec);
+  };
+  CHECK(problems("optimizer == sgd").empty());
+  CHECK_THAT(problems("optimizer = sgd"),
+             Catch::StartsWith("parameters.momentum: when: column 11: expected ==, !=, <, <=, >, >= or in"));
+  CHECK_THAT(problems("optimiser == sgd"),
+             Catch::StartsWith("parameters.momentum: its condition reads optimiser, which is not a parameter; did you "
+                               "mean optimizer?"));
+  CHECK_THAT(problems("schedule == cosine"), Catch::Contains("add schedule: {value: …} to parameters"));
+  CHECK_THAT(
+      problems("optimizer == lion"),
+      Catch::StartsWith("parameters.momentum: its condition reads optimizer, which is never lion: it is one of"));
+  v1::SweepSpec spec = ValidSpec();
+  spec.clear_model();
+  AddValues(&spec, "use_dora", {true, false});
+  AddValues(&spec, "model", {std::string("a"), std::string("b")})->set_when("use_dora == true");
+  CHECK_THAT(Problems(spec), Catch::Contains("parameters.model: is always needed"));
+  // A constant that is not always in use is not the setting's fixed value.
+  spec = ValidSpec();
+  AddValues(&spec, "optimizer", {std::string("adamw"), std::string("sgd")});
+  v1::ParameterSpec* momentum = spec.add_parameters();
+  momentum->set_name("momentum");
+  momentum->mutable_value()->set_number(0.9);
+  momentum->set_when("optimizer == sgd");
+  FillDefaults(&spec);
+  CHECK(Problems(spec).empty());
+  CHECK(spec.training().momentum() == 0);
+}
+
 TEST_CASE("Objectives and constraints name metrics that a trial has, and bounds", "[proto]") {
   const auto problems = [](const char* objective, const char* constraint) {
     v1::SweepSpec spec = ValidSpec();
@@ -258,6 +292,11 @@ TEST_CASE("What has no meaning for the method or the rule is refused", "[proto]"
   spec.set_method("sobol");
   spec.add_warm_start("auto");
   CHECK_THAT(Problems(spec), Catch::StartsWith("warm_start: has no meaning for method sobol"));
+  spec.clear_warm_start();
+  spec.set_cost_aware(true);
+  CHECK_THAT(Problems(spec), Catch::StartsWith("cost_aware: has no meaning for method sobol"));
+  spec.set_method("gp");
+  CHECK(Problems(spec).empty());
   spec = ValidSpec();
   spec.mutable_early_terminate()->set_type("median");
   spec.mutable_early_terminate()->set_brackets(2);
@@ -345,8 +384,8 @@ TEST_CASE("The walk over all settings has each path once and finds it again", "[
   CHECK(FindParameterSetting("learning_rate") == FindSetting("training.learning_rate"));
   CHECK(FindParameterSetting("goal") == nullptr);
   CHECK(KeysOf("") == std::vector<std::string>{"name", "model", "data", "training", "metric", "method", "prior",
-                                               "warm_start", "parameters", "early_terminate", "limits", "repeats",
-                                               "seed", "trainer"});
+                                               "warm_start", "cost_aware", "parameters", "early_terminate", "limits",
+                                               "repeats", "seed", "trainer"});
   // Parameters are found by bare name, so training and data may not share one.
   for (const Setting& setting : AllSettings()) {
     if (setting.section == "data") CHECK(FindSetting("training." + setting.key) == nullptr);

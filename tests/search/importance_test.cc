@@ -88,5 +88,30 @@ TEST_CASE("Importance needs ten completed trials", "[search][importance]") {
   CHECK_FALSE(FindImportances(sweep.View(), 1).ok());
 }
 
+TEST_CASE("A conditional parameter is judged by the trials that use it, and weighed by their share",
+          "[search][importance][conditional]") {
+  const auto value = [](const Params& params) {
+    if (!params.contains("momentum")) return 1 + NumberOf(params, "adam_beta2");
+    return std::abs(NumberOf(params, "momentum") - 0.4);
+  };
+  const Sweep sweep = RunSweep(RandomSampler(), testing::ConditionalSpace(), 300, 5, value);
+  const absl::StatusOr<Importances> found = FindImportances(sweep.View(), 1);
+  REQUIRE(found.ok());
+  std::map<std::string, Importance> importances;
+  for (const Importance& one : found->parameters) importances[one.parameter] = one;
+  REQUIRE(importances.size() == 5);
+  CHECK(found->parameters[0].parameter == "momentum");
+  double low = 0;
+  double high = 0;
+  REQUIRE(AsNumber(importances["momentum"].best_low, &low));
+  REQUIRE(AsNumber(importances["momentum"].best_high, &high));
+  CHECK(low > 0.3);
+  CHECK(high < 0.5);
+  CHECK(importances["optimizer"].share.value > 0.02);
+  CHECK(ToString(importances["optimizer"].best_low) == "sgd");
+  // None of the best trials uses it.
+  CHECK(importances["adam_beta2"].share.value == 0);
+}
+
 }  // namespace
 }  // namespace lorasweep::search

@@ -127,6 +127,42 @@ inline void CheckEnqueuedPointsAreNotRepeated(const Sampler& sampler) {
   CHECK(IsExhausted(sampler.Suggest(sweep.View(), 99)));
 }
 
+// In a conditional space a suggestion has exactly what is in use there.
+inline void CheckConditionalPoints(const Sampler& sampler, const Space& space, int count) {
+  Sweep sweep{space, {}};
+  std::set<std::string> seen;
+  std::set<std::string> optimizers;
+  for (int i = 0; i < count; ++i) {
+    const Suggestion suggestion = SuggestionOf(sampler.Suggest(sweep.View(), TrialSeed(5, i)));
+    const std::string point = ToString(suggestion.params);
+    INFO(i << ": " << point);
+    CHECK((seen.insert(point).second || !space.GridSize().ok()));
+    optimizers.insert(ToString(suggestion.params.at("optimizer")));
+    Params free;
+    const std::vector<bool> in_use = space.InUse(suggestion.params);
+    for (std::size_t j = 0; j < in_use.size(); ++j) {
+      const std::string& name = space.free_parameters()[j].name;
+      REQUIRE(suggestion.params.contains(name) == in_use[j]);
+      if (in_use[j]) free.emplace(name, suggestion.params.at(name));
+    }
+    CHECK(*space.Complete(free) == suggestion.params);
+    static constexpr TrialState kStates[] = {TrialState::kCompleted, TrialState::kCompleted, TrialState::kPruned,
+                                             TrialState::kInfeasible, TrialState::kCompleted};
+    // Better with SGD, and there with a momentum near 0.9.
+    const auto momentum = suggestion.params.find("momentum");
+    const double loss = momentum == suggestion.params.end() ? 1 : std::abs(std::get<double>(momentum->second) - 0.9);
+    sweep.Add(kStates[i % 5], suggestion.params, {At(10, loss)});
+  }
+  CHECK(optimizers.size() == 2);
+}
+
+inline void CheckConditionalGrid(const Sampler& sampler) {
+  CheckConditionalPoints(sampler, ConditionalGrid(), 10);
+  Sweep sweep{ConditionalGrid(), {}};
+  for (std::int64_t i = 0; i < 10; ++i) sweep.Add(TrialState::kQueued, *sweep.space.GridPoint(i));
+  CHECK(IsExhausted(sampler.Suggest(sweep.View(), 1)));
+}
+
 inline void CheckSpaceWithoutChoices(const Sampler& sampler) {
   Sweep sweep{MakeSpace({{"k", ConstantDomain{0.5}}}), {}};
   const Suggestion only = SuggestionOf(sampler.Suggest(sweep.View(), 1));
@@ -146,6 +182,7 @@ inline void CheckSampler(const Sampler& sampler) {
   CheckPointsAreCompleteAndInside(sampler, SmallGrid(), 18);
   CheckNoPointTwiceUntilExhausted(sampler);
   CheckEnqueuedPointsAreNotRepeated(sampler);
+  CheckConditionalGrid(sampler);
   CheckSpaceWithoutChoices(sampler);
   CheckFailingExpressionIsAnError(sampler);
 }
@@ -154,6 +191,7 @@ inline void CheckSampler(const Sampler& sampler) {
 inline void CheckSamplerOfAnySpace(const Sampler& sampler) {
   using Kind = QuantileDomain::Kind;
   CheckPointsAreCompleteAndInside(sampler, LoraSpace(), 60);
+  CheckConditionalPoints(sampler, ConditionalSpace(), 60);
   CheckPointsAreCompleteAndInside(
       sampler,
       MakeSpace({{"normal", QuantileDomain{Kind::kNormal, 0, 1, 0}},

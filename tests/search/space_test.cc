@@ -7,10 +7,13 @@
 namespace lorasweep::search {
 namespace {
 
+using testing::ConditionalGrid;
+using testing::ConditionalSpace;
 using testing::LoraSpace;
 using testing::MakeExpression;
 using testing::MakeSpace;
 using testing::MessageOf;
+using testing::When;
 
 std::string MakeError(std::vector<Parameter> parameters) {
   const absl::StatusOr<Space> space = Space::Make(std::move(parameters));
@@ -82,6 +85,77 @@ TEST_CASE("Spaces that make no sense are refused with the parameter's name", "[s
             .find("circle") != std::string::npos);
   CHECK(MakeError({{"x", DerivedDomain{MakeExpression("x + 1")}}}).find("circle") != std::string::npos);
   CHECK(MakeError(std::vector<Parameter>(1001)).find("at most 1000") != std::string::npos);
+}
+
+TEST_CASE("Points have values for what is in use only", "[search][conditional]") {
+  const Space space = ConditionalSpace();
+  const auto point = [&](const std::string& optimizer, double momentum, bool nesterov) {
+    const absl::StatusOr<Params> complete = space.Complete({{"learning_rate", 1e-3},
+                                                            {"optimizer", optimizer},
+                                                            {"adam_beta2", 0.95},
+                                                            {"momentum", momentum},
+                                                            {"nesterov", nesterov}});
+    REQUIRE(complete.ok());
+    return ToString(*complete);
+  };
+  CHECK(point("adamw", 0.9, true) == "adam_beta2=0.95 learning_rate=0.001 optimizer=adamw");
+  CHECK(point("sgd", 0.2, true) == "learning_rate=0.001 lr_end=0.0002 momentum=0.2 optimizer=sgd");
+  CHECK(point("sgd", 0.5, true) == "learning_rate=0.001 lr_end=0.0005 momentum=0.5 nesterov=true optimizer=sgd");
+  CHECK(point("sgd", 0.5, false) ==
+        "dampening=0.1 learning_rate=0.001 lr_end=0.0005 momentum=0.5 nesterov=false optimizer=sgd");
+  // What is not in use may be missing, what is may not.
+  CHECK(space.Complete({{"learning_rate", 1e-3}, {"optimizer", std::string("adamw")}, {"adam_beta2", 0.95}}).ok());
+  CHECK(MessageOf(space.Complete({{"learning_rate", 1e-3}, {"optimizer", std::string("sgd")}}).status()) ==
+        "parameter momentum: missing; it takes a number in [0.0, 0.99]");
+}
+
+TEST_CASE("Parameters that are in use together are a group, behind what their conditions read",
+          "[search][conditional]") {
+  const Space space = ConditionalSpace();
+  std::vector<std::string> groups;
+  for (const std::vector<std::size_t>& group : space.groups()) {
+    std::string names;
+    for (const std::size_t i : group) names += space.free_parameters()[i].name + " ";
+    groups.push_back(names);
+  }
+  CHECK(groups == std::vector<std::string>{"learning_rate optimizer ", "adam_beta2 ", "momentum ", "nesterov "});
+  CHECK(LoraSpace().groups().size() == 1);
+}
+
+TEST_CASE("Conditions that make no sense are refused with the parameter's name", "[search][conditional]") {
+  const CategoricalDomain optimizers{{std::string("adamw"), std::string("sgd")}, {}};
+  const auto error = [&](const std::string& when) {
+    return MakeError({{"optimizer", optimizers},
+                      {"rank", IntDomain{1, 8, false, 1}},
+                      {"twice", DerivedDomain{MakeExpression("2 * rank")}},
+                      {"x", FloatDomain{}, When(when)}});
+  };
+  CHECK(error("optimiser == sgd").find("parameter x: its condition reads optimiser, which is not a parameter") == 0);
+  CHECK(error("optimizer == lion") ==
+        "parameter x: its condition reads optimizer, which is never lion: it is one of adamw, sgd");
+  CHECK(error("rank in [4, 16]").find("which is never 16") != std::string::npos);
+  CHECK(error("optimizer > 3").find("compare numbers with numbers") != std::string::npos);
+  CHECK(error("rank < many").find("compare numbers with numbers") != std::string::npos);
+  CHECK(error("twice == 4").find("which is computed from others") != std::string::npos);
+  CHECK(error("x > 0").find("circle") != std::string::npos);
+  CHECK(MakeError({{"a", FloatDomain{}, When("b > 0")}, {"b", FloatDomain{}, When("a > 0")}}).find("circle: a, b") !=
+        std::string::npos);
+}
+
+TEST_CASE("The grid of a conditional space has each point that is in use once", "[search][conditional]") {
+  const Space space = ConditionalGrid();
+  REQUIRE(space.GridSize().ok());
+  REQUIRE(*space.GridSize() == 10);
+  std::set<std::string> points;
+  for (std::int64_t i = 0; i < 10; ++i) {
+    const absl::StatusOr<Params> point = space.GridPoint(i);
+    REQUIRE(point.ok());
+    CHECK(points.insert(ToString(*point)).second);
+  }
+  CHECK(ToString(*space.GridPoint(0)) == "beta=0.9 optimizer=adamw width=1");
+  CHECK(ToString(*space.GridPoint(9)) == "momentum=0.9 optimizer=sgd width=2");
+  const Space many = MakeSpace({{"a", IntDomain{1, 1001, false, 1}}, {"b", IntDomain{1, 2, false, 1}, When("a > 3")}});
+  CHECK(MessageOf(many.GridSize().status()).find("more than 1000 combinations") != std::string::npos);
 }
 
 TEST_CASE("An expression that fails at a point names the parameter and the reason", "[search]") {

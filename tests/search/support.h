@@ -67,6 +67,32 @@ inline double NumberOf(const Params& params, const std::string& name) {
   return number;
 }
 
+inline Condition When(const std::string& text) {
+  absl::StatusOr<Condition> condition = Condition::Parse(text);
+  INFO(text);
+  REQUIRE(condition.ok());
+  return *std::move(condition);
+}
+
+// Two optimisers with settings of their own, one of which has a further one, and a derived value.
+inline Space ConditionalSpace() {
+  return MakeSpace({{"learning_rate", FloatDomain{1e-5, 1e-2, true, 0}},
+                    {"optimizer", CategoricalDomain{{std::string("adamw"), std::string("sgd")}, {}}},
+                    {"adam_beta2", FloatDomain{0.9, 0.999, false, 0}, When("optimizer == adamw")},
+                    {"momentum", FloatDomain{0, 0.99, false, 0}, When("optimizer == sgd")},
+                    {"nesterov", CategoricalDomain{{true, false}, {}}, When("momentum >= 0.5")},
+                    {"lr_end", DerivedDomain{MakeExpression("learning_rate * momentum")}},
+                    {"dampening", ConstantDomain{0.1}, When("nesterov == false")}});
+}
+
+// Ten points: two widths with two momenta or three betas each.
+inline Space ConditionalGrid() {
+  return MakeSpace({{"optimizer", CategoricalDomain{{std::string("adamw"), std::string("sgd")}, {}}},
+                    {"beta", OrderedDomain{{0.9, 0.95, 0.99}}, When("optimizer == adamw")},
+                    {"momentum", OrderedDomain{{0.0, 0.9}}, When("optimizer == sgd")},
+                    {"width", OrderedDomain{{std::int64_t{1}, std::int64_t{2}}}}});
+}
+
 // Four parameters as a LoRA sweep has them, and a derived one.
 inline Space LoraSpace() {
   return MakeSpace(

@@ -39,7 +39,9 @@ Domain DomainOf(const json& parameter) {
 
 Params ParamsOf(const json& space, const json& row, std::size_t first) {
   Params params;
-  for (std::size_t i = 0; i < space.size(); ++i) params[space[i]["name"]] = ValueOf(row[first + i]);
+  for (std::size_t i = 0; i < space.size(); ++i) {
+    if (!row[first + i].is_null()) params[space[i]["name"]] = ValueOf(row[first + i]);
+  }
   return params;
 }
 
@@ -49,7 +51,10 @@ Sweep SweepOf(const json& test) {
                                                             {"INFEASIBLE", TrialState::kInfeasible},
                                                             {"RUNNING", TrialState::kRunning}};
   std::vector<Parameter> parameters;
-  for (const json& parameter : test["space"]) parameters.push_back({parameter["name"], DomainOf(parameter)});
+  for (const json& parameter : test["space"]) {
+    parameters.push_back({parameter["name"], DomainOf(parameter)});
+    if (parameter.contains("when")) parameters.back().when = testing::When(parameter["when"]);
+  }
   Sweep sweep{MakeSpace(parameters), {}};
   for (const json& row : test["trials"]) {
     sweep.Add(kStates.at(row[0]), ParamsOf(test["space"], row, 3), {testing::At(row[1], row[2])});

@@ -77,5 +77,23 @@ TEST_CASE("Points outside the space have no coordinates", "[search][gp]") {
   CHECK(unit.CoordinatesOf({{"x", 1.0}}) == std::vector<double>{1.0});
 }
 
+TEST_CASE("What is not in use stands in the middle of the cube", "[search][gp][conditional]") {
+  const Space space = testing::ConditionalSpace();
+  const UnitSpace unit(space);
+  const std::optional<std::vector<double>> adamw =
+      unit.CoordinatesOf({{"adam_beta2", 0.999}, {"learning_rate", 1e-2}, {"optimizer", std::string("adamw")}});
+  REQUIRE(adamw);
+  // adam_beta2, learning_rate, momentum, nesterov, optimizer.
+  CHECK((*adamw)[0] == Approx(1));
+  CHECK((*adamw)[1] == Approx(1));
+  CHECK((*adamw)[2] == Approx(0.5));
+  CHECK(unit.InUse(*adamw) == std::vector<bool>{true, true, false, false, true});
+  std::vector<double> other = *adamw;
+  other[2] = 0.9;
+  unit.Settle(&other);
+  CHECK(other == *adamw);
+  CHECK_FALSE(unit.CoordinatesOf({{"learning_rate", 1e-2}, {"optimizer", std::string("adamw")}}));
+}
+
 }  // namespace
 }  // namespace lorasweep::search

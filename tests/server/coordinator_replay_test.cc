@@ -24,6 +24,12 @@ v1::SweepSpec Searching(const std::string& method, const std::string& rule, bool
   v1::ParameterSpec* rank = spec.add_parameters();
   rank->set_name("lora_rank");
   for (const int value : {4, 8, 16, 32}) rank->add_values()->set_integer(value);
+  v1::ParameterSpec* dropout = spec.add_parameters();
+  dropout->set_name("lora_dropout");
+  dropout->mutable_min()->set_number(0);
+  dropout->mutable_max()->set_number(0.2);
+  dropout->set_when("lora_rank >= 16");
+  spec.set_cost_aware(method != "tpe");
   spec.mutable_metric()->add_objectives("train/loss=maximize");
   spec.mutable_metric()->add_constraints("train/loss >= 0");
   spec.mutable_early_terminate()->set_type(rule);
@@ -77,6 +83,7 @@ class Workers {
       return true;
     }
     held.step += 20;
+    world_.clock.Advance(absl::Milliseconds(100 + static_cast<std::int64_t>(rng_.Below(200))));
     const double rate = std::log10(held.lease.parameters().at("learning_rate").number());
     const auto rank = static_cast<double>(held.lease.parameters().at("lora_rank").integer());
     v1::Observation loss = Loss(held.step, std::pow(rate + 3.5, 2) + 1 / rank + 10.0 / static_cast<double>(held.step));

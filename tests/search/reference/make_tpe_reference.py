@@ -35,6 +35,9 @@ INT = {"name": "warmup", "kind": "int", "low": 2, "high": 23, "step": 3}
 LOG_INT = {"name": "width", "kind": "log_int", "low": 1, "high": 128}
 CHOICE = {"name": "schedule", "kind": "categorical", "choices": ["linear", "cosine", "constant"]}
 ORDERED = {"name": "rank", "kind": "ordered", "values": [4, 8, 16, 32, 64]}
+# In use with one of the schedules only.
+CYCLES = {"name": "cycles", "kind": "int", "low": 2, "high": 23, "step": 3, "when": "schedule == cosine"}
+FLOOR = {"name": "floor", "kind": "float", "low": 0.0, "high": 1.0, "when": "schedule == cosine"}
 
 SPACES = {
     "float": [FLOAT],
@@ -45,7 +48,12 @@ SPACES = {
     "categorical": [CHOICE],
     "ordered": [ORDERED],
     "mixed": [LOG, STEP, INT, LOG_INT, CHOICE, ORDERED],
+    "conditional": [LOG, CHOICE, CYCLES, FLOOR],
 }
+
+
+def in_use(parameter, params):
+    return "when" not in parameter or params["schedule"] == "cosine"
 
 
 def distribution(parameter):
@@ -100,7 +108,8 @@ def history(space, count, mixed_states, rng):
     trials, rows = [], []
     for number in range(count):
         params = {p["name"]: draw(p, rng) for p in space}
-        dists = {p["name"]: distribution(p) for p in space}
+        params = {p["name"]: params[p["name"]] for p in space if in_use(p, params)}
+        dists = {p["name"]: distribution(p) for p in space if p["name"] in params}
         value = round(rng.gauss(0, 1), 2)
         kind, step = "COMPLETED", 120
         if mixed_states:
@@ -119,7 +128,7 @@ def history(space, count, mixed_states, rng):
         else:
             trial = create_trial(state=TrialState.RUNNING, **common)
         trials.append(trial)
-        rows.append([kind, step, value] + [written(p, params[p["name"]]) for p in space])
+        rows.append([kind, step, value] + [written(p, params[p["name"]]) if p["name"] in params else None for p in space])
     return trials, rows
 
 
@@ -133,15 +142,24 @@ def case(name, space, count, mixed_states, seed, candidates):
     known = study._get_trials(deepcopy=False, states=[TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING])
     finished = sum(t.state != TrialState.RUNNING for t in known)
     below, above = tpe._split_trials(study, known, tpe.default_gamma(finished))
-    search_space = {p["name"]: distribution(p) for p in space}
-    good = sampler._build_parzen_estimator(study, search_space, below, True)
-    rest = sampler._build_parzen_estimator(study, search_space, above, False)
-    samples = good.sample(sampler._rng.rng, candidates)
-    log_good, log_rest = good.log_pdf(samples), rest.log_pdf(samples)
+    drawn, densities = [{} for _ in range(candidates)], []
+    # As with group=True: parameters that are in use together have an estimator of their own.
+    for when in sorted({p.get("when", "") for p in space}):
+        group = {p["name"]: distribution(p) for p in space if p.get("when", "") == when}
+        good = sampler._build_parzen_estimator(study, group, below, True)
+        rest = sampler._build_parzen_estimator(study, group, above, False)
+        samples = good.sample(sampler._rng.rng, candidates)
+        densities.append((when, good.log_pdf(samples), rest.log_pdf(samples)))
+        for i in range(candidates):
+            drawn[i].update({name: group[name].to_external_repr(samples[name][i].item()) for name in group})
+    log_good, log_rest = np.zeros(candidates), np.zeros(candidates)
     points = []
     for i in range(candidates):
-        point = [written(p, search_space[p["name"]].to_external_repr(samples[p["name"]][i].item())) for p in space]
-        points.append(point)
+        for when, by_good, by_rest in densities:
+            if in_use({"when": when} if when else {}, drawn[i]):
+                log_good[i] += by_good[i]
+                log_rest[i] += by_rest[i]
+        points.append([written(p, drawn[i][p["name"]]) if in_use(p, drawn[i]) else None for p in space])
     return {
         "name": f"{name}, {count} trials{', all states' if mixed_states else ''}",
         "space": space,

@@ -28,6 +28,7 @@ export function axisOf(parameter: Parameter, rows: Row[]): Axis {
 }
 
 export function place(axis: Axis, value: Value | undefined): number | string | undefined {
+  if (value === undefined) return undefined;  // a conditional parameter that is not in use
   return axis.type === 'category' ? format.setting(value) : isNumber(value) ? value : undefined;
 }
 

@@ -58,6 +58,7 @@ export interface ParameterRow {
   min: string;
   max: string;
   values: string;  // with commas; the expression
+  when: string;    // its condition; empty: none
   raw?: Json;      // of a kind that the form does not write
 }
 
@@ -72,7 +73,7 @@ function toValue(text: string): Json {
 const fromValue = (json: Json): string => String((plain(json) as Value | undefined) ?? '');
 
 export function toRow(json: Json): ParameterRow {
-  const row: ParameterRow = { name: json.name, kind: json.distribution ?? '', min: fromValue(json.min), max: fromValue(json.max), values: '' };
+  const row: ParameterRow = { name: json.name, kind: json.distribution ?? '', min: fromValue(json.min), max: fromValue(json.max), values: '', when: json.when ?? '' };
   if (json.expression) return { ...row, kind: 'expression', values: json.expression };
   if (json.values?.length > 0 && !json.probabilities?.length) return { ...row, kind: 'values', values: json.values.map(fromValue).join(', ') };
   if (['log_uniform_values', 'uniform', 'int_uniform'].includes(row.kind) && json.q === undefined) return row;
@@ -81,7 +82,8 @@ export function toRow(json: Json): ParameterRow {
 
 export function fromRow(row: ParameterRow): Json {
   if (row.raw) return row.raw;
-  if (row.kind === 'expression') return { name: row.name, distribution: 'expression', expression: row.values };
-  if (row.kind === 'values') return { name: row.name, values: row.values.split(',').filter((one) => one.trim()).map(toValue) };
-  return { name: row.name, distribution: row.kind, min: toValue(row.min), max: toValue(row.max) };
+  const name = { name: row.name, ...(row.when ? { when: row.when } : {}) };
+  if (row.kind === 'expression') return { ...name, distribution: 'expression', expression: row.values };
+  if (row.kind === 'values') return { ...name, values: row.values.split(',').filter((one) => one.trim()).map(toValue) };
+  return { ...name, distribution: row.kind, min: toValue(row.min), max: toValue(row.max) };
 }

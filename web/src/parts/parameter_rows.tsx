@@ -37,10 +37,11 @@ export function ParameterRows({ rows, names, set }: RowsProps) {
               )}
             </>
           )}
+          {row.when && <span class="muted">when {row.when}</span>}
           <button type="button" class="icon" aria-label={`Remove ${row.name || 'the parameter'}`} onClick={() => set(rows.filter((_, at) => at !== index))}>✕</button>
         </div>
       ))}
-      <button type="button" onClick={() => set([...rows, { name: '', kind: 'values', min: '', max: '', values: '' }])}>Add a parameter</button>
+      <button type="button" onClick={() => set([...rows, { name: '', kind: 'values', min: '', max: '', values: '', when: '' }])}>Add a parameter</button>
     </div>
   );
 }

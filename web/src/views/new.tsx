@@ -25,8 +25,8 @@ const titles: [Section, string, string[]][] = [
 ];
 
 const example: ParameterRow[] = [
-  { name: 'learning_rate', kind: 'log_uniform_values', min: '5e-5', max: '3e-3', values: '' },
-  { name: 'lora_rank', kind: 'values', min: '', max: '', values: '4, 8, 16, 32' },
+  { name: 'learning_rate', kind: 'log_uniform_values', min: '5e-5', max: '3e-3', values: '', when: '' },
+  { name: 'lora_rank', kind: 'values', min: '', max: '', values: '4, 8, 16, 32', when: '' },
 ];
 
 function initial(): { spec: Json; rows: ParameterRow[] } {

@@ -48,7 +48,7 @@ export function ParallelPanel({ live, sweep }: { live: LiveSweep; sweep: Sweep }
         type: 'parallel', smooth: 0.15, progressive: 0, inactiveOpacity: 0.05, activeOpacity: 1,
         data: [...rows.value].sort((a, b) => best(a) - best(b) || b.rank - a.rank).map((row) => ({
           name: String(row.trial.number), lineStyle: lineStyle(row, marked.has(row.trial.number)),
-          value: [...parameters.map((one, dim) => place(axes[dim]!, row.trial.parameters[one.name])), Math.min(row.value, high)],
+          value: [...parameters.map((one, dim) => place(axes[dim]!, row.trial.parameters[one.name]) ?? '-'), Math.min(row.value, high)],
         })),
       }],
     };

@@ -24,7 +24,7 @@ interface Slice {
 function slicesOf(sweep: Sweep, rows: Row[]): Slice[] {
   const slices: Slice[] = searched(sweep.spec.parameters).map((parameter) => {
     const axis = axisOf(parameter, rows);
-    return { title: format.shortName(parameter.name), axis, best: (row) => row.rank === 1, x: (row) => place(axis, row.trial.parameters[parameter.name] as Value) };
+    return { title: format.shortName(parameter.name), axis, best: (row) => row.rank === 1, x: (row) => place(axis, row.trial.parameters[parameter.name]) };
   });
   sweep.spec.metric.objectives.forEach((objective, index) => {
     const name = objective.split('=')[0] ?? objective;
@@ -60,7 +60,7 @@ export function SlicesPanel({ live, sweep }: { live: LiveSweep; sweep: Sweep }) 
         axisLabel: { ...shared.axisLabel, show: index === 0, showMinLabel: false, showMaxLabel: false } })),
       series: slices.value.map((one, index) => ({
         type: 'scatter', xAxisIndex: index, yAxisIndex: index, symbolSize: 7, clip: true, cursor: 'pointer',
-        data: [...rows.value].reverse().map((row) => ({ name: String(row.trial.number), value: [one.x(row), row.value], itemStyle: pointStyle(row, one.best(row)) })),
+        data: rows.value.filter((row) => one.x(row) !== undefined).reverse().map((row) => ({ name: String(row.trial.number), value: [one.x(row), row.value], itemStyle: pointStyle(row, one.best(row)) })),
       })),
     };
   });
