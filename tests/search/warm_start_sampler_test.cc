@@ -77,11 +77,10 @@ TEST_CASE("Known points that are not in the space are passed over", "[search][wa
 
 TEST_CASE("What is known weighs less the more a sweep has seen itself", "[search][warm_start]") {
   const std::vector<KnownPoint> known = Known(40);
-  Sweep sweep{LoraSpace(), {}};
-  const TpeSpace space(sweep.space);
   double before = 2;
   for (const int trials : {0, 10, 20}) {
-    sweep = testing::RunSweep(RandomSampler(), LoraSpace(), trials, 5, Loss);
+    const Sweep sweep = testing::RunSweep(RandomSampler(), LoraSpace(), trials, 5, Loss);
+    const TpeSpace space(sweep.space);
     const TpeHistory history = SplitTrials({sweep.space, sweep.trials, known}, space);
     CHECK(history.known == 40);
     CHECK(history.good_weights.front() == Approx(kKnownFade / (kKnownFade + trials)));
