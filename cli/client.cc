@@ -82,7 +82,9 @@ Client::Client(std::string address, const proto::Access& access)
   const absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> credentials =
       proto::MakeCredentials(access, address_);
   wrong_access_ = credentials.status();
-  if (credentials.ok()) stub_ = v1::SweepService::NewStub(Connect(address_, *credentials));
+  if (!credentials.ok()) return;
+  channel_ = Connect(address_, *credentials);
+  stub_ = v1::SweepService::NewStub(channel_);
 }
 
 Client::~Client() = default;
@@ -107,6 +109,10 @@ absl::Status Client::ToStatus(const grpc::Status& status) {
             absl::StrCat("no TLS connection with ", address_,
                          ": is --tls-ca the authority of its certificate, does that name this host, and has it not "
                          "expired?"));
+      }
+      if (channel_->GetState(/*try_to_connect=*/false) == GRPC_CHANNEL_READY) {  // it did answer
+        return absl::UnavailableError(
+            absl::StrCat("the server at ", address_, " cannot do this now: ", status.error_message()));
       }
       return absl::UnavailableError(absl::StrCat("no lorasweep server answers at ", address_,
                                                  "; start one with `lorasweep-server`, or name another with --server "

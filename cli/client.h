@@ -93,9 +93,10 @@ class Client {
   struct LastError;
   const std::string address_;
   const proto::Access access_;
-  absl::Status wrong_access_;                     // ok: none
-  std::unique_ptr<v1::SweepService::Stub> stub_;  // null when the access is wrong
-  const std::unique_ptr<LastError> last_error_;   // has its own mutex
+  absl::Status wrong_access_;               // ok: none
+  std::shared_ptr<grpc::Channel> channel_;  // null when the access is wrong, as is the next
+  std::unique_ptr<v1::SweepService::Stub> stub_;
+  const std::unique_ptr<LastError> last_error_;  // has its own mutex
 };
 
 // A text that no other call uses: makes a repeated call harmless.

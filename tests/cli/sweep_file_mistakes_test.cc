@@ -12,8 +12,8 @@ namespace lorasweep::cli {
 namespace {
 
 constexpr char kTop[] =
-    "(allowed here: name, model, data, training, metric, method, prior, warm_start, parameters, early_terminate, "
-    "limits, repeats, seed, trainer, run_cap)";
+    "(allowed here: name, model, data, training, metric, method, prior, warm_start, cost_aware, parameters, "
+    "early_terminate, limits, repeats, seed, trainer, run_cap)";
 
 }  // namespace
 
@@ -66,7 +66,7 @@ TEST_CASE("Every mistake is told with file, line, key, value and what is allowed
        "under parameters"},
       {Parameter("learning_rate: {value: 3, step: 2}"),
        "sweep.yaml:4: parameters.learning_rate.step: unknown key (allowed here: distribution, value, values, "
-       "probabilities, min, max, q, mu, sigma, a, b, expression)"},
+       "probabilities, min, max, q, mu, sigma, a, b, expression, when)"},
       {Parameter("learning_rate: {min: 1e-3, max: 1e-5}"),
        "sweep.yaml:4: parameters.learning_rate: min 0.001 is not below max 1e-05"},
       {Parameter("lora_rank: {min: 4.0, max: 64.0}"),
@@ -116,7 +116,7 @@ TEST_CASE("YAML that is none is told in words about the file", "[cli]") {
       {"- a\n- b\n",
        "sweep.yaml:1: a list is not a sweep file; keys are expected (name, model, data, training, metric, method, "
        "prior, "
-       "warm_start, parameters, early_terminate, limits, repeats, seed, trainer)"},
+       "warm_start, cost_aware, parameters, early_terminate, limits, repeats, seed, trainer)"},
       {"model: m\nname: \xff\n", "sweep.yaml:2: not UTF-8: save the file in that encoding"},
       {std::string("model: m\nname: a\0b\n", 19), "sweep.yaml:2: a control character (byte 0) is not allowed"},
       {"model: !!python/object:os.system m\n",
