@@ -96,7 +96,7 @@ TEST_CASE("A server that may not write says so, keeps what it has, and goes on w
   REQUIRE(cluster.server().WaitForOutput("a change was not stored and is undone"));
   CHECK(cluster.server().Output().find("lorasweep.db") != std::string::npos);
   // It still answers: a question that saw what was then undone is refused too, the next one is not.
-  CHECK(Eventually([&] { return cluster.Cli({"show", sweep}).output.find("RUNNING") != std::string::npos; }));
+  CHECK(Eventually([&] { return cluster.Cli({"show", sweep}).output.find("1 running") != std::string::npos; }));
   const Finished refused = cluster.Cli({"cancel", sweep});
   INFO(refused.output);
   CHECK(refused.status != 0);
