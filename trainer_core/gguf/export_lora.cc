@@ -68,7 +68,9 @@ absl::Status ExportLoraGguf(const std::filesystem::path& base, const std::filesy
   if (!adapter.ok()) return adapter.status();
   for (const auto& [name, tensor] : adapter->replaced()) {
     // PEFT keeps a copy of the base's own weight beside an embedding's or a head's adapter.
-    const auto is_it = [&](const merge::LoraModule& module) { return absl::StrCat(module.name, ".weight") == name; };
+    const auto is_it = [&name = name](const merge::LoraModule& module) {
+      return absl::StrCat(module.name, ".weight") == name;
+    };
     if (std::none_of(adapter->modules().begin(), adapter->modules().end(), is_it)) return NotAlone(name);
   }
 
