@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "ggml.h"
 #include "gguf.h"
 
@@ -185,6 +186,13 @@ absl::StatusOr<GgufFile> GgufFile::Open(const std::filesystem::path& path) {
     int used = GGML_MAX_DIMS;
     while (used > 1 && dimensions[used - 1] == 1) --used;
     tensor.dimensions.assign(dimensions, dimensions + used);
+    // Where one of them is 0 nothing else bounds the others: Rows must not overflow.
+    std::int64_t rows = 1;
+    for (int i = 1; i < used; ++i) {
+      if (!__builtin_mul_overflow(rows, dimensions[i], &rows)) continue;
+      return absl::InvalidArgumentError(absl::StrCat(path.string(), ": damaged GGUF header: tensor ", tensor.name,
+                                                     " of ", absl::StrJoin(tensor.dimensions, " x ")));
+    }
     const std::uint64_t offset = data_start + gguf_get_tensor_offset(context, id);
     const std::uint64_t size = gguf_get_tensor_size(context, id);
     if (offset > file_size || size > file_size - offset) {
