@@ -82,6 +82,16 @@ std::vector<v1::Observation> Cluster::Observations(const std::string& trial, con
   return {response.observations().begin(), response.observations().end()};
 }
 
+Cluster::Curves Cluster::ValidationCurves(const std::string& sweep) const {
+  Curves curves;
+  for (const v1::Trial& trial : Trials(sweep)) {
+    for (const v1::Observation& observation : Observations(trial.name(), "validation/loss")) {
+      CHECK(curves.emplace(std::pair(trial.number(), observation.step()), observation.value()).second);
+    }
+  }
+  return curves;
+}
+
 std::vector<v1::LeaderboardRow> Cluster::Leaderboard(const std::string& sweep) const {
   grpc::ClientContext context;
   v1::GetLeaderboardRequest request;

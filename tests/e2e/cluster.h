@@ -2,7 +2,9 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <cstdint>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -46,6 +48,9 @@ class Cluster {
   v1::Sweep GetSweep(const std::string& name) const;
   std::vector<v1::Trial> Trials(const std::string& sweep) const;
   std::vector<v1::Observation> Observations(const std::string& trial, const std::string& metric) const;
+  // (trial, step) -> validation loss; checks that each is there once.
+  using Curves = std::map<std::pair<std::int64_t, std::int64_t>, double>;
+  Curves ValidationCurves(const std::string& sweep) const;
   std::vector<v1::LeaderboardRow> Leaderboard(const std::string& sweep) const;
   // Waits until the sweep has the state.
   bool WaitForSweep(const std::string& name, v1::Sweep::State state,

@@ -27,23 +27,12 @@ std::filesystem::path SweepFile(const Cluster& cluster) {
   return cluster.folder() / "sweep.yaml";
 }
 
-// (trial, metric, step) -> value, and the check that each appears once.
-std::map<std::pair<std::int64_t, std::int64_t>, double> Curves(const Cluster& cluster, const std::string& sweep) {
-  std::map<std::pair<std::int64_t, std::int64_t>, double> curves;
-  for (const v1::Trial& trial : cluster.Trials(sweep)) {
-    for (const v1::Observation& observation : cluster.Observations(trial.name(), "validation/loss")) {
-      CHECK(curves.emplace(std::pair(trial.number(), observation.step()), observation.value()).second);
-    }
-  }
-  return curves;
-}
-
-std::map<std::pair<std::int64_t, std::int64_t>, double> UndisturbedCurves() {
+Cluster::Curves UndisturbedCurves() {
   Cluster cluster;
   cluster.StartFakeWorker("steady", 1);
   const std::string sweep = cluster.Submit(SweepFile(cluster));
   REQUIRE(cluster.WaitForSweep(sweep, v1::Sweep::COMPLETED));
-  return Curves(cluster, sweep);
+  return cluster.ValidationCurves(sweep);
 }
 
 TEST_CASE("A trial whose worker is killed is finished by another worker with the numbers of an undisturbed run",
@@ -63,7 +52,7 @@ TEST_CASE("A trial whose worker is killed is finished by another worker with the
   REQUIRE(finished.attempts_size() == 2);
   CHECK(finished.attempts(0).worker() != finished.attempts(1).worker());
   CHECK(finished.attempts(1).start_step() > 0);
-  CHECK(Curves(cluster, sweep) == UndisturbedCurves());
+  CHECK(cluster.ValidationCurves(sweep) == UndisturbedCurves());
 }
 
 TEST_CASE("A server killed with SIGKILL goes on with the sweep after its restart and loses no observation", "[e2e]") {
@@ -78,7 +67,7 @@ TEST_CASE("A server killed with SIGKILL goes on with the sweep after its restart
     CHECK(trial.state() == v1::Trial::COMPLETED);
     CHECK(trial.attempts_size() == 1);
   }
-  CHECK(Curves(cluster, sweep) == UndisturbedCurves());
+  CHECK(cluster.ValidationCurves(sweep) == UndisturbedCurves());
 }
 
 TEST_CASE("A worker that freezes longer than its lease loses the trial, and its late words change nothing", "[e2e]") {
@@ -93,7 +82,7 @@ TEST_CASE("A worker that freezes longer than its lease loses the trial, and its 
       [&] { return cluster.Trials(sweep).at(static_cast<std::size_t>(interrupted->number())).attempts_size() == 2; }));
   frozen.Signal(SIGCONT);
   REQUIRE(cluster.WaitForSweep(sweep, v1::Sweep::COMPLETED));
-  CHECK(Curves(cluster, sweep) == UndisturbedCurves());
+  CHECK(cluster.ValidationCurves(sweep) == UndisturbedCurves());
 }
 
 TEST_CASE("A worker told to end hands its trial back, and no retry is spent", "[e2e]") {
@@ -108,7 +97,7 @@ TEST_CASE("A worker told to end hands its trial back, and no retry is spent", "[
   CHECK(returned.state() == v1::Trial::QUEUED);
   cluster.StartFakeWorker("second", 1);
   REQUIRE(cluster.WaitForSweep(sweep, v1::Sweep::COMPLETED));
-  CHECK(Curves(cluster, sweep) == UndisturbedCurves());
+  CHECK(cluster.ValidationCurves(sweep) == UndisturbedCurves());
 }
 
 }  // namespace

@@ -30,23 +30,12 @@ std::string SubmitSweep(const Cluster& cluster) {
   return cluster.Submit(cluster.folder() / "sweep.yaml");
 }
 
-// (trial, step) -> validation loss, each there once.
-std::map<std::pair<std::int64_t, std::int64_t>, double> Curves(const Cluster& cluster, const std::string& sweep) {
-  std::map<std::pair<std::int64_t, std::int64_t>, double> curves;
-  for (const v1::Trial& trial : cluster.Trials(sweep)) {
-    for (const v1::Observation& observation : cluster.Observations(trial.name(), "validation/loss")) {
-      CHECK(curves.emplace(std::pair(trial.number(), observation.step()), observation.value()).second);
-    }
-  }
-  return curves;
-}
-
-std::map<std::pair<std::int64_t, std::int64_t>, double> UndisturbedCurves() {
+Cluster::Curves UndisturbedCurves() {
   Cluster cluster;
   cluster.StartFakeWorker("steady", 0);
   const std::string sweep = SubmitSweep(cluster);
   REQUIRE(cluster.WaitForSweep(sweep, v1::Sweep::COMPLETED));
-  return Curves(cluster, sweep);
+  return cluster.ValidationCurves(sweep);
 }
 
 // Nothing was refused for good: the only worker's only attempts at both trials ended as they should.
@@ -57,7 +46,7 @@ void CheckUnharmed(const Cluster& cluster, const std::string& sweep) {
     CHECK(trial.state() == v1::Trial::COMPLETED);
     CHECK(trial.attempts_size() == 1);
   }
-  CHECK(Curves(cluster, sweep) == UndisturbedCurves());
+  CHECK(cluster.ValidationCurves(sweep) == UndisturbedCurves());
 }
 
 void LimitFiles(Cluster& cluster, rlim_t bytes) {
