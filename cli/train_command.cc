@@ -76,10 +76,7 @@ absl::Status WriteRecord(const fs::path& file, const google::protobuf::Message& 
   if (!google::protobuf::util::MessageToJsonString(message, &text, options).ok()) {
     return absl::InternalError(absl::StrCat("cannot write ", file.string()));
   }
-  auto out = text::AtomicFile::Create(file);
-  if (!out.ok()) return out.status();
-  if (absl::Status written = out->Write(text.data(), text.size()); !written.ok()) return written;
-  return out->Commit();
+  return text::WriteFile(file, text);
 }
 
 // A record of an earlier training in the folder; false when there is none that can be read.

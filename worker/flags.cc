@@ -88,6 +88,10 @@ void AddFlags(CLI::App& app, WorkerFlags* flags) {
          "A label to show for this worker; may be given several times")
       ->type_name("KEY=VALUE")
       ->allow_extra_args(false);
+  app.add_flag("--plain", flags->plain,
+               "On a CPU, compute with torch's own operations alone: the reference for the fast path, several times "
+               "slower")
+      ->envname("LORASWEEP_PLAIN");
   app.add_flag("--with-parent", flags->with_parent, "End when the process that started this one ends");
   app.add_flag("-v,--verbose", flags->verbose, "Log more");
 }

@@ -32,6 +32,7 @@ struct WorkerFlags {
   std::filesystem::path models;              // empty: as the environment says
   std::vector<std::filesystem::path> roots;  // empty: models and data may lie anywhere
   std::map<std::string, std::string> labels;
+  bool plain = false;
   bool with_parent = false;
   bool verbose = false;
 };

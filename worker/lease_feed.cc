@@ -11,6 +11,8 @@ using std::chrono::milliseconds;
 
 // Of waiting for leases that came while the worker was stopping.
 constexpr milliseconds kUnseenLimit{2000};
+// Of waiting until the coordinator has what a trial said last.
+constexpr milliseconds kLastWordLimit{2000};
 
 }  // namespace
 
@@ -32,9 +34,10 @@ void LeaseFeed::SetCapacity(int capacity) {
   changed_.notify_all();
 }
 
-void LeaseFeed::Release() {
+void LeaseFeed::Release(std::int64_t token, std::uint64_t last_word) {
   std::lock_guard lock(mutex_);
-  --held_;
+  if (held_.erase(token) == 0) return;
+  last_words_[token] = last_word;
   changed_.notify_all();
 }
 
@@ -52,7 +55,7 @@ absl::StatusOr<std::vector<LeasedTrial>> LeaseFeed::Wait() {
 
 void LeaseFeed::Settle(milliseconds limit) {
   std::unique_lock lock(mutex_);
-  changed_.wait_for(lock, limit, [this] { return ended_ || settled_ || held_ >= capacity_; });
+  changed_.wait_for(lock, limit, [this] { return ended_ || settled_ || held_.size() >= Capacity(); });
 }
 
 void LeaseFeed::RequestStop() {
@@ -66,11 +69,13 @@ void LeaseFeed::Stop() {
 
 void LeaseFeed::Loop(const std::stop_token& stop) {
   std::unique_lock lock(mutex_);
-  while (changed_.wait(lock, stop, [this] { return held_ < capacity_; }) && !stop.stop_requested()) {
-    const int count = capacity_ - held_;
+  while (changed_.wait(lock, stop, [this] { return held_.size() < Capacity(); }) && !stop.stop_requested()) {
+    const int count = static_cast<int>(Capacity() - held_.size());
+    const std::map<std::int64_t, std::uint64_t> last_words = std::exchange(last_words_, {});
     // Who waits for a pack to fill up is to know at once what there is.
     const milliseconds wait = settled_ ? options_.lease_wait : milliseconds{0};
     lock.unlock();
+    for (const auto& [token, ticket] : last_words) stream_.Await(token, ticket, kLastWordLimit);
     absl::StatusOr<std::vector<v1::Lease>> leases = Ask(count, wait, stop);
     std::vector<LeasedTrial> trials;
     if (leases.ok()) {
@@ -81,8 +86,10 @@ void LeaseFeed::Loop(const std::stop_token& stop) {
     }
     lock.lock();
     settled_ = true;
-    held_ += static_cast<int>(trials.size());
-    for (LeasedTrial& trial : trials) ready_.push_back(std::move(trial));
+    for (LeasedTrial& trial : trials) {
+      held_.insert(trial.lease.token());
+      ready_.push_back(std::move(trial));
+    }
     changed_.notify_all();
     if (!leases.ok()) {
       refused_ = leases.status();

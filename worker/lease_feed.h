@@ -5,7 +5,9 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <mutex>
+#include <set>
 #include <stop_token>
 #include <string>
 #include <thread>
@@ -34,7 +36,7 @@ struct LeaseFeedOptions {
 //
 //   feed.SetCapacity(4);
 //   absl::StatusOr<std::vector<LeasedTrial>> trials = feed.Wait();    // later: Take()
-//   feed.Release();                                                   // for each whose attempt has ended
+//   feed.Release(token);                                              // for each that needs no room any more
 class LeaseFeed {
  public:
   // Starts the thread, with no capacity. References outlive the feed.
@@ -44,8 +46,9 @@ class LeaseFeed {
 
   // For how many trials the worker has room, those that were taken included.
   void SetCapacity(int capacity);
-  // One that was taken has made room.
-  void Release();
+  // The lease's trial needs no room any more. What `last_word`, a ticket of the report stream's, stands for is known to
+  // the coordinator before it is asked for another, which it may choose by it. Only the first call for a lease counts.
+  void Release(std::int64_t token, std::uint64_t last_word = 0);
   // What has come.
   std::vector<LeasedTrial> Take();
   // The same, once there is something; none: it was stopped. Errors: the coordinator's refusal of this worker.
@@ -59,6 +62,7 @@ class LeaseFeed {
 
  private:
   void Loop(const std::stop_token& stop);
+  std::size_t Capacity() const { return static_cast<std::size_t>(capacity_); }  // mutex_ held
   // Leases; none: there is nothing now, or the worker was registered again.
   absl::StatusOr<std::vector<v1::Lease>> Ask(int count, std::chrono::milliseconds wait, const std::stop_token& stop);
   // Those that a cancelled question may have been given.
@@ -71,8 +75,9 @@ class LeaseFeed {
 
   std::mutex mutex_;
   std::condition_variable_any changed_;
-  int capacity_ = 0;  // guarded by mutex_, as all below
-  int held_ = 0;
+  int capacity_ = 0;                                  // guarded by mutex_, as all below
+  std::set<std::int64_t> held_;                       // leases whose trials need room
+  std::map<std::int64_t, std::uint64_t> last_words_;  // of leases that were released, until they are taken
   bool settled_ = true;  // nothing has been asked for that was not answered at least with "none at once"
   bool ended_ = false;
   absl::Status refused_;

@@ -51,6 +51,8 @@ LeasedTrial PrepareTrial(v1::Lease lease, const std::filesystem::path& work_fold
   LeasedTrial trial;
   trial.lease = std::move(lease);
   trial.job.output_folder = AttemptFolder(work_folder, trial.lease.token());
+  // Its files go to the coordinator, which keeps them; a worker that ends begins with an empty folder.
+  trial.job.durability = text::Durability::kVisible;
   trial.problem = fence.Admit(trial.lease.mutable_spec());
   if (trial.problem.ok()) trial.problem = ReadSettings(trial);
   if (trial.problem.ok()) trial.problem = FetchCheckpoint(trial, client, stop);

@@ -62,6 +62,7 @@ int main(int argc, char** argv) {
   const CLI::App* chat_command = AddChatCommand(app, &chat);
   if (const std::optional<int> code = worker::Parse(app, argc, argv)) return *code;
 
+  lorasweep::trainer::UsePlainPath(flags.plain);
   worker::BuiltinTrainerOptions options;
   options.device = flags.device;
   options.threads = flags.threads;

@@ -45,8 +45,11 @@ class PackRunner::Observer final : public trainer::TrialObserver {
     const bool evaluated = progress.validation.has_value();
     const std::uint64_t ticket = stream.Observe(token, ToObservations(progress, runner_.clock_.WallNow()),
                                                 evaluated ? ReportStream::Urgency::kNow : ReportStream::Urgency::kSoon);
+    const bool last = progress.step >= trials_[slot]->job.config.max_steps;
+    // While the adapter is written, the next trial is on its way.
+    if (last) runner_.feed_.Release(token, ticket);
     // Nothing hangs on the word about an untrained model, nor about one that has all its steps.
-    const bool decides = evaluated && progress.step > 0 && progress.step < trials_[slot]->job.config.max_steps;
+    const bool decides = evaluated && progress.step > 0 && !last;
     const LeaseVerdict verdict =
         decides ? stream.Await(token, ticket, runner_.options_.verdict_wait) : stream.verdict(token);
     switch (verdict.action) {
@@ -64,14 +67,25 @@ class PackRunner::Observer final : public trainer::TrialObserver {
     runner_.uploader_.Add(trials_[slot]->lease.token(), step, file);
   }
 
+  // The finisher writes it, beside training.
+  absl::Status OnAdapter(std::size_t slot, std::function<absl::Status()> write) override {
+    adapters_[slot] = std::move(write);
+    return absl::OkStatus();
+  }
+
   void OnEnd(std::size_t slot, const trainer::Outcome& outcome) override {
     --live_;
     if (absl::IsResourceExhausted(outcome.refusal)) {
       slots_ = std::max<std::size_t>(live_, 1);
       runner_.SetPlan(*trials_[slot], static_cast<int>(slots_));
     }
-    const bool reported = runner_.finisher_.End(*std::exchange(trials_[slot], std::nullopt), outcome);
-    if (reported) runner_.feed_.Release();
+    LeasedTrial trial = *std::exchange(trials_[slot], std::nullopt);
+    const std::int64_t token = trial.lease.token();
+    runner_.finisher_.End(std::move(trial), outcome, std::exchange(adapters_[slot], nullptr));
+    // What is left of one that was reported to its end keeps no other trial from its place.
+    if (outcome.kind == trainer::Outcome::Kind::kCompleted || outcome.kind == trainer::Outcome::Kind::kStopped) {
+      runner_.feed_.Release(token);
+    }
   }
 
   std::vector<trainer::TrialJob> Join() override {
@@ -98,6 +112,7 @@ class PackRunner::Observer final : public trainer::TrialObserver {
  private:
   void Add(LeasedTrial trial) {
     trials_.emplace_back(std::move(trial));
+    adapters_.emplace_back();
     ++live_;
   }
 
@@ -105,7 +120,9 @@ class PackRunner::Observer final : public trainer::TrialObserver {
   const std::string setup_key_;
   std::size_t slots_;
   std::size_t live_ = 0;
-  std::vector<std::optional<LeasedTrial>> trials_;  // by slot; none: it has ended
+  // By slot.
+  std::vector<std::optional<LeasedTrial>> trials_;  // none: it has ended
+  std::vector<TrialFinisher::WriteAdapter> adapters_;
 };
 
 PackRunner::PackRunner(PackRunnerOptions options, ReportStream& stream, CheckpointUploader& uploader, LeaseFeed& feed,

@@ -193,11 +193,8 @@ absl::Status Training::Conclude(const trainer::Outcome& outcome) {
   if (completed) end_.set_adapter((flags_.out / "adapter").string());
   for (const std::int64_t step : checkpoints_->Steps()) end_.add_checkpoints(checkpoints_->PathOf(step).string());
   if (completed) {
-    absl::StatusOr<text::AtomicFile> file = text::AtomicFile::Create(flags_.out / "result.json");
-    if (!file.ok()) return file.status();
-    const std::string line = ToLine(end_);
-    if (absl::Status written = file->Write(line.data(), line.size()); !written.ok()) return written;
-    if (absl::Status written = file->Commit(); !written.ok()) return written;
+    const absl::Status written = text::WriteFile(flags_.out / "result.json", ToLine(end_));
+    if (!written.ok()) return written;
   }
   v1::TrainEvent event;
   *event.mutable_end() = end_;

@@ -37,7 +37,7 @@ void TrialFinisher::Loop(const std::stop_token& stop) {
     work_.pop_front();
     lock.unlock();
     work.what();
-    if (work.holds_room) options_.on_over();
+    options_.on_over(work.token);
     lock.lock();
   }
 }
@@ -48,25 +48,31 @@ void TrialFinisher::Add(Work work) {
   changed_.notify_all();
 }
 
-bool TrialFinisher::End(LeasedTrial trial, trainer::Outcome outcome) {
-  const bool reported = outcome.kind == Kind::kCompleted || outcome.kind == Kind::kStopped;
-  Add({[this, trial = std::move(trial), outcome = std::move(outcome)] { Conclude(trial, outcome); }, !reported});
-  return reported;
+void TrialFinisher::End(LeasedTrial trial, trainer::Outcome outcome, WriteAdapter write_adapter) {
+  const std::int64_t token = trial.lease.token();
+  Add({token, [this, trial = std::move(trial), outcome = std::move(outcome), write = std::move(write_adapter)] {
+         Conclude(trial, outcome, write);
+       }});
 }
 
 void TrialFinisher::Fail(v1::Lease lease, v1::FailTrialRequest::Kind kind, std::string reason) {
-  Add({[this, lease = std::move(lease), kind, reason = std::move(reason)] { TellFailure(lease, kind, reason); }});
+  const std::int64_t token = lease.token();
+  Add({token,
+       [this, lease = std::move(lease), kind, reason = std::move(reason)] { TellFailure(lease, kind, reason); }});
 }
 
 void TrialFinisher::HandBack(v1::Lease lease, std::string reason) {
-  Add({[this, lease = std::move(lease), reason = std::move(reason)] { Return(lease, reason); }});
+  const std::int64_t token = lease.token();
+  Add({token, [this, lease = std::move(lease), reason = std::move(reason)] { Return(lease, reason); }});
 }
 
 void TrialFinisher::Drop(v1::Lease lease) {
-  Add({[this, lease = std::move(lease)] { Leave(lease); }});
+  const std::int64_t token = lease.token();
+  Add({token, [this, lease = std::move(lease)] { Leave(lease); }});
 }
 
-void TrialFinisher::Conclude(const LeasedTrial& trial, const trainer::Outcome& outcome) {
+void TrialFinisher::Conclude(const LeasedTrial& trial, const trainer::Outcome& outcome,
+                             const WriteAdapter& write_adapter) {
   const v1::Lease& lease = trial.lease;
   if (Abandoned(lease.token())) {
     spdlog::info("{}: dropped, the lease is not ours any more", lease.trial());
@@ -82,12 +88,13 @@ void TrialFinisher::Conclude(const LeasedTrial& trial, const trainer::Outcome& o
     return TellFailure(lease, KindOfRunError(outcome.refusal), outcome.reason);
   }
   const std::optional<v1::FailTrialRequest::Kind> kind = KindOfOutcome(outcome.kind);
-  if (!kind) return Complete(trial, outcome);
+  if (!kind) return Complete(trial, outcome, write_adapter);
   if (*kind == v1::FailTrialRequest::HANDED_BACK) return Return(lease, "the worker is stopping");
   TellFailure(lease, *kind, outcome.reason);
 }
 
-void TrialFinisher::Complete(const LeasedTrial& trial, const trainer::Outcome& outcome) {
+void TrialFinisher::Complete(const LeasedTrial& trial, const trainer::Outcome& outcome,
+                             const WriteAdapter& write_adapter) {
   const v1::Lease& lease = trial.lease;
   v1::CompleteTrialRequest request;
   request.set_token(lease.token());
@@ -96,7 +103,7 @@ void TrialFinisher::Complete(const LeasedTrial& trial, const trainer::Outcome& o
     uploader_.Wait(lease.token(), options_.grace);
   } else {
     uploader_.Drop(lease.token());
-    absl::StatusOr<v1::Artifact> adapter = UploadAdapter(trial, outcome.step);
+    absl::StatusOr<v1::Artifact> adapter = UploadAdapter(trial, outcome.step, write_adapter);
     if (!adapter.ok()) {
       return TellFailure(lease, v1::FailTrialRequest::ERROR,
                          absl::StrCat("the adapter was not stored: ", std::string{adapter.status().message()}));
@@ -120,7 +127,11 @@ void TrialFinisher::Complete(const LeasedTrial& trial, const trainer::Outcome& o
   Leave(lease);
 }
 
-absl::StatusOr<v1::Artifact> TrialFinisher::UploadAdapter(const LeasedTrial& trial, std::int64_t step) {
+absl::StatusOr<v1::Artifact> TrialFinisher::UploadAdapter(const LeasedTrial& trial, std::int64_t step,
+                                                          const WriteAdapter& write_adapter) {
+  if (write_adapter) {
+    if (absl::Status written = write_adapter(); !written.ok()) return written;
+  }
   std::vector<std::filesystem::path> files;
   std::error_code error;
   for (std::filesystem::directory_iterator entry(trial.job.output_folder / "adapter", error), end;

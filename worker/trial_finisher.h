@@ -24,24 +24,25 @@ struct TrialFinisherOptions {
   std::filesystem::path work_folder;
   // After `stop`: so long the last checkpoint and the last word may take.
   std::chrono::milliseconds grace{10'000};
-  // After each attempt that was not reported to its end: its files are gone and the coordinator knows. On the
-  // finisher's thread.
-  std::function<void()> on_over;
+  // After each attempt, by its lease: its files are gone and the coordinator knows. On the finisher's thread.
+  std::function<void(std::int64_t token)> on_over;
 };
 
 // Brings attempts to their ends beside training: a thread of its own uploads adapters and tells the coordinator how
 // each attempt ended. The leases were added to the report stream; they are removed from it. Thread safe.
 class TrialFinisher {
  public:
+  using WriteAdapter = std::function<absl::Status()>;
+
   // References outlive the finisher. `stop` is the worker's: after it, calls have `grace` left.
   TrialFinisher(TrialFinisherOptions options, CoordinatorClient& client, ReportStream& stream,
                 CheckpointUploader& uploader, Clock& clock, std::stop_token stop);
   // Waits until everything is said.
   ~TrialFinisher();
 
-  // What the trainer says of the attempt, whose files lie in its folder. True: it was reported to its end, and what is
-  // left is its adapter's way to the coordinator, which keeps no other trial from its place.
-  bool End(LeasedTrial trial, trainer::Outcome outcome);
+  // What the trainer says of the attempt, whose files lie in its folder, once `write_adapter` was called if it is not
+  // null.
+  void End(LeasedTrial trial, trainer::Outcome outcome, WriteAdapter write_adapter = nullptr);
   void Fail(v1::Lease lease, v1::FailTrialRequest::Kind kind, std::string reason);
   // Queued again for any worker, from its last checkpoint.
   void HandBack(v1::Lease lease, std::string reason = "the worker is stopping");
@@ -50,15 +51,16 @@ class TrialFinisher {
 
  private:
   struct Work {
+    std::int64_t token = 0;
     std::function<void()> what;
-    bool holds_room = true;  // until it is done
   };
 
   void Add(Work work);
   void Loop(const std::stop_token& stop);
-  void Conclude(const LeasedTrial& trial, const trainer::Outcome& outcome);
-  void Complete(const LeasedTrial& trial, const trainer::Outcome& outcome);
-  absl::StatusOr<v1::Artifact> UploadAdapter(const LeasedTrial& trial, std::int64_t step);
+  void Conclude(const LeasedTrial& trial, const trainer::Outcome& outcome, const WriteAdapter& write_adapter);
+  void Complete(const LeasedTrial& trial, const trainer::Outcome& outcome, const WriteAdapter& write_adapter);
+  absl::StatusOr<v1::Artifact> UploadAdapter(const LeasedTrial& trial, std::int64_t step,
+                                             const WriteAdapter& write_adapter);
   void TellFailure(const v1::Lease& lease, v1::FailTrialRequest::Kind kind, const std::string& reason);
   void Return(const v1::Lease& lease, const std::string& reason);
   bool Abandoned(std::int64_t token) const;

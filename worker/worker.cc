@@ -58,9 +58,10 @@ absl::Status Worker::Run(const std::stop_token& stop) {
                   .lease_wait = options_.lease_wait,
                   .register_again = [this](const Patience& patience) { return Register(patience).status(); }},
                  client_, stream, clock_);
-  TrialFinisher finisher(
-      {.work_folder = options_.work_folder, .grace = options_.grace, .on_over = [&feed] { feed.Release(); }}, client_,
-      stream, uploader, clock_, stop);
+  TrialFinisher finisher({.work_folder = options_.work_folder,
+                          .grace = options_.grace,
+                          .on_over = [&feed](std::int64_t token) { feed.Release(token); }},
+                         client_, stream, uploader, clock_, stop);
   PackRunner runner({.slots = options_.slots, .verdict_wait = options_.verdict_wait}, stream, uploader, feed, finisher,
                     trainers, clock_);
   const std::stop_callback on_stop(stop, [&feed] { feed.RequestStop(); });

@@ -114,6 +114,7 @@ grpc::Status FakeCoordinator::LeaseTrials(grpc::ServerContext* context, const v1
   }
   if (stopping_) return {grpc::StatusCode::UNAVAILABLE, "shutting down"};
   for (int i = 0; i < request->max_trials() && !offered_.empty(); ++i) {
+    record_.before_lease[offered_.front().token()] = {record_.observations.size(), record_.completed.size()};
     *response->add_leases() = std::move(offered_.front());
     offered_.pop_front();
   }

@@ -28,6 +28,12 @@ class FakeCoordinator final : public v1::WorkerService::Service {
   struct Record {
     std::vector<v1::RegisterWorkerRequest> registrations;
     std::vector<std::string> lease_request_ids;
+    // What had come when a lease was handed out.
+    struct Before {
+      std::size_t observations = 0;
+      std::size_t completed = 0;
+    };
+    std::map<std::int64_t, Before> before_lease;  // by token
     std::int64_t reports = 0;
     // (token, metric, step) -> value, and how often it came
     std::map<std::tuple<std::int64_t, std::string, std::int64_t>, std::pair<v1::Observation, int>> observations;

@@ -72,15 +72,21 @@ void SaveCheckpoint(const Slot& slot, std::size_t index, trainer::TrialObserver&
   observer.OnCheckpoint(index, slot.step, slot.checkpoint_file());
 }
 
-void SaveAdapter(const Slot& slot) {
-  const std::filesystem::path folder = slot.job->output_folder / "adapter";
-  std::error_code ignored;
-  std::filesystem::create_directories(folder, ignored);
-  std::ofstream(folder / "adapter_config.json") << absl::StrCat(R"({"r": )", slot.job->config.lora_rank, "}\n");
-  std::ofstream(folder / "adapter_model.safetensors") << absl::StrCat(Fingerprint(*slot.job), " step ", slot.step);
+void SaveAdapter(const Slot& slot, std::size_t index, const FakeTrainerOptions& options,
+                 trainer::TrialObserver& observer) {
+  const auto write = [job = *slot.job, step = slot.step, options] {
+    std::this_thread::sleep_for(options.save_time);
+    const std::filesystem::path folder = job.output_folder / "adapter";
+    std::error_code ignored;
+    std::filesystem::create_directories(folder, ignored);
+    std::ofstream(folder / "adapter_config.json") << absl::StrCat(R"({"r": )", job.config.lora_rank, "}\n");
+    std::ofstream(folder / "adapter_model.safetensors") << absl::StrCat(Fingerprint(job), " step ", step);
+    return absl::OkStatus();
+  };
+  static_cast<void>(observer.OnAdapter(index, write));
 }
 
-Command Tell(const Slot& slot, std::size_t index, bool evaluate, std::int64_t validation_sequences,
+Command Tell(const Slot& slot, std::size_t index, bool evaluate, const FakeTrainerOptions& options,
              trainer::TrialObserver& observer) {
   const trainer::TrainConfig& config = slot.job->config;
   trainer::Progress progress;
@@ -90,20 +96,21 @@ Command Tell(const Slot& slot, std::size_t index, bool evaluate, std::int64_t va
   progress.train_loss = ToyLoss(config, progress.sequences);
   progress.grad_norm = 1;
   progress.learning_rate = config.learning_rate;
-  if (evaluate) progress.validation = Evaluate(config, progress.sequences, validation_sequences);
+  if (evaluate) progress.validation = Evaluate(config, progress.sequences, options.validation_sequences);
   return observer.OnProgress(index, progress);
 }
 
-void Obey(Command command, Slot& slot, std::size_t index, trainer::TrialObserver& observer) {
+void Obey(Command command, Slot& slot, std::size_t index, const FakeTrainerOptions& options,
+          trainer::TrialObserver& observer) {
   if (command == Command::kContinue) return;
-  SaveAdapter(slot);
+  SaveAdapter(slot, index, options, observer);
   if (command == Command::kPause) SaveCheckpoint(slot, index, observer);
   slot.outcome = Outcome{.kind = command == Command::kPause ? Outcome::Kind::kPaused : Outcome::Kind::kStopped,
                          .reason = "",
                          .step = slot.step};
 }
 
-void Step(Slot& slot, std::size_t index, std::int64_t validation_sequences, trainer::TrialObserver& observer) {
+void Step(Slot& slot, std::size_t index, const FakeTrainerOptions& options, trainer::TrialObserver& observer) {
   const trainer::TrainConfig& config = slot.job->config;
   ++slot.step;
   if (config.learning_rate >= 1 && slot.step > 2) {
@@ -112,10 +119,10 @@ void Step(Slot& slot, std::size_t index, std::int64_t validation_sequences, trai
   }
   const bool last = slot.step >= config.max_steps;
   const bool evaluate = last || (config.eval_every > 0 && slot.step % config.eval_every == 0);
-  Obey(Tell(slot, index, evaluate, validation_sequences, observer), slot, index, observer);
+  Obey(Tell(slot, index, evaluate, options, observer), slot, index, options, observer);
   if (slot.outcome) return;
   if (last) {
-    SaveAdapter(slot);
+    SaveAdapter(slot, index, options, observer);
     slot.outcome = Outcome{.kind = Outcome::Kind::kCompleted, .reason = "", .step = slot.step};
   } else if (config.save_every > 0 && slot.step % config.save_every == 0) {
     SaveCheckpoint(slot, index, observer);
@@ -144,7 +151,7 @@ absl::StatusOr<std::vector<Outcome>> FakeTrainer::Run(const trainer::JobPack& pa
     if (absl::Status status = Begin(slot); !status.ok()) return status;
     const std::size_t index = slots.size() - 1;
     if (!slot.outcome && slot.step == 0) {
-      Obey(Tell(slot, index, true, options_.validation_sequences, observer), slot, index, observer);
+      Obey(Tell(slot, index, true, options_, observer), slot, index, options_, observer);
     }
     end(index);
     return absl::OkStatus();
@@ -166,7 +173,7 @@ absl::StatusOr<std::vector<Outcome>> FakeTrainer::Run(const trainer::JobPack& pa
     for (std::size_t index = 0; index < slots.size(); ++index) {
       Slot& slot = slots[index];
       if (!runs(slot)) continue;
-      Step(slot, index, options_.validation_sequences, observer);
+      Step(slot, index, options_, observer);
       if (runs(slot) && stop.stop_requested()) {
         SaveCheckpoint(slot, index, observer);
         slot.outcome = Outcome{.kind = Outcome::Kind::kInterrupted, .reason = "", .step = slot.step};

@@ -13,6 +13,7 @@ namespace lorasweep::testing {
 struct FakeTrainerOptions {
   std::chrono::milliseconds step_time{0};  // each optimizer step takes so long
   std::chrono::milliseconds load_time{0};  // as does the making of a trainer
+  std::chrono::milliseconds save_time{0};  // and the writing of an adapter
   std::int64_t validation_sequences = 32;
   std::int64_t pack = 1;  // slots of its plan where none are asked for
 };

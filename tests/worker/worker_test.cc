@@ -112,6 +112,19 @@ TEST_CASE_METHOD(Fixture, "The next trials of a sweep use the trainer that is lo
   CHECK(factory->loads() == 2);
 }
 
+TEST_CASE_METHOD(Fixture, "While an adapter is written the next trial is asked for, once the last word has come",
+                 "[worker]") {
+  coordinator.Offer(MakeLease(1, 10));
+  coordinator.Offer(MakeLease(2, 10));
+  Start({.save_time = milliseconds{400}});
+  REQUIRE(Completed(2));
+  const Record record = coordinator.record();
+  CHECK(record.before_lease.at(2).completed == 0);
+  const std::size_t of_each = record.observations.size() / 2;
+  CHECK(of_each > 10);
+  CHECK(record.before_lease.at(2).observations == of_each);
+}
+
 TEST_CASE_METHOD(Fixture, "A verdict to stop acts at the rung that it was given for", "[worker]") {
   coordinator.SetJudge([](std::int64_t, const v1::LeaseReport& report) {
     for (const v1::Observation& observation : report.observations()) {

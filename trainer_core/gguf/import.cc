@@ -1,6 +1,5 @@
 #include "trainer_core/gguf/import.h"
 
-#include <fstream>
 #include <span>
 #include <string>
 #include <unordered_map>
@@ -12,6 +11,7 @@
 #include "trainer_core/gguf/llama_config.h"
 #include "trainer_core/gguf/llama_tensors.h"
 #include "trainer_core/gguf/tokenizer_files.h"
+#include "trainer_core/text/file.h"
 #include "trainer_core/text/safetensors_writer.h"
 #include "trainer_core/text/staging_folder.h"
 
@@ -19,14 +19,6 @@ namespace lorasweep::gguf {
 namespace {
 
 namespace fs = std::filesystem;
-
-absl::Status WriteText(const fs::path& file, const std::string& text) {
-  std::ofstream stream(file, std::ios::binary);
-  stream << text;
-  stream.close();
-  if (!stream) return absl::ResourceExhaustedError(absl::StrCat(file.string(), ": cannot be written"));
-  return absl::OkStatus();
-}
 
 absl::Status WriteWeights(const GgufFile& file, const std::vector<TensorPlan>& plans, const fs::path& out,
                           const ImportProgress& progress) {
@@ -73,7 +65,7 @@ absl::Status ImportGguf(const fs::path& gguf, const fs::path& out_folder, const 
       {"special_tokens_map.json", tokenizer->special_tokens_map_json},
   };
   for (const auto& [name, text] : texts) {
-    if (auto status = WriteText(staging->path() / name, text); !status.ok()) return status;
+    if (auto status = text::WriteFile(staging->path() / name, text); !status.ok()) return status;
   }
   if (auto status = WriteWeights(*file, *plans, staging->path() / "model.safetensors", progress); !status.ok()) {
     return status;

@@ -26,13 +26,6 @@ std::int64_t Bytes(const text::TensorSpec& spec) {
   return bytes;
 }
 
-absl::Status WriteText(const fs::path& file, const std::string& text) {
-  auto out = text::AtomicFile::Create(file);
-  if (!out.ok()) return out.status();
-  if (absl::Status written = out->Write(text.data(), text.size()); !written.ok()) return written;
-  return out->Commit();
-}
-
 bool BelongsToTokenizer(const std::string& name) {
   static constexpr std::string_view kNames[] = {"tokenizer.json",    "tokenizer_config.json",
                                                 "tokenizer.model",   "special_tokens_map.json",
@@ -83,7 +76,7 @@ absl::Status WriteModelTensors(
     if (!written.ok()) return written;
   }
   if (shards.size() == 1) return absl::OkStatus();
-  return WriteText(folder / "model.safetensors.index.json", index.dump(2) + "\n");
+  return text::WriteFile(folder / "model.safetensors.index.json", index.dump(2) + "\n");
 }
 
 absl::Status CopyModelFiles(const fs::path& from, const fs::path& to, bool tokenizer_only) {
@@ -96,7 +89,7 @@ absl::Status CopyModelFiles(const fs::path& from, const fs::path& to, bool token
     // Read and written, not copied: a cache's files may be links and may not be writable.
     const auto text = text::ReadFile(entry->path(), kLargestCopied);
     if (!text.ok()) return text.status();
-    if (absl::Status written = WriteText(to / name, *text); !written.ok()) return written;
+    if (absl::Status written = text::WriteFile(to / name, *text); !written.ok()) return written;
   }
   if (error) return absl::InternalError(absl::StrCat("cannot list ", from.string(), ": ", error.message()));
   return absl::OkStatus();

@@ -53,25 +53,27 @@ absl::StatusOr<std::string> ReadFile(const std::filesystem::path& file, std::siz
   return content;
 }
 
-absl::StatusOr<AtomicFile> AtomicFile::Create(const std::filesystem::path& file) {
+absl::StatusOr<AtomicFile> AtomicFile::Create(const std::filesystem::path& file, Durability durability) {
   static std::atomic<unsigned> counter{0};
   // Names that a killed process left behind are passed over. No mkstemp: its files are private whatever the umask says.
   for (int attempt = 0; attempt < 1000; ++attempt) {
     const std::filesystem::path temporary = absl::StrCat(file.string(), ".", getpid(), "-", counter++, ".tmp");
     const int descriptor = open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    if (descriptor >= 0) return AtomicFile(file, temporary, descriptor);
+    if (descriptor >= 0) return AtomicFile(file, temporary, descriptor, durability);
     if (errno != EEXIST) return SystemError("create", file, errno);
   }
   return SystemError("create", file, EEXIST);
 }
 
-AtomicFile::AtomicFile(std::filesystem::path file, std::filesystem::path temporary, int descriptor)
-    : file_(std::move(file)), temporary_(std::move(temporary)), descriptor_(descriptor) {}
+AtomicFile::AtomicFile(std::filesystem::path file, std::filesystem::path temporary, int descriptor,
+                       Durability durability)
+    : file_(std::move(file)), temporary_(std::move(temporary)), descriptor_(descriptor), durability_(durability) {}
 
 AtomicFile::AtomicFile(AtomicFile&& other) noexcept
     : file_(std::move(other.file_)),
       temporary_(std::move(other.temporary_)),
-      descriptor_(std::exchange(other.descriptor_, -1)) {}
+      descriptor_(std::exchange(other.descriptor_, -1)),
+      durability_(other.durability_) {}
 
 AtomicFile::~AtomicFile() {
   Discard();
@@ -97,12 +99,14 @@ absl::Status AtomicFile::Write(const void* bytes, std::size_t size) {
 }
 
 absl::Status AtomicFile::Commit() {
-  if (fsync(descriptor_) != 0 || rename(temporary_.c_str(), file_.c_str()) != 0) {
+  const bool on_disk = durability_ == Durability::kOnDisk;
+  if ((on_disk && fsync(descriptor_) != 0) || rename(temporary_.c_str(), file_.c_str()) != 0) {
     const int error = errno;
     Discard();
     return SystemError("write", file_, error);
   }
   close(std::exchange(descriptor_, -1));
+  if (!on_disk) return absl::OkStatus();
   // The rename itself must reach the disk too.
   const std::filesystem::path folder = file_.has_parent_path() ? file_.parent_path() : ".";
   const int directory = open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -111,6 +115,13 @@ absl::Status AtomicFile::Commit() {
     close(directory);
   }
   return absl::OkStatus();
+}
+
+absl::Status WriteFile(const std::filesystem::path& file, std::string_view text, Durability durability) {
+  absl::StatusOr<AtomicFile> out = AtomicFile::Create(file, durability);
+  if (!out.ok()) return out.status();
+  if (absl::Status written = out->Write(text.data(), text.size()); !written.ok()) return written;
+  return out->Commit();
 }
 
 }  // namespace lorasweep::text

@@ -68,7 +68,7 @@ double LayerBytes(const ModelConfig& model, const MemorySettings& settings) {
   if (model.sandwich_norms) elements += 2 * w.hidden;
   if (model.qk_norm) elements += w.queries + w.keys;
   double bytes = static_cast<double>(elements) * element + 2 * kFloat;
-  if (settings.gpu) {
+  if (settings.composed) {
     // Composed of torch's operations, norms keep their input in fp32 and its normed form, rotations fp32 copies of
     // queries and keys, and the activation of the gate is kept beside the gate.
     bytes += static_cast<double>(2 * w.hidden) * (kFloat + element) + static_cast<double>(w.inner) * element;
@@ -101,7 +101,7 @@ MemoryUse PredictMemory(const ModelConfig& model, const MemorySettings& settings
       1.0, std::floor(static_cast<double>(LogitElements(settings.gpu)) / static_cast<double>(model.vocab_size)));
   const double logits =
       std::min(rows * static_cast<double>(settings.lanes), learned) * static_cast<double>(model.vocab_size);
-  double head = 3 * learned * hidden + logits * (settings.gpu ? element + 2 * kFloat : element);
+  double head = 3 * learned * hidden + logits * (settings.composed ? element + 2 * kFloat : element);
   // The gradient of one trial's own head, before it is added to the others.
   if (settings.whole_head) head += static_cast<double>(model.vocab_size) * hidden;
   // The last layer's way back: the streams' gradient and that of gate and up, while the hidden states still live.

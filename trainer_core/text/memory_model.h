@@ -17,6 +17,7 @@ struct MemorySettings {
   std::int64_t element_bytes = 4;  // of the compute type: 4 (fp32) or 2 (bf16, fp16)
   bool gradient_checkpointing = false;
   bool gpu = false;
+  bool composed = false;  // of torch's own operations: on a GPU, on the plain path and in fp16
 
   std::int64_t slots = 1;               // trials in the pack
   std::int64_t adapter_parameters = 0;  // of one trial, at the pack's largest rank, with what is trained whole

@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "trainer_core/text/file.h"
 #include "trainer_core/text/json_fields.h"
 #include "trainer_core/text/safetensors_header.h"
 #include "trainer_core/text/utf8.h"
@@ -56,7 +55,8 @@ absl::StatusOr<std::string> MakeHeader(const std::vector<TensorSpec>& tensors, c
 
 absl::Status StreamSafetensors(const std::filesystem::path& file, std::vector<TensorSpec> tensors,
                                const TensorMetadata& metadata,
-                               const std::function<absl::Status(const TensorSpec&, const TensorSink&)>& produce) {
+                               const std::function<absl::Status(const TensorSpec&, const TensorSink&)>& produce,
+                               Durability durability) {
   // Largest elements first, so that each tensor is aligned to its own.
   std::sort(tensors.begin(), tensors.end(), [](const TensorSpec& a, const TensorSpec& b) {
     return std::pair(-DTypeSize(a.dtype), std::string_view(a.name)) <
@@ -66,7 +66,7 @@ absl::Status StreamSafetensors(const std::filesystem::path& file, std::vector<Te
   if (!header.ok()) {
     return absl::InvalidArgumentError(absl::StrCat(file.string(), ": ", std::string{header.status().message()}));
   }
-  absl::StatusOr<AtomicFile> out = AtomicFile::Create(file);
+  absl::StatusOr<AtomicFile> out = AtomicFile::Create(file, durability);
   if (!out.ok()) return out.status();
   if (absl::Status status = out->Write(header->data(), header->size()); !status.ok()) return status;
   for (const TensorSpec& tensor : tensors) {
@@ -86,16 +86,15 @@ absl::Status StreamSafetensors(const std::filesystem::path& file, std::vector<Te
 }
 
 absl::Status WriteSafetensors(const std::filesystem::path& file, std::span<const TensorView> tensors,
-                              const TensorMetadata& metadata) {
+                              const TensorMetadata& metadata, Durability durability) {
   std::map<std::string_view, std::span<const std::byte>> bytes;
   std::vector<TensorSpec> specs;
   for (const TensorView& tensor : tensors) {
     bytes[tensor.name] = tensor.bytes;
     specs.push_back({tensor.name, tensor.dtype, tensor.shape});
   }
-  return StreamSafetensors(file, std::move(specs), metadata, [&](const TensorSpec& tensor, const TensorSink& sink) {
-    return sink(bytes.at(tensor.name));
-  });
+  const auto produce = [&](const TensorSpec& tensor, const TensorSink& sink) { return sink(bytes.at(tensor.name)); };
+  return StreamSafetensors(file, std::move(specs), metadata, produce, durability);
 }
 
 }  // namespace lorasweep::text

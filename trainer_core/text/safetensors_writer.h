@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "trainer_core/text/file.h"
 #include "trainer_core/text/safetensors.h"
 
 namespace lorasweep::text {
@@ -17,10 +18,11 @@ namespace lorasweep::text {
 using TensorMetadata = std::map<std::string, std::string>;
 
 // Writes a safetensors file that every reader of the format accepts. The file appears whole or not at all: it is
-// written beside `file`, flushed to the disk and renamed. Names must be unique and not "__metadata__"; each tensor's
-// bytes must have the size that its shape and type ask for. Equal input gives equal files.
+// written beside `file`, flushed to the disk (unless it need only be visible) and renamed. Names must be unique and not
+// "__metadata__"; each tensor's bytes must have the size that its shape and type ask for. Equal input gives equal
+// files.
 absl::Status WriteSafetensors(const std::filesystem::path& file, std::span<const TensorView> tensors,
-                              const TensorMetadata& metadata = {});
+                              const TensorMetadata& metadata = {}, Durability durability = Durability::kOnDisk);
 
 // What is known of a tensor before its bytes are.
 struct TensorSpec {
@@ -36,6 +38,7 @@ using TensorSink = std::function<absl::Status(std::span<const std::byte>)>;
 // file (not that of `tensors`), and passes exactly the tensor's bytes to the sink. An error of it ends the writing.
 absl::Status StreamSafetensors(const std::filesystem::path& file, std::vector<TensorSpec> tensors,
                                const TensorMetadata& metadata,
-                               const std::function<absl::Status(const TensorSpec&, const TensorSink&)>& produce);
+                               const std::function<absl::Status(const TensorSpec&, const TensorSink&)>& produce,
+                               Durability durability = Durability::kOnDisk);
 
 }  // namespace lorasweep::text

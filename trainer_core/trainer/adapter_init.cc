@@ -4,6 +4,8 @@
 #include <numbers>
 #include <vector>
 
+#include <ATen/Parallel.h>
+
 #include "trainer_core/trainer/seeds.h"
 
 namespace lorasweep::trainer {
@@ -14,7 +16,9 @@ template <typename Draw>
 at::Tensor Drawn(std::int64_t rows, std::int64_t columns, const Draw& draw) {
   at::Tensor values = at::empty({rows, columns}, at::kFloat);
   auto* to = values.mutable_data_ptr<float>();
-  for (std::int64_t i = 0; i < rows * columns; ++i) to[i] = draw(static_cast<std::uint64_t>(i));
+  at::parallel_for(0, rows * columns, 4096, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) to[i] = draw(static_cast<std::uint64_t>(i));
+  });
   return values;
 }
 

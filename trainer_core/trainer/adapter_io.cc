@@ -30,20 +30,6 @@ Json Number(double value) {
   return value;
 }
 
-absl::Status WriteText(const std::filesystem::path& file, const std::string& text) {
-  const std::filesystem::path part = file.string() + ".part";
-  {
-    std::ofstream stream(part, std::ios::binary | std::ios::trunc);
-    stream << text;
-    stream.flush();
-    if (!stream) return absl::UnavailableError(absl::StrCat("cannot write ", part.string()));
-  }
-  std::error_code error;
-  std::filesystem::rename(part, file, error);
-  if (error) return absl::UnavailableError(absl::StrCat("cannot write ", file.string(), ": ", error.message()));
-  return absl::OkStatus();
-}
-
 Json NamesOrNull(const std::vector<std::string>& names) {
   return names.empty() ? Json() : Json(names);
 }
@@ -240,19 +226,20 @@ absl::StatusOr<std::vector<float>> AdapterValues(const text::Safetensors& file, 
 }
 
 absl::Status WriteAdapterFiles(const std::filesystem::path& folder, const std::string& config,
-                               std::span<const text::TensorView> tensors) {
+                               std::span<const text::TensorView> tensors, text::Durability durability) {
   std::error_code error;
   std::filesystem::create_directories(folder, error);
   if (error) return absl::UnavailableError(absl::StrCat("cannot create ", folder.string(), ": ", error.message()));
   const absl::Status written =
-      text::WriteSafetensors(folder / "adapter_model.safetensors", tensors, {{"format", "pt"}});
+      text::WriteSafetensors(folder / "adapter_model.safetensors", tensors, {{"format", "pt"}}, durability);
   if (!written.ok()) return written;
-  return WriteText(folder / "adapter_config.json", config);
+  return text::WriteFile(folder / "adapter_config.json", config, durability);
 }
 
 absl::Status WriteAdapter(const std::filesystem::path& folder, const text::ModelConfig& model,
-                          const AdapterConfig& config, std::span<const float> values) {
-  return WriteAdapterFiles(folder, AdapterConfigText(model, config), AdapterTensors(config.Layout(model), values));
+                          const AdapterConfig& config, std::span<const float> values, text::Durability durability) {
+  return WriteAdapterFiles(folder, AdapterConfigText(model, config), AdapterTensors(config.Layout(model), values),
+                           durability);
 }
 
 absl::StatusOr<Adapter> ReadAdapter(const std::filesystem::path& folder, const text::ModelConfig& model) {

@@ -8,6 +8,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "trainer_core/text/adapter_targets.h"
+#include "trainer_core/text/file.h"
 #include "trainer_core/text/model_config.h"
 #include "trainer_core/text/safetensors_writer.h"
 #include "trainer_core/trainer/adapter_layout.h"
@@ -36,14 +37,16 @@ struct Adapter {
 
 // Writes a folder that peft loads onto `model` unchanged. Each file appears whole or not at all.
 absl::Status WriteAdapter(const std::filesystem::path& folder, const text::ModelConfig& model,
-                          const AdapterConfig& config, std::span<const float> values);
+                          const AdapterConfig& config, std::span<const float> values,
+                          text::Durability durability = text::Durability::kOnDisk);
 
 // The same from its parts: the text of adapter_config.json, and the tensors under PEFT's names. Modules are named one
 // by one where not all layers have the same, and so are ranks and alphas that differ: PEFT reads patterns in an order
 // of its own.
 std::string AdapterConfigText(const text::ModelConfig& model, const AdapterConfig& config);
 absl::Status WriteAdapterFiles(const std::filesystem::path& folder, const std::string& config,
-                               std::span<const text::TensorView> tensors);
+                               std::span<const text::TensorView> tensors,
+                               text::Durability durability = text::Durability::kOnDisk);
 
 // Reads what this program or peft wrote for `model`: LoRA, rsLoRA and DoRA, with any patterns, modules that were
 // trained whole and biases. PEFT's copies of the base model's own tensors are passed over. Errors: NotFound,

@@ -96,7 +96,7 @@ absl::StatusOr<std::vector<float>> Checkpoint::Floats(const std::string& name, s
 }
 
 absl::Status WriteCheckpoint(const std::filesystem::path& file, const RunIdentity& identity,
-                             const AdapterLayout& layout, const Checkpoint& checkpoint) {
+                             const AdapterLayout& layout, const Checkpoint& checkpoint, text::Durability durability) {
   std::vector<text::TensorView> tensors = AdapterTensors(layout, checkpoint.parameters);
   for (const auto& [name, tensor] : checkpoint.state) {
     tensors.push_back({.name = absl::StrCat(kStatePrefix, name),
@@ -111,7 +111,7 @@ absl::Status WriteCheckpoint(const std::filesystem::path& file, const RunIdentit
                                    {"tokens", absl::StrCat(checkpoint.tokens)}};
   for (const auto& [name, value] : identity) metadata[kIdentityPrefix + name] = value;
   for (const auto& [name, value] : checkpoint.notes) metadata[kStatePrefix + name] = value;
-  return text::WriteSafetensors(file, tensors, metadata);
+  return text::WriteSafetensors(file, tensors, metadata, durability);
 }
 
 absl::StatusOr<Checkpoint> ReadCheckpoint(const std::filesystem::path& file, const RunIdentity& identity,

@@ -11,6 +11,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "trainer_core/text/dtype.h"
+#include "trainer_core/text/file.h"
 #include "trainer_core/trainer/adapter_layout.h"
 
 // One trial's training in one safetensors file: its adapter (PEFT's names), whatever the optimizer and the loop keep
@@ -47,7 +48,8 @@ using RunIdentity = std::map<std::string, std::string>;
 
 // The file appears whole or not at all.
 absl::Status WriteCheckpoint(const std::filesystem::path& file, const RunIdentity& identity,
-                             const AdapterLayout& layout, const Checkpoint& checkpoint);
+                             const AdapterLayout& layout, const Checkpoint& checkpoint,
+                             text::Durability durability = text::Durability::kOnDisk);
 
 // Errors: NotFound; InvalidArgument for a file that is no checkpoint or is damaged; FailedPrecondition for one of
 // another model, data or config, naming the first difference.

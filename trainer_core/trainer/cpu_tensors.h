@@ -3,12 +3,14 @@
 #include <ATen/ATen.h>
 
 #include "trainer_core/trainer/cpu_kernels.h"
+#include "trainer_core/trainer/process.h"
 
 namespace lorasweep::trainer {
 
-// Whether the kernels for CPUs take this tensor; else an operation is composed of torch's own.
+// Whether the kernels for CPUs take this tensor; else, and on the plain path, an operation is composed of torch's own.
 inline bool HasKernels(const at::Tensor& tensor) {
-  return tensor.is_cpu() && (tensor.scalar_type() == at::kFloat || tensor.scalar_type() == at::kBFloat16);
+  return tensor.is_cpu() && (tensor.scalar_type() == at::kFloat || tensor.scalar_type() == at::kBFloat16) &&
+         !PlainPath();
 }
 
 // Calls work(T{}) with the kernels' element type of a tensor for which HasKernels holds.

@@ -15,11 +15,17 @@ kernels::DropMask MaskOf(const LoraPass& pass, const LoraSite& site, std::size_t
           .first_row = pass.slots[slot].FirstRow(rows)};
 }
 
-// The mask as numbers 0 and 1, for devices without kernels.
+// The mask as numbers 0 and 1, [T, in] as `like`, where no kernel applies it. On a CPU it is the kernels' mask.
 at::Tensor DrawMask(const LoraPass& pass, const LoraSite& site, std::size_t slot, const at::Tensor& like,
                     RowKind rows) {
-  at::Generator generator = at::globalContext().defaultGenerator(like.device()).clone();
   const kernels::DropMask mask = MaskOf(pass, site, slot, rows);
+  if (like.is_cpu()) {
+    const at::Tensor ones = at::ones(like.sizes(), at::kFloat);
+    const at::Tensor kept = at::empty_like(ones);
+    kernels::Drop(mask, Data<float>(ones), Data<float>(kept), like.size(0), like.size(1));
+    return kept.to(like.scalar_type());
+  }
+  at::Generator generator = at::globalContext().defaultGenerator(like.device()).clone();
   generator.set_current_seed(SubSeed(mask.key, static_cast<std::uint64_t>(mask.first_row)));
   return at::empty_like(like).bernoulli_(1.0 - pass.slots[slot].dropout, generator);
 }

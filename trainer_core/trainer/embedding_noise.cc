@@ -30,6 +30,11 @@ void AddEmbeddingNoise(const LoraPass& pass, const std::vector<Segment>& segment
         kernels::AddNoise(settings.noise_seed, settings.first_token, Data<float>(bounds), Data<T>(rows), rows.size(0),
                           width);
       });
+    } else if (rows.is_cpu()) {
+      at::Tensor noise = at::zeros(rows.sizes(), at::kFloat);
+      kernels::AddNoise(settings.noise_seed, settings.first_token, Data<float>(bounds), Data<float>(noise),
+                        rows.size(0), width);
+      rows.add_(noise);
     } else {
       at::Generator generator = at::globalContext().defaultGenerator(rows.device()).clone();
       generator.set_current_seed(SubSeed(settings.noise_seed, static_cast<std::uint64_t>(settings.first_token)));

@@ -114,7 +114,8 @@ absl::Status PackRun::SaveCheckpoint(const Slot& slot) {
   if (!slot.best.empty()) checkpoint.SetFloats(kBestAdapter, slot.best);
   slot.history.Save(checkpoint.notes);
   slot.guard.Save(checkpoint.notes);
-  if (absl::Status written = WriteCheckpoint(file, slot.identity, adapter.config.Layout(model), checkpoint);
+  if (absl::Status written =
+          WriteCheckpoint(file, slot.identity, adapter.config.Layout(model), checkpoint, slot.job->durability);
       !written.ok()) {
     return written;
   }
@@ -123,9 +124,12 @@ absl::Status PackRun::SaveCheckpoint(const Slot& slot) {
 }
 
 absl::Status PackRun::SaveAdapter(const Slot& slot) {
-  const Adapter adapter =
+  Adapter adapter =
       WholeAdapter(slot, slot.best.empty() ? bank_->Extract(bank_->parameters(), slot.number) : slot.best);
-  return WriteAdapter(slot.job->output_folder / "adapter", resident_.model.config(), adapter.config, adapter.values);
+  return observer_.OnAdapter(slot.index, [folder = slot.job->output_folder / "adapter", adapter = std::move(adapter),
+                                          model = resident_.model.config(), durability = slot.job->durability] {
+    return WriteAdapter(folder, model, adapter.config, adapter.values, durability);
+  });
 }
 
 }  // namespace lorasweep::trainer

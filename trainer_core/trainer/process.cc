@@ -1,5 +1,6 @@
 #include "trainer_core/trainer/process.h"
 
+#include <atomic>
 #include <cstdlib>
 #include <new>
 
@@ -14,6 +15,8 @@ namespace {
 
 // Small tensors are the C library's, whose lists for them are fast.
 constexpr std::size_t kLeastPooled = 16 << 10;
+
+std::atomic<bool> plain_path = false;
 
 // torch frees by address alone: what it was is written before it.
 struct alignas(64) Header {
@@ -59,6 +62,14 @@ void PrepareProcess() {
   // Never destroyed: tensors may outlive main.
   static auto* const allocator = new PooledAllocator;
   c10::SetCPUAllocator(allocator, kAboveTorch);
+}
+
+void UsePlainPath(bool plain) {
+  plain_path.store(plain, std::memory_order_relaxed);
+}
+
+bool PlainPath() {
+  return plain_path.load(std::memory_order_relaxed);
 }
 
 }  // namespace lorasweep::trainer

@@ -12,6 +12,7 @@
 #include "trainer_core/trainer/lanes.h"
 #include "trainer_core/trainer/pack_probe.h"
 #include "trainer_core/trainer/pack_run.h"
+#include "trainer_core/trainer/process.h"
 #include "trainer_core/trainer/run_identity.h"
 #include "trainer_core/trainer/torch_guard.h"
 #include "trainer_core/trainer/trainer.h"
@@ -39,7 +40,8 @@ std::string QuantizationMark(const TrainerOptions& options) {
 text::MemorySettings MemoryOf(const Transformer& model, const DeviceInfo& device, const TrainerOptions& options) {
   text::MemorySettings settings{.element_bytes = static_cast<std::int64_t>(at::elementSize(model.type())),
                                 .gradient_checkpointing = options.gradient_checkpointing,
-                                .gpu = device.name != "cpu"};
+                                .gpu = device.name != "cpu",
+                                .composed = device.name != "cpu" || model.type() == at::kHalf || PlainPath()};
   if (options.quantization == Quantization::kInt8) {
     settings.weights = text::MemorySettings::Weights::kInt8;
   } else if (options.quantization != Quantization::kNone) {
@@ -58,7 +60,7 @@ std::int64_t MemoryBytes(const DeviceInfo& device) {
 // read all weights for few tokens.
 int LaneCount(const Transformer& model, const TrainerOptions& options) {
   constexpr int kMostLanes = 4;
-  if (!model.device().is_cpu() || options.quantization != Quantization::kNone) return 1;
+  if (!model.device().is_cpu() || options.quantization != Quantization::kNone || PlainPath()) return 1;
   return std::min(UsedThreads(), kMostLanes);
 }
 

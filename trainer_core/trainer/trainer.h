@@ -12,6 +12,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "trainer_core/text/file.h"
 #include "trainer_core/text/pack_plan.h"
 #include "trainer_core/text/tokenized_data.h"
 #include "trainer_core/trainer/train_config.h"
@@ -76,6 +77,7 @@ struct TrialJob {
   std::filesystem::path checkpoint = {};     // go on from this file; empty: from the beginning
   std::filesystem::path output_folder = {};  // adapter/ (PEFT's layout) and checkpoint.safetensors are written here
   std::string base_model_name = {};          // what adapter_config.json names as base_model_name_or_path
+  text::Durability durability = text::Durability::kOnDisk;  // of the files that are written
 };
 
 // How one slot ended. A diverged trial or one that does not fit alone is data, not an error.
@@ -106,7 +108,13 @@ class TrialObserver {
   // A checkpoint was written: output_folder/checkpoint.safetensors. The file may be replaced once this returns, and may
   // be moved away before.
   virtual void OnCheckpoint(std::size_t slot, std::int64_t step, const std::filesystem::path& file) = 0;
-  // The slot has left the pack, which goes on without it; its files are written.
+  // The slot's adapter, which leaves the pack, is to be written: `write` does it, into output_folder/adapter. It owns
+  // what it needs: it may be called later and on any thread, so that training need not wait, or not at all.
+  virtual absl::Status OnAdapter(std::size_t slot, std::function<absl::Status()> write) {
+    static_cast<void>(slot);
+    return write();
+  }
+  // The slot has left the pack, which goes on without it; its files are written, but for what OnAdapter left for later.
   virtual void OnEnd(std::size_t slot, const Outcome& outcome) {
     static_cast<void>(slot);
     static_cast<void>(outcome);
