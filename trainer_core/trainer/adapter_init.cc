@@ -77,18 +77,18 @@ SiteStart StartSite(const InitSettings& init, LinearShape shape, const text::Mod
       return {r.narrow(0, 0, rank).contiguous(), q.narrow(1, 0, rank).contiguous()};
     }
     case InitKind::kGaussian:
-      return {Normal(rank, shape.in, 1.0 / static_cast<double>(rank), stream), at::zeros({shape.out, rank})};
+      return {Normal(rank, shape.in, 1.0 / static_cast<double>(rank), stream), {}};
     case InitKind::kDefault:
       break;
   }
   const float bound = 1.0F / std::sqrt(static_cast<float>(shape.in));
   const at::Tensor a =
       Drawn(rank, shape.in, [=](std::uint64_t i) { return (2.0F * UnitFloat(SubSeed(stream, i)) - 1.0F) * bound; });
-  return {a, at::zeros({shape.out, rank})};
+  return {a, {}};
 }
 
 SiteStart StartEmbedding(LinearShape shape, std::int64_t rank, std::uint64_t stream) {
-  return {at::zeros({rank, shape.in}), Normal(shape.out, rank, 1, stream)};
+  return {{}, Normal(shape.out, rank, 1, stream)};
 }
 
 }  // namespace lorasweep::trainer

@@ -11,7 +11,7 @@
 
 namespace lorasweep::trainer {
 
-// The matrices that one site's adapter starts from, fp32.
+// The matrices that one site's adapter starts from, fp32; undefined where they are zero.
 struct SiteStart {
   at::Tensor a;  // [rank, in]
   at::Tensor b;  // [out, rank]

@@ -192,11 +192,12 @@ absl::Status LoraBank::Start(std::size_t slot, const InitSettings& init) {
                                            : StartSite(init, site.shape, adapter.modules[site.key], stream,
                                                        [&] { return base_(site.parameter); });
     for (const at::Tensor& values : {start.a, start.b}) {
-      matrix->InRow(row).copy_(values);
+      const SlotMatrix& to = *matrix++;
+      if (!values.defined()) continue;  // the bank's rows begin as zeros
+      to.InRow(row).copy_(values);
       if (init.TakesFromBase() && !site.embedding) {
-        matrix->InRow(initial_.select(0, static_cast<std::int64_t>(slot))).copy_(values);
+        to.InRow(initial_.select(0, static_cast<std::int64_t>(slot))).copy_(values);
       }
-      ++matrix;
     }
     if (!adapter.use_dora || site.embedding) continue;
     // B is zero: the norm of W alone.

@@ -100,8 +100,8 @@ class LoraBank {
   // whole.
   LoraBank(const text::ModelConfig& model, std::vector<SlotAdapter> slots, at::Device device, BaseParameters base);
 
-  // Draws or computes a slot's initial adapter, from its seed and at its own ranks; what it trains whole begins as it
-  // is. InvalidArgument: a rank above what PiSSA and OLoRA allow at a site.
+  // Draws or computes the initial adapter of a slot, which is all zero yet, from its seed and at its own ranks; what it
+  // trains whole begins as it is. InvalidArgument: a rank above what PiSSA and OLoRA allow at a site.
   absl::Status Start(std::size_t slot, const InitSettings& init);
 
   const AdapterLayout& layout() const { return layout_; }
