@@ -1,6 +1,5 @@
 #include "cli/adapter_source.h"
 
-#include <cstdlib>
 #include <system_error>
 #include <utility>
 
@@ -66,31 +65,22 @@ absl::Status AdapterSource::Download(Context& context, const std::string& named,
   if (!sweep.ok()) return context.Explain(sweep.status(), client);
   auto trial = client.GetTrial(sweep->name(), *target->trial);
   if (!trial.ok()) return context.Explain(trial.status(), client);
+  trial_ = trial->name();
+  data_ = sweep->spec().data();
   const auto adapter = AdapterOf(*trial);
   if (!adapter.ok()) return adapter.status();
   if (base->empty()) {
     const auto searched = trial->parameters().find("model");
     *base = searched != trial->parameters().end() ? searched->second.text() : sweep->spec().model();
   }
-  std::error_code error;
-  std::string pattern = (fs::temp_directory_path(error) / "lorasweep-adapter-XXXXXX").string();
-  if (error || mkdtemp(pattern.data()) == nullptr) return absl::InternalError("cannot make a temporary folder");
-  temporary_ = pattern;
-  folder_ = temporary_ / "adapter";
+  auto temporary = TemporaryFolder::Make();
+  if (!temporary.ok()) return temporary.status();
+  temporary_.emplace(*std::move(temporary));
+  folder_ = temporary_->path() / "adapter";
   Progress progress(context, "downloading");
   return context.Explain(DownloadArtifact(client, *adapter, folder_,
                                           [&](std::int64_t done, std::int64_t total) { progress.Set(done, total); }),
                          client);
-}
-
-AdapterSource::AdapterSource(AdapterSource&& other) noexcept
-    : folder_(std::move(other.folder_)),
-      base_(std::move(other.base_)),
-      temporary_(std::exchange(other.temporary_, {})) {}
-
-AdapterSource::~AdapterSource() {
-  std::error_code ignored;
-  if (!temporary_.empty()) fs::remove_all(temporary_, ignored);
 }
 
 }  // namespace lorasweep::cli

@@ -1,10 +1,13 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 
 #include "absl/status/statusor.h"
 #include "cli/context.h"
+#include "cli/temporary_folder.h"
+#include "lorasweep/v1/sweep.pb.h"
 
 namespace lorasweep::cli {
 
@@ -16,12 +19,10 @@ class AdapterSource {
   // InvalidArgument and NotFound say what is missing.
   static absl::StatusOr<AdapterSource> Open(Context& context, const std::string& named, const std::string& base);
 
-  ~AdapterSource();
-  AdapterSource(AdapterSource&& other) noexcept;
-  AdapterSource& operator=(AdapterSource&&) = delete;
-
   const std::filesystem::path& folder() const { return folder_; }
   const std::filesystem::path& base() const { return base_; }  // the base model's folder
+  const std::string& trial() const { return trial_; }          // sweeps/{id}/trials/{n}; empty for a folder
+  const v1::DataSpec& data() const { return data_; }           // of the trial's sweep
 
  private:
   AdapterSource() = default;
@@ -29,7 +30,9 @@ class AdapterSource {
 
   std::filesystem::path folder_;
   std::filesystem::path base_;
-  std::filesystem::path temporary_;  // empty: nothing was fetched
+  std::optional<TemporaryFolder> temporary_;  // of what was fetched
+  std::string trial_;
+  v1::DataSpec data_;
 };
 
 }  // namespace lorasweep::cli

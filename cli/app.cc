@@ -106,11 +106,13 @@ int RunProgram(const std::vector<std::string>& arguments, std::ostream& out, std
   AddRunCommand(app, context);
   AddTrainCommand(app, context);
   AddChatCommand(app, context);
+  AddEvaluateCommand(app, context);
   AddPreviewCommand(app, context);
   AddSweepCommands(app, context);
   AddTrialCommands(app, context);
   AddWorkerCommands(app, context);
   AddAdapterCommands(app, context);
+  AddExportCommand(app, context);
   AddDataCommands(app, context);
   AddModelCommands(app, context);
   AddDoctorCommand(app, context);

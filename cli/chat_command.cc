@@ -1,20 +1,15 @@
 #include <CLI/CLI.hpp>
 #include <memory>
-#include <optional>
+#include <string>
+#include <vector>
 
-#include "absl/strings/str_cat.h"
-#include "cli/adapter_source.h"
 #include "cli/commands.h"
-#include "cli/inputs_check.h"
 #include "cli/local_workers.h"
-#include "cli/names.h"
+#include "cli/model_choice.h"
 #include "cli/spawn.h"
-#include "trainer_core/gguf/model_folder.h"
 
 namespace lorasweep::cli {
 namespace {
-
-namespace fs = std::filesystem;
 
 struct ChatFlags {
   std::string named;
@@ -23,40 +18,8 @@ struct ChatFlags {
   std::vector<std::string> passed_on;  // to the worker
 };
 
-// The model and the adapter that a person means.
-struct Partner {
-  fs::path model;
-  std::optional<AdapterSource> adapter;
-};
-
-absl::StatusOr<Partner> FindPartner(Context& context, const ChatFlags& flags) {
-  std::error_code error;
-  const auto target = ParseTarget(flags.named);
-  const bool trial = target.ok() && target->trial.has_value();
-  const bool there = fs::exists(flags.named, error);
-  const bool is_adapter = there ? fs::exists(fs::path(flags.named) / "adapter_config.json", error) ||
-                                      fs::exists(fs::path(flags.named) / "adapter", error)
-                                : trial;
-  Partner partner;
-  if (is_adapter) {
-    auto source = AdapterSource::Open(context, flags.named, "");
-    if (!source.ok()) return source.status();
-    partner.model = source->base();
-    partner.adapter.emplace(*std::move(source));
-    return partner;
-  }
-  const auto folder = gguf::ModelFolder(flags.named, RootsFromEnvironment());
-  if (!folder.ok()) return folder.status();
-  partner.model = *folder;
-  if (flags.adapter.empty()) return partner;
-  auto source = AdapterSource::Open(context, flags.adapter, folder->string());
-  if (!source.ok()) return source.status();
-  partner.adapter.emplace(*std::move(source));
-  return partner;
-}
-
 absl::Status Chat(Context& context, const ChatFlags& flags) {
-  const auto partner = FindPartner(context, flags);
+  const auto partner = ChooseModel(context, flags.named, flags.adapter);
   if (!partner.ok()) return partner.status();
   const auto program = FindProgramBeside(context.program, "lorasweep-worker");
   if (!program.ok()) return program.status();

@@ -237,6 +237,13 @@ absl::StatusOr<v1::Sweep> Client::FindSweep(std::string_view text) {
 }
 
 absl::StatusOr<v1::Trial> Client::GetTrial(const std::string& sweep, std::int64_t number) {
+  if (number == kBestTrial) {
+    const auto found = GetSweep(sweep);
+    if (!found.ok()) return found.status();
+    if (found->best_trial() < 0)
+      return absl::FailedPreconditionError(absl::StrCat(IdOf(sweep), " has no best trial yet"));
+    number = found->best_trial();
+  }
   v1::GetTrialRequest request;
   request.set_name(TrialName(sweep, number));
   return Call(&v1::SweepService::Stub::GetTrial, request);
@@ -276,6 +283,15 @@ absl::StatusOr<std::vector<v1::Observation>> Client::ListObservations(const std:
   std::stable_sort(observations.begin(), observations.end(),
                    [](const v1::Observation& a, const v1::Observation& b) { return a.step() < b.step(); });
   return observations;
+}
+
+absl::StatusOr<v1::Trial> Client::RecordMeasurements(const std::string& trial,
+                                                     const std::vector<v1::Measurement>& measurements) {
+  v1::RecordMeasurementsRequest request;
+  request.set_name(trial);
+  request.mutable_measurements()->Assign(measurements.begin(), measurements.end());
+  request.set_request_id(NewRequestId());
+  return Call(&v1::SweepService::Stub::RecordMeasurements, request);
 }
 
 absl::StatusOr<v1::GetLeaderboardResponse> Client::GetLeaderboard(const std::string& sweep, std::int32_t top) {

@@ -53,12 +53,16 @@ class Client {
   // NotFound names the nearest one; InvalidArgument when several ids begin so.
   absl::StatusOr<v1::Sweep> FindSweep(std::string_view text);
 
+  // Number kBestTrial: the sweep's best. FailedPrecondition: it has none yet.
   absl::StatusOr<v1::Trial> GetTrial(const std::string& sweep, std::int64_t number);
   // `limit` 0: all.
   absl::StatusOr<std::vector<v1::Trial>> ListTrials(const std::string& sweep, const std::string& order_by,
                                                     const std::string& filter, std::int64_t limit);
   // Without per-sequence losses, all metrics, by step.
   absl::StatusOr<std::vector<v1::Observation>> ListObservations(const std::string& sweep, std::int64_t trial);
+  // Adds them to a trial that has ended. `trial`: sweeps/{id}/trials/{n}.
+  absl::StatusOr<v1::Trial> RecordMeasurements(const std::string& trial,
+                                               const std::vector<v1::Measurement>& measurements);
   absl::StatusOr<v1::GetLeaderboardResponse> GetLeaderboard(const std::string& sweep, std::int32_t top);
   // FailedPrecondition while too few trials have completed.
   absl::StatusOr<v1::GetImportanceResponse> GetImportance(const std::string& sweep);

@@ -15,10 +15,12 @@ void AddWorkerCommands(CLI::App& app, Context& context);   // workers
 void AddRunCommand(CLI::App& app, Context& context);       // run
 void AddTrainCommand(CLI::App& app, Context& context);     // train
 void AddChatCommand(CLI::App& app, Context& context);      // chat
+void AddEvaluateCommand(CLI::App& app, Context& context);  // evaluate
 void AddPreviewCommand(CLI::App& app, Context& context);   // preview
 void AddDataCommands(CLI::App& app, Context& context);     // data show
 void AddModelCommands(CLI::App& app, Context& context);    // model import, model info, tokenize
 void AddAdapterCommands(CLI::App& app, Context& context);  // adapter get, merge, gguf
+void AddExportCommand(CLI::App& app, Context& context);    // export
 void AddDoctorCommand(CLI::App& app, Context& context);    // doctor
 
 }  // namespace lorasweep::cli

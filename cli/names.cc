@@ -34,12 +34,12 @@ absl::StatusOr<Target> ParseTarget(std::string_view text) {
   Target target;
   const bool named = !parts.front().empty() && parts.size() <= 2;
   if (named) target.sweep = std::string(parts.front());
-  if (named && parts.size() == 2) target.trial = ParseWhole(parts[1]);
+  if (named && parts.size() == 2) target.trial = parts[1] == "best" ? kBestTrial : ParseWhole(parts[1]);
   if (!named || (parts.size() == 2 && !target.trial)) {
     return absl::InvalidArgumentError(
         absl::StrCat("'", std::string(text),
                      "' names no sweep or trial; write SWEEP or SWEEP/TRIAL, such as math-tutor or "
-                     "math-tutor/9"));
+                     "math-tutor/9, or math-tutor/best"));
   }
   return target;
 }

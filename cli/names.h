@@ -10,10 +10,13 @@
 // What people type for sweeps, trials and servers.
 namespace lorasweep::cli {
 
-// "math-tutor-2", "sweeps/math-tutor-2", "math-tutor-2/9", "sweeps/math-tutor-2/trials/9".
+// In a trial number's place: the sweep's best trial.
+inline constexpr std::int64_t kBestTrial = -1;
+
+// "math-tutor-2", "sweeps/math-tutor-2", "math-tutor-2/9", "sweeps/math-tutor-2/trials/9", "math-tutor-2/best".
 struct Target {
   std::string sweep;                  // id, its beginning, or the sweep's name; never empty, no slash
-  std::optional<std::int64_t> trial;  // number
+  std::optional<std::int64_t> trial;  // number, or kBestTrial
 };
 
 // InvalidArgument shows the forms.

@@ -74,6 +74,24 @@ Table CurveTable(const std::vector<v1::Observation>& observations) {
   return table;
 }
 
+Table MeasurementTable(const v1::Trial& trial) {
+  Table table;
+  table.columns = {{"metric", "metric"},
+                   {"value [95 %]", "value", Align::kDecimal},
+                   {"base", "base_value", Align::kDecimal},
+                   {"cases", "count", Align::kRight},
+                   {"of", "source", Align::kLeft, Shown::kAlways, true}};
+  for (const v1::Measurement& one : trial.measurements()) {
+    std::string value = FormatNumber(one.value());
+    if (one.has_low() && one.has_high()) {
+      absl::StrAppend(&value, " [", FormatNumber(one.low()), ", ", FormatNumber(one.high()), "]");
+    }
+    table.rows.push_back({one.metric(), value, one.has_base_value() ? FormatNumber(one.base_value()) : "",
+                          one.count() > 0 ? FormatCount(one.count()) : "", one.source()});
+  }
+  return table;
+}
+
 Table AttemptTable(const v1::Trial& trial) {
   Table table;
   table.columns = {{"attempt", "attempt", Align::kRight},
@@ -209,6 +227,7 @@ void ShowTrial(const Context& context, const v1::Sweep& sweep, const v1::Trial& 
     if (seen.metric() == sweep.spec().metric().name()) metric.push_back(seen);
   }
   PrintTable(context, MetricName(sweep.spec()), CurveTable(metric));
+  PrintTable(context, "measurements", MeasurementTable(trial));
   PrintTable(context, "attempts", AttemptTable(trial));
   PrintTable(context, "files", ArtifactTable(trial));
 }

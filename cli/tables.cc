@@ -84,6 +84,43 @@ void AddObjectiveCells(std::vector<Cell>& row, const v1::LeaderboardRow& line, c
   }
 }
 
+bool IsObjective(const std::string& metric, const v1::MetricSpec& spec) {
+  return std::any_of(spec.objectives().begin(), spec.objectives().end(),
+                     [&](const std::string& objective) { return objective.substr(0, objective.rfind('=')) == metric; });
+}
+
+// Metrics that were measured of any of the trials and are no objectives, which have columns of their own. True: with an
+// interval; people see the first few of these, csv has all.
+std::map<std::string, bool> MeasuredMetrics(const v1::GetLeaderboardResponse& leaderboard) {
+  std::map<std::string, bool> metrics;
+  for (const v1::LeaderboardRow& row : leaderboard.rows()) {
+    for (const v1::Measurement& measurement : row.trial().measurements()) {
+      if (IsObjective(measurement.metric(), leaderboard.sweep().spec().metric())) continue;
+      bool& interval = metrics[measurement.metric()];
+      interval = interval || measurement.has_low();
+    }
+  }
+  return metrics;
+}
+
+void AddMeasurementColumns(Table& table, const std::map<std::string, bool>& metrics) {
+  constexpr int kMostShown = 3;
+  int shown = 0;
+  for (const auto& [metric, interval] : metrics) {
+    const bool show = interval && shown++ < kMostShown;
+    table.columns.push_back({metric, metric, Align::kDecimal, show ? Shown::kAlways : Shown::kCsvOnly});
+  }
+}
+
+void AddMeasurementCells(std::vector<Cell>& row, const v1::Trial& trial, const std::map<std::string, bool>& metrics) {
+  for (const auto& [metric, interval] : metrics) {
+    const auto at = std::find_if(trial.measurements().begin(), trial.measurements().end(),
+                                 [&name = metric](const v1::Measurement& one) { return one.metric() == name; });
+    row.push_back(at == trial.measurements().end() ? Cell("")
+                                                   : Cell(FormatNumber(at->value()), ExactNumber(at->value())));
+  }
+}
+
 std::string SecondsText(const google::protobuf::Timestamp& time) {
   return time.seconds() == 0 ? "" : std::to_string(time.seconds());
 }
@@ -145,6 +182,8 @@ Table LeaderboardTable(const v1::GetLeaderboardResponse& leaderboard) {
                    {"steps", "step", Align::kRight}};
   AddRepeatColumns(table, spec);
   AddObjectiveColumns(table, spec.metric());
+  const std::map<std::string, bool> measured = MeasuredMetrics(leaderboard);
+  AddMeasurementColumns(table, measured);
   AddParameterColumns(table, parameters);
   for (const v1::LeaderboardRow& row : leaderboard.rows()) {
     const v1::Trial& trial = row.trial();
@@ -166,6 +205,7 @@ Table LeaderboardTable(const v1::GetLeaderboardResponse& leaderboard) {
         CountCell(trial.step())};
     AddRepeatCells(cells, row, spec);
     AddObjectiveCells(cells, row, spec.metric());
+    AddMeasurementCells(cells, trial, measured);
     AddParameterCells(cells, trial, parameters);
     table.rows.push_back(std::move(cells));
   }

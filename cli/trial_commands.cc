@@ -123,7 +123,7 @@ absl::Status Show(Context& context, const std::string& text) {
   }
   auto trial = client.GetTrial(sweep->name(), *target->trial);
   if (!trial.ok()) return context.Explain(trial.status(), client);
-  auto observations = client.ListObservations(sweep->name(), *target->trial);
+  auto observations = client.ListObservations(sweep->name(), trial->number());
   if (!observations.ok()) return context.Explain(observations.status(), client);
   ShowTrial(context, *sweep, *trial, *observations);
   return absl::OkStatus();

@@ -1,5 +1,6 @@
 #include "server/checks.h"
 
+#include <cmath>
 #include <set>
 
 #include "absl/strings/numbers.h"
@@ -81,6 +82,27 @@ absl::Status CheckArtifact(const v1::Artifact& artifact, std::string_view kind, 
       return Wrong(absl::StrCat("sha256 of ", file.path()), absl::StrCat("\"", Shorten(file.sha256(), 100), "\""),
                    "it must be 64 lower-case hex digits");
     }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckMeasurement(const v1::Measurement& measurement) {
+  const std::string& metric = measurement.metric();
+  if (metric.empty()) return absl::InvalidArgumentError("a measurement has no metric");
+  if (absl::Status status = CheckText("metric", metric); !status.ok()) return status;
+  if (absl::Status status = CheckText(absl::StrCat("source of ", metric), measurement.source()); !status.ok()) {
+    return status;
+  }
+  for (const double value : {measurement.value(), measurement.low(), measurement.high(), measurement.base_value()}) {
+    if (!std::isfinite(value)) return Wrong(metric, absl::StrCat(value), "every value must be a finite number");
+  }
+  if ((measurement.has_low() && measurement.low() > measurement.value()) ||
+      (measurement.has_high() && measurement.high() < measurement.value())) {
+    return Wrong(absl::StrCat("the interval of ", metric), absl::StrCat(measurement.low(), " to ", measurement.high()),
+                 absl::StrCat("it must hold the value, ", measurement.value()));
+  }
+  if (measurement.count() < 0) {
+    return Wrong(absl::StrCat("count of ", metric), absl::StrCat(measurement.count()), "0 and more");
   }
   return absl::OkStatus();
 }

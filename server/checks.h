@@ -12,6 +12,7 @@
 namespace lorasweep::server {
 
 inline constexpr int kMaxObservations = 10'000;  // of one call
+inline constexpr int kMaxMeasurements = 100;     // of one call
 inline constexpr int kMaxReports = 1000;         // of one call
 inline constexpr int kMaxSequences = 1'000'000;  // of one observation
 inline constexpr int kMaxText = 200;             // ids, hosts, metric names, labels
@@ -24,6 +25,9 @@ absl::Status CheckObservation(const v1::Observation& observation, std::int64_t m
 
 // A kind as expected, a step in [0, max_steps], 1 to 100 files with plain names, each once.
 absl::Status CheckArtifact(const v1::Artifact& artifact, std::string_view kind, std::int64_t max_steps);
+
+// A name, finite numbers, low <= value <= high where they are set.
+absl::Status CheckMeasurement(const v1::Measurement& measurement);
 
 absl::Status CheckWorker(const v1::Worker& worker);
 

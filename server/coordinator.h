@@ -77,6 +77,7 @@ class Coordinator {
   absl::StatusOr<v1::Trial> GetTrial(const v1::GetTrialRequest& request);
   absl::StatusOr<v1::ListTrialsResponse> ListTrials(const v1::ListTrialsRequest& request);
   absl::StatusOr<v1::ListObservationsResponse> ListObservations(const v1::ListObservationsRequest& request);
+  absl::StatusOr<v1::Trial> RecordMeasurements(const v1::RecordMeasurementsRequest& request);
   absl::StatusOr<v1::GetLeaderboardResponse> GetLeaderboard(const v1::GetLeaderboardRequest& request);
   absl::StatusOr<v1::GetImportanceResponse> GetImportance(const v1::GetImportanceRequest& request);
   absl::StatusOr<v1::ReplaySweepResponse> ReplaySweep(const v1::ReplaySweepRequest& request);
@@ -247,6 +248,9 @@ class Coordinator {
   // The attempt ended before the trial did: on to the next attempt, or to what a verdict or spent retries say.
   absl::Status InterruptAttempt(Change& change, SweepState& sweep, std::int64_t trial, AttemptEnd end,
                                 const std::string& reason) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  // coordinator_measurements.cc: what is measured of trials that have ended.
+  absl::StatusOr<v1::Trial> DoRecordMeasurements(Change& change, const v1::RecordMeasurementsRequest& request);
 
   // coordinator_workers.cc: workers.
   absl::StatusOr<v1::RegisterWorkerResponse> DoRegisterWorker(Change& change, const v1::RegisterWorkerRequest& request);

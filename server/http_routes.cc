@@ -103,6 +103,8 @@ const std::vector<HttpRoute>& HttpRoutes() {
       {"GET", "/v1/{name=sweeps/*/trials/*}", "SweepService.GetTrial", kCall, Make(&C::GetTrial)},
       {"GET", "/v1/{parent=sweeps/*/trials/*}/observations", "SweepService.ListObservations", kCall,
        Make(&C::ListObservations)},
+      {"POST", "/v1/{name=sweeps/*/trials/*}:record", "SweepService.RecordMeasurements", kCall,
+       Make(&C::RecordMeasurements)},
       {"GET", "/v1/workers", "SweepService.ListWorkers", kCall, Make(&C::ListWorkers)},
       {"GET", "/v1/blobs/{sha256=*}", "SweepService.DownloadBlob", kDownload, nullptr},
       {"POST", "/v1/workers:register", "WorkerService.RegisterWorker", kCall, Make(&C::RegisterWorker)},

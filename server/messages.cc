@@ -81,6 +81,7 @@ v1::Trial TrialMessage(const SweepState& sweep, std::int64_t number) {
   for (const AttemptRecord& attempt : record.attempts) *message.add_attempts() = AttemptMessage(attempt);
   if (record.adapter) *message.add_artifacts() = *record.adapter;
   if (record.checkpoint) *message.add_artifacts() = *record.checkpoint;
+  for (const auto& [metric, measurement] : record.measurements) *message.add_measurements() = measurement;
   return message;
 }
 

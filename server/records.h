@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -79,6 +80,7 @@ struct TrialRecord {
   std::vector<AttemptRecord> attempts;
   std::optional<v1::Artifact> adapter;
   std::optional<v1::Artifact> checkpoint;
+  std::map<std::string, v1::Measurement> measurements;  // by metric
 };
 
 struct WorkerRecord {

@@ -25,6 +25,7 @@ constexpr MethodRule kRules[] = {
     {"/lorasweep.v1.SweepService/GetTrial", Role::kView, Effect::kReads},
     {"/lorasweep.v1.SweepService/ListTrials", Role::kView, Effect::kReads},
     {"/lorasweep.v1.SweepService/ListObservations", Role::kView, Effect::kReads},
+    {"/lorasweep.v1.SweepService/RecordMeasurements", Role::kSubmit, Effect::kChanges},
     {"/lorasweep.v1.SweepService/GetLeaderboard", Role::kView, Effect::kReads},
     {"/lorasweep.v1.SweepService/GetImportance", Role::kView, Effect::kReads},
     // As much work as the sweep's suggestions were.

@@ -143,6 +143,14 @@ CREATE TABLE events (
 );
 CREATE INDEX events_by_sweep ON events (sweep_id, id);
 )sql",
+    R"sql(
+CREATE TABLE measurements (
+  trial_id INTEGER NOT NULL REFERENCES trials(id) ON DELETE CASCADE,
+  metric TEXT NOT NULL,
+  content BLOB NOT NULL,
+  PRIMARY KEY (trial_id, metric)
+) WITHOUT ROWID;
+)sql",
 };
 static_assert(std::size(kMigrations) == kSchemaVersion);
 

@@ -109,6 +109,11 @@ absl::Status TrialStore::LoadObjectives(LoadedSweep* sweep) {
         });
     if (!loaded.ok()) return loaded;
   }
+  for (std::size_t trial = 0; trial < sweep->trials.size(); ++trial) {
+    for (const auto& [metric, measurement] : sweep->records[trial].measurements) {
+      proto::Observe(*objectives, metric, measurement.value(), &sweep->trials[trial]);
+    }
+  }
   return absl::OkStatus();
 }
 
@@ -146,7 +151,6 @@ absl::StatusOr<std::vector<LoadedSweep>> TrialStore::LoadSweeps() {
         places[sweep.records.back().id] = {s, number};
       }
       if (absl::Status status = LoadCurves(&sweep); !status.ok()) return status;
-      if (absl::Status status = LoadObjectives(&sweep); !status.ok()) return status;
       SQLite::Statement& exhausted =
           writer_->Prepared("SELECT EXISTS (SELECT 1 FROM events WHERE sweep_id = ?1 AND kind = ?2)");
       exhausted.bind(1, sweep.sweep.id);
@@ -169,6 +173,19 @@ absl::StatusOr<std::vector<LoadedSweep>> TrialStore::LoadSweeps() {
       if (place == places.end() || !ColumnMessage(artifacts, 1, &artifact)) return Damaged(file_, "an artifact");
       TrialRecord& record = sweeps[place->second.first].records[place->second.second];
       (artifact.kind() == "adapter" ? record.adapter : record.checkpoint) = std::move(artifact);
+    }
+    SQLite::Statement& measurements = writer_->Prepared("SELECT trial_id, content FROM measurements");
+    while (measurements.executeStep()) {
+      const auto place = places.find(measurements.getColumn(0).getInt64());
+      v1::Measurement measurement;
+      if (place == places.end() || !ColumnMessage(measurements, 1, &measurement)) {
+        return Damaged(file_, "a measurement");
+      }
+      TrialRecord& record = sweeps[place->second.first].records[place->second.second];
+      record.measurements[measurement.metric()] = std::move(measurement);
+    }
+    for (LoadedSweep& sweep : sweeps) {
+      if (absl::Status status = LoadObjectives(&sweep); !status.ok()) return status;
     }
     return sweeps;
   });

@@ -227,6 +227,19 @@ absl::Status StoreTransaction::PutArtifact(std::int64_t trial_id, const v1::Arti
   });
 }
 
+absl::Status StoreTransaction::PutMeasurement(std::int64_t trial_id, const v1::Measurement& measurement) {
+  return Write([&](StoreConnection& connection) {
+    const std::string content = measurement.SerializeAsString();
+    SQLite::Statement& put =
+        connection.Prepared("INSERT OR REPLACE INTO measurements (trial_id, metric, content) VALUES (?1, ?2, ?3)");
+    put.bind(1, trial_id);
+    put.bindNoCopy(2, measurement.metric());
+    BindBytes(put, 3, content);
+    put.exec();
+    return absl::OkStatus();
+  });
+}
+
 absl::Status StoreTransaction::PutWorker(const WorkerRecord& worker) {
   return Write([&](StoreConnection& connection) {
     const std::string content = worker.worker.SerializeAsString();

@@ -59,6 +59,11 @@ grpc::Status SweepServiceImpl::ListObservations(grpc::ServerContext*, const v1::
   return Answer(coordinator_.ListObservations(*request), answer);
 }
 
+grpc::Status SweepServiceImpl::RecordMeasurements(grpc::ServerContext*, const v1::RecordMeasurementsRequest* request,
+                                                  v1::Trial* answer) {
+  return Answer(coordinator_.RecordMeasurements(*request), answer);
+}
+
 grpc::Status SweepServiceImpl::GetLeaderboard(grpc::ServerContext*, const v1::GetLeaderboardRequest* request,
                                               v1::GetLeaderboardResponse* answer) {
   return Answer(coordinator_.GetLeaderboard(*request), answer);

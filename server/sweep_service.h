@@ -27,6 +27,8 @@ class SweepServiceImpl final : public v1::SweepService::Service {
                           v1::ListTrialsResponse* answer) override;
   grpc::Status ListObservations(grpc::ServerContext*, const v1::ListObservationsRequest* request,
                                 v1::ListObservationsResponse* answer) override;
+  grpc::Status RecordMeasurements(grpc::ServerContext*, const v1::RecordMeasurementsRequest* request,
+                                  v1::Trial* answer) override;
   grpc::Status GetLeaderboard(grpc::ServerContext*, const v1::GetLeaderboardRequest* request,
                               v1::GetLeaderboardResponse* answer) override;
   grpc::Status WatchSweep(grpc::ServerContext* context, const v1::WatchSweepRequest* request,

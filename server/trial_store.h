@@ -113,6 +113,7 @@ class TrialStore {
   absl::Status LoadObservations(const SweepRecord& sweep, const std::string& metric, bool with_lists,
                                 const ObservationSink& take);
   absl::Status LoadCurves(LoadedSweep* sweep);
+  // From observations and the measurements that were read before.
   absl::Status LoadObjectives(LoadedSweep* sweep);
 
   const std::string file_;
@@ -149,6 +150,8 @@ class StoreTransaction {
   absl::Status PutEvents(std::int64_t sweep_id, std::int64_t revision, const std::vector<search::SweepEvent>& events);
   // Replaces the trial's artifact of the same kind.
   absl::Status PutArtifact(std::int64_t trial_id, const v1::Artifact& artifact);
+  // Replaces the trial's measurement of the same metric.
+  absl::Status PutMeasurement(std::int64_t trial_id, const v1::Measurement& measurement);
   absl::Status PutWorker(const WorkerRecord& worker);
   absl::Status PutRequest(const RequestRecord& request);
   absl::Status PutLastToken(std::int64_t token);

@@ -13,6 +13,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "trainer_core/chat/chat_template.h"
+#include "trainer_core/chat/end_of_turn.h"
 #include "trainer_core/text/tokenizer.h"
 #include "worker/flags.h"
 
@@ -71,7 +72,8 @@ class Chat {
         template_(std::move(chat_template)),
         generator_(std::move(generator)),
         options_(flags.generation) {
-    if (template_) AddEndOfTurn();
+    const auto end = template_ ? chat::EndOfTurn(*template_, tokenizer_) : std::nullopt;
+    if (end) options_.extra_stop_ids.push_back(*end);
     Forget();
   }
 
@@ -109,22 +111,6 @@ class Chat {
       return rendered.status();
     }
     return tokenizer_.Encode(rendered->text);
-  }
-
-  // What the template closes an answer with ends one, whatever the model's config calls its end.
-  void AddEndOfTurn() {
-    const std::string answer = "lorasweep";
-    const std::vector<chat::Message> turns = {{.role = "user", .content = "a"},
-                                              {.role = "assistant", .content = answer}};
-    const auto rendered = template_->Render(turns);
-    if (!rendered.ok()) return;
-    const std::size_t at = rendered->text.rfind(answer);
-    if (at == std::string::npos) return;
-    for (const std::int32_t id : tokenizer_.Encode(rendered->text.substr(at + answer.size()))) {
-      if (!tokenizer_.IsSpecial(id)) continue;
-      options_.extra_stop_ids.push_back(id);
-      return;
-    }
   }
 
   const ChatFlags& flags_;

@@ -10,6 +10,7 @@
 #include "worker/builtin_trainer.h"
 #include "worker/chat_command.h"
 #include "worker/flags.h"
+#include "worker/infer_command.h"
 #include "worker/run_worker.h"
 #include "worker/train_command.h"
 
@@ -47,6 +48,18 @@ CLI::App* AddChatCommand(CLI::App& app, lorasweep::worker::ChatFlags* flags) {
   return chat;
 }
 
+CLI::App* AddInferCommand(CLI::App& app, lorasweep::worker::InferFlags* flags) {
+  CLI::App* infer = app.add_subcommand("infer", "Does a file of tasks with a model; `lorasweep evaluate` asks it");
+  infer->fallthrough();
+  infer->add_option("--model", flags->model, "Folder of the base model")->required()->check(CLI::ExistingDirectory);
+  infer->add_option("--adapter", flags->adapter, "PEFT folder")->check(CLI::ExistingDirectory);
+  infer->add_flag("--base", flags->base, "With --adapter: first all tasks without it");
+  infer->add_option("--tasks", flags->tasks, "The tasks, one a line")->required()->check(CLI::ExistingFile);
+  infer->add_option("--precision", flags->precision, "auto, bf16 or fp32")
+      ->check(CLI::IsMember({"auto", "bf16", "fp32"}));
+  return infer;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -60,6 +73,8 @@ int main(int argc, char** argv) {
   const CLI::App* train_command = AddTrainCommand(app, &train);
   worker::ChatFlags chat;
   const CLI::App* chat_command = AddChatCommand(app, &chat);
+  worker::InferFlags infer;
+  const CLI::App* infer_command = AddInferCommand(app, &infer);
   if (const std::optional<int> code = worker::Parse(app, argc, argv)) return *code;
 
   lorasweep::trainer::UsePlainPath(flags.plain);
@@ -77,11 +92,13 @@ int main(int argc, char** argv) {
   }
   options.fence = *fence;
   options.log = [](std::string_view line) { spdlog::debug("{}", std::string{line}); };
-  if (chat_command->parsed()) {
-    lorasweep::trainer::TrainerOptions trainer;
-    trainer.device = flags.device;
-    trainer.threads = flags.threads;
-    return worker::RunChat(chat, trainer);
+  lorasweep::trainer::TrainerOptions trainer;
+  trainer.device = flags.device;
+  trainer.threads = flags.threads;
+  if (chat_command->parsed()) return worker::RunChat(chat, trainer);
+  if (infer_command->parsed()) {
+    infer.with_parent = flags.with_parent;
+    return worker::RunInfer(infer, trainer);
   }
   worker::BuiltinTrainerFactory factory(options);
   if (train_command->parsed()) {

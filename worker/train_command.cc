@@ -5,7 +5,6 @@
 #include <sys/prctl.h>
 
 #include <chrono>
-#include <cstdio>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -15,6 +14,7 @@
 #include "worker/checkpoint_folder.h"
 #include "worker/flags.h"
 #include "worker/folder_lock.h"
+#include "worker/lines.h"
 #include "worker/log.h"
 #include "worker/observations.h"
 #include "worker/stop_signals.h"
@@ -29,22 +29,6 @@ namespace fs = std::filesystem;
 constexpr std::size_t kLargestSpec = 16 << 20;
 // How long a training that was killed, or its worker left behind, may still take to save what it has.
 constexpr std::chrono::seconds kOtherMayEnd{60};
-
-std::string ToLine(const google::protobuf::Message& message) {
-  google::protobuf::util::JsonPrintOptions options;
-  options.preserve_proto_field_names = true;
-  std::string line;
-  // Only a message with an unknown Any cannot be printed.
-  static_cast<void>(google::protobuf::util::MessageToJsonString(message, &line, options));
-  return line;
-}
-
-// A closed pipe shows as the parent's end, which is a signal.
-void Tell(const v1::TrainEvent& event) {
-  const std::string line = absl::StrCat(ToLine(event), "\n");
-  std::fwrite(line.data(), 1, line.size(), stdout);
-  std::fflush(stdout);
-}
 
 // One training from its files to its files.
 class Training final : public trainer::TrialObserver {

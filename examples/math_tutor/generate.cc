@@ -3,6 +3,9 @@
 // every machine.
 //
 //   math_tutor_data --rows 600 --seed 3407 --out math_tutor.jsonl
+//   math_tutor_data --rows 600 --seed 3407 --exam 40 --out math_tutor_exam.jsonl
+//
+// The second writes 40 equations, one a row with its solution, that are in none of the conversations of the first.
 #include <cerrno>
 #include <cstdint>
 #include <cstdlib>
@@ -18,6 +21,7 @@ namespace {
 struct Flags {
   std::int64_t rows = 600;
   std::int64_t seed = 3407;
+  std::int64_t exam = 0;  // equations for an exam instead
   std::string out;
 };
 
@@ -237,6 +241,24 @@ std::string Row(const std::vector<Turn>& turns) {
   return row + "]}\n";
 }
 
+// Equations that no question of the conversations contains, and none twice.
+std::vector<Turn> Exam(const std::vector<std::vector<Turn>>& conversations, std::int64_t count, std::int64_t seed) {
+  std::string asked;
+  for (const std::vector<Turn>& turns : conversations) {
+    for (const Turn& turn : turns) asked.append(turn.question).append("\n");
+  }
+  Random random(static_cast<std::uint64_t>(seed) + 1);
+  std::vector<Turn> exam;
+  // Many conversations may have every equation there is.
+  for (int tries = 0; tries < 100'000 && static_cast<std::int64_t>(exam.size()) < count; ++tries) {
+    const Problem problem = Equation(random);
+    if (asked.find(problem.statement) != std::string::npos) continue;
+    exam.push_back(Ask(problem, random));
+    asked.append(problem.statement).append("\n");
+  }
+  return exam;
+}
+
 bool ReadNumber(const char* text, std::int64_t low, std::int64_t high, std::int64_t* number) {
   char* end = nullptr;
   errno = 0;
@@ -252,6 +274,8 @@ bool ReadFlags(int argc, char** argv, Flags* flags) {
       flags->out = argv[i + 1];
     } else if (flag == "--rows") {
       if (!ReadNumber(argv[i + 1], 1, 10'000'000, &flags->rows)) return false;
+    } else if (flag == "--exam") {
+      if (!ReadNumber(argv[i + 1], 1, 1000, &flags->exam)) return false;
     } else if (flag == "--seed") {
       if (!ReadNumber(argv[i + 1], 0, INT64_MAX, &flags->seed)) return false;
     } else {
@@ -266,13 +290,25 @@ bool ReadFlags(int argc, char** argv, Flags* flags) {
 int main(int argc, char** argv) {
   Flags flags;
   if (!ReadFlags(argc, argv, &flags)) {
-    std::cerr << "usage: math_tutor_data --out FILE [--rows N] [--seed N]\n"
-                 "  writes N (600) conversations in ShareGPT form; the same seed (3407) gives the same file\n";
+    std::cerr << "usage: math_tutor_data --out FILE [--rows N] [--seed N] [--exam N]\n"
+                 "  writes N (600) conversations in ShareGPT form; the same seed (3407) gives the same file.\n"
+                 "  --exam N: instead N (at most 1000) equations that are in none of those conversations\n";
     return 2;
   }
   std::ofstream out(flags.out, std::ios::binary | std::ios::trunc);
   Random random(static_cast<std::uint64_t>(flags.seed));
-  for (std::int64_t row = 0; row < flags.rows; ++row) out << Row(Conversation(random));
+  std::vector<std::vector<Turn>> conversations;
+  for (std::int64_t row = 0; row < flags.rows; ++row) conversations.push_back(Conversation(random));
+  if (flags.exam > 0) {
+    const std::vector<Turn> exam = Exam(conversations, flags.exam, flags.seed);
+    if (static_cast<std::int64_t>(exam.size()) < flags.exam) {
+      std::cerr << "so many conversations leave only " << exam.size() << " equations for an exam\n";
+      return 1;
+    }
+    for (const Turn& turn : exam) out << Row({turn});
+  } else {
+    for (const std::vector<Turn>& turns : conversations) out << Row(turns);
+  }
   out.close();
   if (!out) {
     std::cerr << "cannot write " << flags.out << '\n';

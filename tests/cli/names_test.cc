@@ -17,6 +17,8 @@ TEST_CASE("A target may be written short or as a resource name", "[cli][names]")
     CHECK(ParseTarget(text)->sweep == "math");
     CHECK(ParseTarget(text)->trial == 9);
   }
+  CHECK(ParseTarget("math/best")->trial == kBestTrial);
+  CHECK(ParseTarget("sweeps/math/trials/best")->trial == kBestTrial);
   for (const char* text : {"", "/", "math/", "math/x", "math/-1", "math/9/9", "sweeps/", "math/99999999999999999999"}) {
     INFO(text);
     CHECK_FALSE(ParseTarget(text).ok());

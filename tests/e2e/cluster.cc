@@ -101,6 +101,17 @@ std::vector<v1::LeaderboardRow> Cluster::Leaderboard(const std::string& sweep) c
   return {response.rows().begin(), response.rows().end()};
 }
 
+void Cluster::Record(const std::string& trial, const std::string& metric, double value) const {
+  grpc::ClientContext context;
+  v1::RecordMeasurementsRequest request;
+  request.set_name(trial);
+  v1::Measurement& measurement = *request.add_measurements();
+  measurement.set_metric(metric);
+  measurement.set_value(value);
+  v1::Trial answer;
+  REQUIRE(Stub()->RecordMeasurements(&context, request, &answer).ok());
+}
+
 bool Cluster::WaitForSweep(const std::string& name, v1::Sweep::State state, std::chrono::seconds limit) const {
   return Eventually([&] { return GetSweep(name).state() == state; }, limit);
 }

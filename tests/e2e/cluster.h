@@ -52,6 +52,8 @@ class Cluster {
   using Curves = std::map<std::pair<std::int64_t, std::int64_t>, double>;
   Curves ValidationCurves(const std::string& sweep) const;
   std::vector<v1::LeaderboardRow> Leaderboard(const std::string& sweep) const;
+  // Records a measurement of a trial that has ended.
+  void Record(const std::string& trial, const std::string& metric, double value) const;
   // Waits until the sweep has the state.
   bool WaitForSweep(const std::string& name, v1::Sweep::State state,
                     std::chrono::seconds limit = std::chrono::seconds(90)) const;

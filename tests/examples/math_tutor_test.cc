@@ -138,6 +138,27 @@ TEST_CASE("Every equation that the tutor writes is true for its answer", "[examp
   CHECK(solved > 400);
 }
 
+TEST_CASE("The exam has true equations that the conversations do not have", "[examples]") {
+  const TempDir folder;
+  const std::string conversations = Generate(folder.path() / "data.jsonl", {});
+  const std::string exam = Generate(folder.path() / "exam.jsonl", {"--exam", "40"});
+  CHECK(Generate(folder.path() / "again.jsonl", {"--exam", "40"}) == exam);
+  std::istringstream rows(exam);
+  int count = 0;
+  for (std::string row; std::getline(rows, row); ++count) {
+    INFO(row);
+    const auto turns = nlohmann::json::parse(row).at("conversations");
+    REQUIRE(turns.size() == 2);
+    const std::string question = turns[0].at("value");
+    const auto equation = Equations(question);
+    REQUIRE(equation.size() == 1);
+    const int answer = static_cast<int>(-equation[0].constant / equation[0].slope);
+    CHECK_THAT(turns[1].at("value").get<std::string>(), Catch::EndsWith("Answer: x = " + std::to_string(answer)));
+    CHECK(conversations.find(question) == std::string::npos);
+  }
+  CHECK(count == 40);
+}
+
 TEST_CASE("The same seed gives the same data, another seed other data", "[examples]") {
   const TempDir folder;
   const std::string first = Generate(folder.path() / "a", {"--rows", "20"});

@@ -72,7 +72,9 @@ TEST_CASE("A store of an older version is brought forward, and its sweeps have n
   world.coordinator.reset();
   world.store.reset();
   SQLite::Database((world.folder.path() / "lorasweep.db").string(), SQLite::OPEN_READWRITE)
-      .exec("DROP TABLE events; ALTER TABLE trials DROP COLUMN repeat_of; PRAGMA user_version = 2");
+      .exec(
+          "DROP TABLE measurements; DROP TABLE events; ALTER TABLE trials DROP COLUMN repeat_of; PRAGMA user_version = "
+          "2");
   world.Restart();
   CHECK(world.Trial(sweep, 0).state() == v1::Trial::COMPLETED);
   v1::ReplaySweepRequest request;

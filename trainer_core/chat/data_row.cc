@@ -1,7 +1,9 @@
 #include "trainer_core/chat/data_row.h"
 
+#include <algorithm>
 #include <initializer_list>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "nlohmann/json.hpp"
 #include "trainer_core/chat/lenient_json.h"
@@ -14,6 +16,7 @@ using Json = nlohmann::json;
 
 constexpr std::size_t kMostKeysShown = 20;
 constexpr std::size_t kLongestKeyShown = 40;
+constexpr std::size_t kMostChoices = 64;
 
 // The first of the keys that is there and not null.
 const char* FindKey(const Json& object, std::initializer_list<const char*> keys) {
@@ -100,6 +103,63 @@ absl::StatusOr<RowContent> AlpacaRow(const Json& json) {
   return row;
 }
 
+absl::StatusOr<std::vector<std::string>> Texts(const Json& list, const char* key) {
+  const absl::Status wrong = absl::InvalidArgumentError(absl::StrCat("\"", key, "\" is not a list of texts"));
+  if (!list.is_array()) return wrong;
+  std::vector<std::string> texts;
+  for (const Json& text : list) {
+    if (!text.is_string()) return wrong;
+    texts.push_back(text.get<std::string>());
+  }
+  return texts;
+}
+
+// Which of the choices an answer means: an index, a label, a letter from A on, or the text itself; their number when it
+// means none of them.
+std::size_t RightChoice(const Json& answer, const std::vector<std::string>& choices,
+                        const std::vector<std::string>& labels) {
+  if (answer.is_number_integer()) {
+    const auto index = answer.get<std::int64_t>();
+    return index >= 0 ? static_cast<std::size_t>(index) : choices.size();
+  }
+  if (!answer.is_string()) return choices.size();
+  const auto text = answer.get<std::string>();
+  for (const auto* known : {&labels, &choices}) {
+    const auto found = std::find(known->begin(), known->end(), text);
+    if (found != known->end()) return static_cast<std::size_t>(found - known->begin());
+  }
+  if (text.size() == 1 && text[0] >= 'A' && text[0] <= 'Z') return static_cast<std::size_t>(text[0] - 'A');
+  std::size_t index = 0;
+  return !text.empty() && text[0] != '-' && absl::SimpleAtoi(text, &index) ? index : choices.size();
+}
+
+absl::StatusOr<RowContent> ChoiceRow(const Json& json) {
+  const char* question = FindKey(json, {"question", "prompt", "ctx"});
+  const char* choices = FindKey(json, {"choices", "endings"});
+  const char* answer = FindKey(json, {"answer", "answerKey", "label"});
+  if (question == nullptr) return Missing("\"question\"");
+  if (choices == nullptr) return Missing("\"choices\"");
+  if (answer == nullptr) return Missing("\"answer\"");
+  auto asked = Text(json, question);
+  if (!asked.ok()) return asked.status();
+  const Json& given = json.at(choices);
+  const bool labelled = given.is_object() && given.contains("text") && given.contains("label");
+  auto texts = Texts(labelled ? given.at("text") : given, choices);
+  if (!texts.ok()) return texts.status();
+  absl::StatusOr<std::vector<std::string>> labels = std::vector<std::string>();
+  if (labelled) labels = Texts(given.at("label"), "label");
+  if (!labels.ok()) return labels.status();
+  if (texts->size() < 2 || texts->size() > kMostChoices) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("\"", choices, "\" has ", texts->size(), " entries; allowed are 2 to ", kMostChoices));
+  }
+  const std::size_t right = RightChoice(json.at(answer), *texts, *labels);
+  if (right >= texts->size()) {
+    return absl::InvalidArgumentError(absl::StrCat("\"", answer, "\" names none of the ", texts->size(), " choices"));
+  }
+  return MultipleChoice{.question = *std::move(asked), .choices = *std::move(texts), .right = right};
+}
+
 absl::StatusOr<RowContent> TextRow(const Json& json) {
   if (FindKey(json, {"text"}) == nullptr) return Missing("\"text\"");
   auto text = Text(json, "text");
@@ -115,6 +175,9 @@ RowForm FormOf(const Json& json) {
   }
   if (FindKey(json, {"instruction"}) != nullptr && FindKey(json, {"output", "response"}) != nullptr) {
     return RowForm::kAlpaca;
+  }
+  if (FindKey(json, {"question", "prompt", "ctx"}) != nullptr && FindKey(json, {"choices", "endings"}) != nullptr) {
+    return RowForm::kChoice;
   }
   return FindKey(json, {"text"}) != nullptr ? RowForm::kText : RowForm::kAuto;
 }
@@ -133,7 +196,7 @@ absl::Status UnknownForm(const Json& json) {
   return absl::InvalidArgumentError(
       absl::StrCat("the row's keys are of no known form: ", keys.empty() ? "none with a value" : keys,
                    " (known: \"messages\" or \"conversations\"; \"prompt\" and \"completion\"; \"instruction\" and ",
-                   "\"output\"; \"text\")"));
+                   "\"output\"; \"question\" and \"choices\"; \"text\")"));
 }
 
 }  // namespace
@@ -151,6 +214,8 @@ absl::StatusOr<RowContent> RowFromJson(const Json& json, RowForm form) {
       return PromptCompletionRow(json);
     case RowForm::kAlpaca:
       return AlpacaRow(json);
+    case RowForm::kChoice:
+      return ChoiceRow(json);
     case RowForm::kText:
       return TextRow(json);
     case RowForm::kAuto:
@@ -187,6 +252,10 @@ std::string ContentDigest(const RowContent& content) {
   } else if (const auto* completion = std::get_if<Completion>(&content)) {
     add(completion->prompt);
     add(completion->completion);
+  } else if (const auto* choice = std::get_if<MultipleChoice>(&content)) {
+    add(choice->question);
+    for (const std::string& text : choice->choices) add(text);
+    hash.Update(absl::StrCat(choice->right, ";"));
   } else {
     add(std::get<PlainText>(content).text);
   }
@@ -221,6 +290,14 @@ Completion AsCompletion(const Instruction& row) {
   if (!row.input.empty()) absl::StrAppend(&prompt, "\n\n### Input:\n", row.input);
   absl::StrAppend(&prompt, "\n\n### Response:\n");
   return {.prompt = std::move(prompt), .completion = row.output};
+}
+
+Chat AsChat(const MultipleChoice& row, std::size_t choice) {
+  return {.messages = {{"user", row.question}, {"assistant", row.choices[choice]}}};
+}
+
+Completion AsCompletion(const MultipleChoice& row, std::size_t choice) {
+  return {.prompt = row.question, .completion = absl::StrCat(" ", row.choices[choice])};
 }
 
 }  // namespace lorasweep::chat

@@ -39,15 +39,25 @@ struct PlainText {
   std::string text;
 };
 
-using RowContent = std::variant<Chat, Instruction, Completion, PlainText>;
+// A question with the answers to choose from.
+struct MultipleChoice {
+  std::string question;
+  std::vector<std::string> choices;  // 2 to 64
+  std::size_t right = 0;             // index in choices
+};
+
+using RowContent = std::variant<Chat, Instruction, Completion, PlainText, MultipleChoice>;
 
 // How a row says what it holds. kAuto: by its keys, the first of these that is there (with a value other than null):
 //   messages           "messages" or "conversations": a list of messages, see MessagesFromJson
 //   prompt_completion  "prompt" and "completion": two texts, or two lists of messages
 //   alpaca             "instruction" and "output" (or "response"), perhaps "input" (or "context"), "system", "history"
+//   choice             "question", "prompt" or "ctx", with "choices" or "endings" (a list of texts, or ARC's object of
+//                      "text" and "label") and "answer", "answerKey" or "label" (an index from 0, a label, a letter, or
+//                      the text of the right one)
 //   text               "text"
 // Other keys are ignored.
-enum class RowForm { kAuto, kMessages, kPromptCompletion, kAlpaca, kText };
+enum class RowForm { kAuto, kMessages, kPromptCompletion, kAlpaca, kChoice, kText };
 
 // InvalidArgument says what is wrong, without the place: not an object, keys of no form (with those that were found), a
 // value that is not what its key is for.
@@ -64,6 +74,10 @@ Chat AsChat(const Instruction& row);
 // An instruction as Stanford Alpaca's prompt with the answer as its completion; `system` stands in place of the
 // prompt's first paragraph.
 Completion AsCompletion(const Instruction& row);
+
+// One of the choices as the answer: to a user's question, or behind it, one space apart.
+Chat AsChat(const MultipleChoice& row, std::size_t choice);
+Completion AsCompletion(const MultipleChoice& row, std::size_t choice);
 
 // One row of a data file and where it stands, for messages about it.
 struct DataRow {

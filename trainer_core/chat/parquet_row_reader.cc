@@ -23,8 +23,10 @@ using Json = nlohmann::json;
 
 constexpr std::int64_t kBatchRows = 256;
 constexpr int kDeepest = 8;  // messages with parts are 4 deep
-constexpr std::string_view kColumns[] = {"messages", "conversations", "prompt",  "completion", "instruction", "output",
-                                         "response", "input",         "context", "system",     "history",     "text"};
+constexpr std::string_view kColumns[] = {"messages", "conversations", "prompt",  "completion", "instruction",
+                                         "output",   "question",      "ctx",     "choices",    "endings",
+                                         "answer",   "answerKey",     "label",   "response",   "input",
+                                         "context",  "system",        "history", "text"};
 
 // A row's values and how much text there is in them so far.
 struct Budget {

@@ -98,11 +98,26 @@ absl::StatusOr<Supervised> Supervisor::Supervise(const RowContent& row) const {
     if (prompted.system.empty()) prompted.system = options_.system_prompt;
     return SuperviseCompletion(AsCompletion(prompted));
   }
+  if (const auto* choice = std::get_if<MultipleChoice>(&row); choice != nullptr && template_.ok()) {
+    return SuperviseChat(AsChat(*choice, choice->right));
+  }
   if (!options_.system_prompt.empty()) {
     return absl::InvalidArgumentError("data.system_prompt has no place in plain texts, prompts and completions");
   }
   if (const auto* completion = std::get_if<Completion>(&row)) return SuperviseCompletion(*completion);
+  if (const auto* choice = std::get_if<MultipleChoice>(&row)) {
+    return SuperviseCompletion(AsCompletion(*choice, choice->right));
+  }
   return SuperviseText(std::get<PlainText>(row));
+}
+
+std::vector<Message> Supervisor::WithSystemPrompt(std::span<const Message> messages) const {
+  std::vector<Message> all;
+  if (!options_.system_prompt.empty() && !messages.empty() && messages.front().role != "system") {
+    all.push_back({"system", options_.system_prompt});
+  }
+  all.insert(all.end(), messages.begin(), messages.end());
+  return all;
 }
 
 absl::StatusOr<std::size_t> Supervisor::PromptTokens(std::span<const Message> prompt,
@@ -114,14 +129,8 @@ absl::StatusOr<std::size_t> Supervisor::PromptTokens(std::span<const Message> pr
 
 absl::StatusOr<Supervised> Supervisor::SuperviseChat(const Chat& chat) const {
   if (!template_.ok()) return template_.status();
-  std::vector<Message> with_system;
-  const bool add_system =
-      !options_.system_prompt.empty() && !chat.messages.empty() && chat.messages.front().role != "system";
-  if (add_system) {
-    with_system.push_back({"system", options_.system_prompt});
-    with_system.insert(with_system.end(), chat.messages.begin(), chat.messages.end());
-  }
-  const std::span<const Message> messages = add_system ? with_system : chat.messages;
+  const std::vector<Message> messages = WithSystemPrompt(chat.messages);
+  const std::size_t added = messages.size() - chat.messages.size();
 
   auto rendered = template_->Render(messages);
   if (!rendered.ok()) return rendered.status();
@@ -131,7 +140,7 @@ absl::StatusOr<Supervised> Supervisor::SuperviseChat(const Chat& chat) const {
 
   std::size_t first = 0;
   if (chat.prompt > 0) {
-    auto prompt = PromptTokens(messages.first(chat.prompt + (add_system ? 1 : 0)), tokens);
+    auto prompt = PromptTokens(std::span(messages).first(chat.prompt + added), tokens);
     if (!prompt.ok()) return prompt.status();
     first = *prompt;
     if (options_.loss_on == LossOn::kCompletion) return Mask(std::move(rendered->text), tokens, whole, first);

@@ -49,10 +49,10 @@ struct Supervised {
 // {% generation %} blocks they decide what a turn is, token by token as transformers maps them; else see TurnFinder.
 //
 // Instructions are conversations where there is a chat template, else Stanford Alpaca's prompt with its completion.
-// Completions and plain texts get the model's eos_token as their end unless they end so, and what the tokenizer puts
-// around texts (a BOS), once. A completion begins where the tokens of the prompt alone and those of the whole diverge,
-// as in TRL.
-// Immutable; may be used from any thread.
+// Questions with choices are conversations, or completions, whose answer is the right choice. Completions and plain
+// texts get the model's eos_token as their end unless they end so, and what the tokenizer puts around texts (a BOS),
+// once. A completion begins where the tokens of the prompt alone and those of the whole diverge, as in TRL. Immutable;
+// may be used from any thread.
 class Supervisor {
  public:
   // Reads tokenizer.json, the template and the special tokens of a model's folder. A model without a template is in
@@ -66,6 +66,9 @@ class Supervisor {
   // wanted; the model has no eos_token for a text. NotFound: a conversation, and there is no template.
   absl::StatusOr<Supervised> Supervise(const RowContent& row) const;
   absl::StatusOr<Supervised> SuperviseChat(const Chat& chat) const;
+
+  // With the system prompt of the options in front, where there is one and the conversation has none of its own.
+  std::vector<Message> WithSystemPrompt(std::span<const Message> messages) const;
 
   // Null when there is none.
   const ChatTemplate* chat_template() const { return template_.ok() ? &*template_ : nullptr; }

@@ -3,6 +3,7 @@
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <utility>
@@ -79,6 +80,12 @@ absl::StatusOr<Regex> Regex::Literal(std::string_view text) {
   return CompilePcre2(pattern, text);
 }
 
+std::uint32_t Regex::groups() const {
+  std::uint32_t count = 0;
+  pcre2_pattern_info(program_->code, PCRE2_INFO_CAPTURECOUNT, &count);
+  return count;
+}
+
 struct RegexMatcher::Scratch {
   explicit Scratch(const pcre2_code* code)
       : data(pcre2_match_data_create_from_pattern(code, nullptr)),
@@ -107,8 +114,8 @@ RegexMatcher::RegexMatcher(Regex regex)
 
 RegexMatcher::~RegexMatcher() = default;
 
-void RegexMatcher::FindAll(std::string_view text, std::vector<Span>& matches) {
-  matches.clear();
+template <typename Take>
+void RegexMatcher::Match(std::string_view text, const Take& take) {
   if (scratch_->data == nullptr) return;
   const auto* subject = reinterpret_cast<PCRE2_SPTR>(text.data());
   std::size_t at = 0;
@@ -121,16 +128,29 @@ void RegexMatcher::FindAll(std::string_view text, std::vector<Span>& matches) {
     const PCRE2_SIZE* ends = pcre2_get_ovector_pointer(scratch_->data);
     const Span match{ends[0], ends[1]};
     if (match.begin >= match.end) {
-      if (match.begin != last_end) matches.push_back({match.begin, match.begin});
+      if (match.begin != last_end) take(ends, found);
       last_end = match.begin;
       if (match.begin >= text.size()) return;
       at = match.begin;
       NextCodePoint(text, at);
       continue;
     }
-    matches.push_back(match);
+    take(ends, found);
     at = last_end = match.end;
   }
+}
+
+void RegexMatcher::FindAll(std::string_view text, std::vector<Span>& matches) {
+  matches.clear();
+  Match(text, [&](const std::size_t* ends, int) { matches.push_back({ends[0], std::max(ends[0], ends[1])}); });
+}
+
+std::optional<Span> RegexMatcher::FindLastGroup(std::string_view text) {
+  std::optional<Span> last;
+  Match(text, [&](const std::size_t* ends, int set) {
+    if (set > 1 && ends[2] != PCRE2_UNSET) last = Span{ends[2], ends[3]};
+  });
+  return last;
 }
 
 }  // namespace lorasweep::text

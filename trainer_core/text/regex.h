@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,6 +20,8 @@ class Regex {
   static absl::StatusOr<Regex> Compile(std::string_view pattern);
   // Matches `text` as it stands.
   static absl::StatusOr<Regex> Literal(std::string_view text);
+  // How many capturing groups it has.
+  std::uint32_t groups() const;
 
  private:
   friend class RegexMatcher;
@@ -39,9 +43,15 @@ class RegexMatcher {
   // All matches from left to right that do not overlap, put into `matches`. An empty match right behind the match
   // before is left out. Requires valid UTF-8. A text on which the engine gives up is unmatched from there on.
   void FindAll(std::string_view text, std::vector<Span>& matches);
+  // What the capturing group 1 holds of the last of all matches; nothing where no match has one.
+  std::optional<Span> FindLastGroup(std::string_view text);
 
  private:
   struct Scratch;
+
+  // Calls take(offsets, set) for each match: where it and its groups begin and end, and how many pairs are set.
+  template <typename Take>
+  void Match(std::string_view text, const Take& take);
 
   Regex regex_;
   std::unique_ptr<Scratch> scratch_;

@@ -10,6 +10,7 @@
 #include "trainer_core/trainer/adapter_io.h"
 #include "trainer_core/trainer/compute_type.h"
 #include "trainer_core/trainer/devices.h"
+#include "trainer_core/trainer/evaluation.h"
 #include "trainer_core/trainer/lanes.h"
 #include "trainer_core/trainer/lora_bank.h"
 #include "trainer_core/trainer/seeds.h"
@@ -18,6 +19,8 @@
 
 namespace lorasweep::trainer {
 namespace {
+
+constexpr std::int64_t kTokensAtOnce = 2048;  // of texts that are only read
 
 // Whether keys that were turned in a text of `past` tokens are wrong in one of `now`: long RoPE has two tables, and
 // transformers computes the whole text anew where it goes over to the other.
@@ -60,6 +63,27 @@ class TorchGenerator : public Generator {
         TorchGuard([&]() -> absl::StatusOr<Generation> { return Run(prompt, options, on_token); });
     if (!generation.ok()) Forget(0);
     return generation;
+  }
+
+  absl::StatusOr<ValidationLoss> Losses(const std::vector<text::Sequence>& texts) override {
+    if (threads_ > 0) UseThreads(threads_);
+    for (const text::Sequence& one : texts) {
+      if (absl::Status valid = model_.CheckIds({one.ids.begin(), one.ids.end()}); !valid.ok()) return valid;
+    }
+    std::optional<Evaluator> evaluator;
+    absl::Status made = TorchGuard([&] {
+      evaluator.emplace(model_, texts, kTokensAtOnce, lanes_);
+      return absl::OkStatus();
+    });
+    while (made.ok()) {
+      absl::StatusOr<std::vector<ValidationLoss>> losses =
+          TorchGuard([&]() -> absl::StatusOr<std::vector<ValidationLoss>> {
+            return evaluator->Evaluate(model_, lanes_, pass_ ? &*pass_ : nullptr);
+          });
+      if (losses.ok()) return std::move(losses->front());
+      if (!absl::IsResourceExhausted(losses.status()) || !evaluator->Shrink(model_, texts)) return losses.status();
+    }
+    return made;
   }
 
   std::string description() const override {
@@ -131,6 +155,7 @@ class TorchGenerator : public Generator {
 
   Transformer model_;
   int threads_;
+  Lanes lanes_{1};
   std::string device_;
   std::optional<LoraBank> bank_;
   std::optional<LoraPass> pass_;

@@ -8,10 +8,11 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "trainer_core/text/tokenized_data.h"
 #include "trainer_core/trainer/token_sampler.h"
 #include "trainer_core/trainer/trainer.h"
 
-// Text from a base model, with an adapter or without. Free of torch.
+// Text from a base model, and how probable texts are to it, with an adapter or without. Free of torch.
 //
 //   auto generator = MakeGenerator({.device = "auto"}, model_folder);
 //   absl::Status loaded = (*generator)->UseAdapter(adapter_folder);
@@ -49,6 +50,9 @@ class Generator {
   // ResourceExhausted.
   virtual absl::StatusOr<Generation> Generate(const std::vector<std::int32_t>& prompt, const GenerationOptions& options,
                                               const TokenCallback& on_token) = 0;
+  // The loss of each text on its learned tokens, as a trainer's validation computes it; several texts go through the
+  // model at a time. Errors as Generate's.
+  virtual absl::StatusOr<ValidationLoss> Losses(const std::vector<text::Sequence>& texts) = 0;
   // "cpu bf16": what it computes on and in.
   virtual std::string description() const = 0;
 };

@@ -64,7 +64,7 @@ TEST_CASE("Parquet files that hold no rows of ours are told so", "[chat]") {
   std::string error;
   CHECK(ReadAll(Reference("unknown"), &error).empty());
   CHECK(error.starts_with("INVALID_ARGUMENT: " + Reference("unknown").string() +
-                          ": the row's keys are of no known form: \"answer\", \"question\" (known: "));
+                          ":1: the row's keys are of no known form: \"answer\", \"question\" (known: "));
   CHECK(ReadAll(Reference("wrong"), &error).size() == 1);
   CHECK(error.starts_with("INVALID_ARGUMENT: " + Reference("wrong").string() +
                           ":2: the row's keys are of no known form"));

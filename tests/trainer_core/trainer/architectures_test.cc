@@ -98,6 +98,36 @@ void CheckTrained(Transformer& model, const std::filesystem::path& home, const J
   CHECK(LargestDifference(merged[0], merged[1]) > 0.01);
 }
 
+// How probable texts are, several at a time and with an adapter, against the peers' logits.
+void CheckLosses(const std::filesystem::path& home, const Json& expected_case, const Expected& expected) {
+  auto generator = MakeGenerator({.device = "cpu", .precision = Precision::kFp32}, home / "model");
+  REQUIRE(generator.ok());
+  const Ids ids = expected_case["ids"];
+  const auto count = static_cast<std::int64_t>(ids.size());
+  std::vector<text::Sequence> texts;
+  for (const std::size_t first : {std::size_t{1}, ids.size() - 2}) {
+    text::Sequence& text = texts.emplace_back(text::Sequence{.ids = ids, .learned = {}});
+    text.learned.resize(ids.size());
+    std::fill(text.learned.begin() + static_cast<std::ptrdiff_t>(first), text.learned.end(), 1);
+  }
+  for (const std::string adapter : {"", "adapter"}) {
+    INFO("adapter " << adapter);
+    REQUIRE((*generator)->UseAdapter(adapter.empty() ? std::filesystem::path() : home / adapter).ok());
+    const auto losses = (*generator)->Losses(texts);
+    INFO(std::string{losses.status().message()});
+    REQUIRE(losses.ok());
+    const at::Tensor logits = expected(adapter.empty() ? "logits" : adapter + ".logits");
+    const at::Tensor each = at::cross_entropy_loss(
+        logits.narrow(0, 0, count - 1), at::tensor(ids, at::kLong).narrow(0, 1, count - 1), {}, at::Reduction::None);
+    for (std::size_t i = 0; i < texts.size(); ++i) {
+      const std::int64_t tokens = texts[i].LearnedTokens();
+      CHECK(losses->sequence_tokens[i] == tokens);
+      CHECK(losses->sequence_losses[i] ==
+            Approx(each.narrow(0, count - 1 - tokens, tokens).sum().item().toDouble()).margin(kTolerance * 2 * tokens));
+    }
+  }
+}
+
 void CheckText(const std::filesystem::path& home, const Json& expected_case) {
   auto generator = MakeGenerator({.device = "cpu", .precision = Precision::kFp32}, home / "model");
   REQUIRE(generator.ok());
@@ -149,6 +179,7 @@ TEST_CASE("every architecture computes what transformers and PEFT do") {
     CheckAdapter(*model, home, "whole", expected_case, expected);
     CheckTrained(*model, home, expected_case);
     CheckText(home, expected_case);
+    CheckLosses(home, expected_case, expected);
   }
 }
 

@@ -1,6 +1,6 @@
 // The one door from the server's JSON (64-bit integers as texts, "NaN" as a text) to model.ts.
 import type {
-  Artifact, Attempt, Changes, Importance, Leaderboard, Observation, Parameter, Row, Spec, Sweep, Trial, Value, Worker,
+  Artifact, Attempt, Changes, Importance, Leaderboard, Measurement, Observation, Parameter, Row, Spec, Sweep, Trial, Value, Worker,
 } from './model';
 
 type Json = any;
@@ -84,6 +84,16 @@ const artifact = (json: Json): Artifact => ({
   files: list(json.files, (file) => ({ path: file.path, sha256: file.sha256, bytes: number(file.size_bytes) })),
 });
 
+const measurement = (json: Json): Measurement => ({
+  metric: json.metric,
+  value: number(json.value),
+  low: optional(json.low),
+  high: optional(json.high),
+  base: optional(json.base_value),
+  count: number(json.count),
+  source: json.source ?? '',
+});
+
 export function trial(json: Json): Trial {
   const parameters: Record<string, Value> = {};
   for (const [name, one] of Object.entries(json.parameters ?? {})) parameters[name] = value(one) ?? '';
@@ -103,6 +113,7 @@ export function trial(json: Json): Trial {
     end: time(json.end_time),
     attempts: list(json.attempts, attempt),
     artifacts: list(json.artifacts, artifact),
+    measurements: list(json.measurements, measurement),
   };
 }
 

@@ -70,6 +70,18 @@ export interface Trial {
   end?: number;
   attempts: Attempt[];
   artifacts: Artifact[];
+  measurements: Measurement[];
+}
+
+// What was measured of a trial's result.
+export interface Measurement {
+  metric: string;
+  value: number;
+  low?: number;  // a 95 % interval
+  high?: number;
+  base?: number;  // the base model's
+  count: number;
+  source: string;
 }
 
 export interface Observation {

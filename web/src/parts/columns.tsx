@@ -61,6 +61,13 @@ export function columnsOf(sweep: Sweep, rows: Row[]): Column[] {
       order: (row) => row.objectives[index] ?? Infinity, cell: (row) => format.compact(row.objectives[index] ?? NaN),
       plain: (row) => String(row.objectives[index] ?? '') });
   });
+  const objectives = new Set(sweep.spec.metric.objectives.map((one) => one.split('=')[0]));
+  const measured = new Set(rows.flatMap((row) => row.trial.measurements.map((one) => one.metric)));
+  for (const metric of [...measured].filter((one) => !objectives.has(one)).sort()) {
+    const of = (row: Row): number | undefined => row.trial.measurements.find((one) => one.metric === metric)?.value;
+    columns.push({ key: metric, title: metric.split('/').pop() ?? metric, hint: metric, width: 6.5, text: false, shown: false,
+      order: (row) => of(row) ?? Infinity, cell: (row) => format.setting(of(row)), plain: (row) => String(of(row) ?? '') });
+  }
   for (const parameter of sweep.spec.parameters) {
     const fixed = parameter.distribution === 'constant' || parameter.distribution === 'expression';
     const words = parameter.values.some((one) => typeof one === 'string') || rows.some((row) => typeof row.trial.parameters[parameter.name] === 'string');

@@ -5,7 +5,7 @@ import * as api from '../data/api';
 import { diagnose } from '../data/diagnosis';
 import * as format from '../data/format';
 import type { LiveSweep } from '../data/live';
-import type { Artifact, Attempt, Row, Sweep, Trial } from '../data/model';
+import type { Artifact, Attempt, Measurement, Row, Sweep, Trial } from '../data/model';
 import { now } from '../data/now';
 import { go, href } from '../data/route';
 import { Bar, LostSweep } from '../parts/bar';
@@ -88,6 +88,30 @@ function Attempts({ attempts }: { attempts: Attempt[] }) {
   );
 }
 
+function Measurements({ measurements }: { measurements: Measurement[] }) {
+  if (measurements.length === 0) return null;
+  return (
+    <section class="panel" aria-label="Measurements">
+      <header><h2>Measurements</h2></header>
+      <table class="plain">
+        <thead><tr><th>metric</th><th class="number">value</th><th class="number">95 %</th><th class="number">base</th><th class="number">cases</th><th>of</th></tr></thead>
+        <tbody>
+          {measurements.map((one) => (
+            <tr key={one.metric}>
+              <td>{one.metric}</td>
+              <td class="number">{format.setting(one.value)}</td>
+              <td class="number">{one.low !== undefined && one.high !== undefined ? `${format.setting(one.low)} … ${format.setting(one.high)}` : ''}</td>
+              <td class="number">{one.base !== undefined ? format.setting(one.base) : ''}</td>
+              <td class="number">{one.count > 0 ? format.count(one.count) : ''}</td>
+              <td>{one.source}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </section>
+  );
+}
+
 function Files({ sweep, trial }: { sweep: Sweep; trial: Trial }) {
   const size = (one: Artifact): number => one.files.reduce((sum, file) => sum + file.bytes, 0);
   return (
@@ -149,6 +173,7 @@ function Page({ live, sweep, trial }: { live: LiveSweep; sweep: Sweep; trial: Tr
       </section>
       <TrialCurve live={live} sweep={sweep} trial={trial} />
       <Settings live={live} sweep={sweep} trial={trial} />
+      <Measurements measurements={trial.measurements} />
       <Attempts attempts={trial.attempts} />
       <Files sweep={sweep} trial={trial} />
     </main>

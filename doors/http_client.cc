@@ -1,0 +1,101 @@
+#include "doors/http_client.h"
+
+#include <httplib.h>
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+
+namespace lorasweep::doors {
+namespace {
+
+constexpr std::size_t kLargestAnswer = std::size_t{16} << 20;
+
+struct Address {
+  std::string origin;  // "https://host:port"
+  std::string host;
+  std::string path;
+  bool tls = false;
+};
+
+absl::StatusOr<Address> Parse(const std::string& url) {
+  Address address;
+  address.tls = url.starts_with("https://");
+  const std::size_t begin = address.tls ? 8 : 7;
+  if (!address.tls && !url.starts_with("http://")) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("'", url, "' is no address: it must begin with http:// or https://"));
+  }
+  const std::size_t slash = std::min(url.find('/', begin), url.size());
+  std::string authority = url.substr(begin, slash - begin);
+  if (authority.empty() || authority.find('@') != std::string::npos) {
+    return absl::InvalidArgumentError(absl::StrCat("'", url, "' names no host, or a user with it"));
+  }
+  address.origin = url.substr(0, slash);
+  address.path = slash < url.size() ? url.substr(slash) : "/";
+  const bool v6 = authority.front() == '[';
+  address.host = v6 ? authority.substr(1, authority.find(']') - 1) : authority.substr(0, authority.find(':'));
+  return address;
+}
+
+absl::StatusOr<HttpAnswer> Send(const HttpRequest& request, const char* method) {
+  const absl::StatusOr<Address> address = Parse(request.url);
+  if (!address.ok()) return address.status();
+  httplib::Client client(address->origin);
+  if (!client.is_valid()) {
+    return absl::InvalidArgumentError(absl::StrCat("'", request.url, "' is not an address that can be called"));
+  }
+  client.set_connection_timeout(request.timeout);
+  client.set_read_timeout(request.timeout);
+  client.set_write_timeout(request.timeout);
+  client.set_follow_location(false);
+  client.set_payload_max_length(kLargestAnswer);
+  httplib::Request call;
+  call.method = method;
+  call.path = address->path;
+  for (const auto& [name, value] : request.headers) call.set_header(name, value);
+  if (!request.body.empty()) {
+    call.set_header("Content-Type", request.content_type);
+    call.body = request.body;
+  }
+  const httplib::Result result = client.send(call);
+  if (!result) {
+    return absl::UnavailableError(
+        absl::StrCat(address->origin, " was not reached: ", httplib::to_string(result.error())));
+  }
+  return HttpAnswer{.status = result->status, .body = result->body};
+}
+
+}  // namespace
+
+absl::StatusOr<HttpAnswer> Post(const HttpRequest& request) {
+  return Send(request, "POST");
+}
+
+absl::StatusOr<HttpAnswer> Get(const HttpRequest& request) {
+  return Send(request, "GET");
+}
+
+std::string UrlEncoded(const std::string& text) {
+  std::string encoded;
+  for (const char c : text) {
+    const bool plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+    if (plain) {
+      encoded += c;
+    } else {
+      absl::StrAppend(&encoded, "%", absl::Hex(static_cast<unsigned char>(c), absl::kZeroPad2));
+    }
+  }
+  return encoded;
+}
+
+absl::Status CheckSafeForSecrets(const std::string& url) {
+  const absl::StatusOr<Address> address = Parse(url);
+  if (!address.ok()) return address.status();
+  if (address->tls || address->host == "127.0.0.1" || address->host == "localhost" || address->host == "::1") {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(absl::StrCat("a key is not sent to ", url, " without TLS; use https://"));
+}
+
+}  // namespace lorasweep::doors
