@@ -153,7 +153,7 @@ void AddAdapterCommands(CLI::App& app, Context& context) {
   auto target = std::make_shared<std::string>();
   auto out = std::make_shared<std::filesystem::path>();
   get->add_option("trial", *target, "Whose adapter")->required()->type_name("SWEEP/TRIAL");
-  get->add_option("--out", *out, "Folder to make; must not exist")->required()->type_name("PATH");
+  get->add_option("--out", *out, "Folder to make; must not exist")->required()->type_name("DIR");
   get->callback([=, &context] { context.action = [=, &context] { return GetAdapter(context, *target, *out); }; });
 
   CLI::App* merge = adapter->add_subcommand("merge", "Merge an adapter into its base: a model folder of its own");
@@ -164,8 +164,9 @@ void AddAdapterCommands(CLI::App& app, Context& context) {
 
   CLI::App* gguf = adapter->add_subcommand("gguf", "Write the merged model, or the adapter alone, for llama.cpp");
   AddSource(*gguf, flags);
-  gguf->add_option("--type", flags->type, "f32, f16, bf16, q8_0, q6_k, q5_k_m, q4_k_m (default), … ; f16 with --lora")
-      ->type_name("TYPE");
+  gguf->add_option("--type", flags->type,
+                   "How weights are stored, also by other names of llama.cpp's (default: q4_k_m; f16 with --lora)")
+      ->type_name("f32|f16|bf16|q8_0|q6_k|q5_k_m|q4_k_m");
   gguf->add_option("--out", flags->out, "File to make; must not exist")->required()->type_name("FILE.gguf");
   gguf->add_flag("--lora", flags->lora, "The adapter alone, to be applied to the base model's GGUF file");
   gguf->callback([=, &context] { context.action = [=, &context] { return ToGguf(context, *flags); }; });

@@ -9,6 +9,7 @@
 #include "cli/commands.h"
 #include "cli/context.h"
 #include "cli/names.h"
+#include "cli/shell_completion.h"
 #include "proto/spelling.h"
 
 namespace lorasweep::cli {
@@ -97,25 +98,33 @@ int RunProgram(const std::vector<std::string>& arguments, std::ostream& out, std
   app.add_option("--token", context.access.token, "The token itself; others on this machine can read command lines")
       ->type_name("TEXT")
       ->envname("LORASWEEP_TOKEN");
-  app.add_option("--output,-o", output, "How answers are written: table, json, csv or yaml")->type_name("FORMAT");
+  app.add_option("--output,-o", output, "How answers are written")->type_name("table|json|csv|yaml");
   app.add_flag("-v,--verbose", context.verbose, "Tell technical details of errors");
   app.set_version_flag("--version", "lorasweep " LORASWEEP_VERSION);
   app.require_subcommand(0, 1);
   app.allow_extras();
   app.fallthrough();  // inherited by the subcommands: global options may stand behind them too
   AddRunCommand(app, context);
+  AddWaitCommand(app, context);
   AddTrainCommand(app, context);
   AddChatCommand(app, context);
   AddEvaluateCommand(app, context);
   AddPreviewCommand(app, context);
   AddSweepCommands(app, context);
   AddTrialCommands(app, context);
+  AddTrialActions(app, context);
   AddWorkerCommands(app, context);
   AddAdapterCommands(app, context);
   AddExportCommand(app, context);
   AddDataCommands(app, context);
   AddModelCommands(app, context);
   AddDoctorCommand(app, context);
+  AddShellCommands(app, context);
+
+  if (arguments.size() > 1 && arguments[1] == kCompleteCommand) {
+    PrintCompletion(app, context, {arguments.begin() + 2, arguments.end()});
+    return 0;
+  }
 
   std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());
   if (!reversed.empty()) reversed.pop_back();

@@ -63,8 +63,8 @@ void AddChatCommand(CLI::App& app, Context& context) {
   pass("--repetition-penalty", "Above 1: avoid tokens that were used", "R");
   pass("--max-tokens", "Longest answer", "N");
   pass("--seed", "Of the randomness", "N");
-  pass("--precision", "Compute type: auto, bf16 or fp32", "TYPE");
-  pass("--device", "What to run on: auto, cpu or cuda:N", "DEVICE");
+  pass("--precision", "Compute type", "auto|bf16|fp32");
+  pass("--device", "What to run on", "auto|cpu|cuda:N");
   pass("--threads", "CPU threads (0: all cores)", "N");
   chat->add_flag_callback(
       "--raw", [flags] { flags->passed_on.emplace_back("--raw"); },

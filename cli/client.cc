@@ -77,8 +77,8 @@ std::string TrialName(const std::string& sweep, std::int64_t number) {
   return absl::StrCat(sweep, "/trials/", number);
 }
 
-Client::Client(std::string address, const proto::Access& access)
-    : address_(std::move(address)), access_(access), last_error_(std::make_unique<LastError>()) {
+Client::Client(std::string address, const proto::Access& access, std::chrono::seconds patience)
+    : address_(std::move(address)), access_(access), patience_(patience), last_error_(std::make_unique<LastError>()) {
   const absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> credentials =
       proto::MakeCredentials(access, address_);
   wrong_access_ = credentials.status();
@@ -119,7 +119,7 @@ absl::Status Client::ToStatus(const grpc::Status& status) {
                                                  "HOST:PORT"));
     case absl::StatusCode::kDeadlineExceeded:
       return absl::UnavailableError(
-          absl::StrCat("the server at ", address_, " did not answer within ", kDeadline.count(), " seconds"));
+          absl::StrCat("the server at ", address_, " did not answer within ", patience_.count(), " seconds"));
     case absl::StatusCode::kUnimplemented:
       return absl::FailedPreconditionError(absl::StrCat(
           "the server at ", address_, " does not know this command; its version may be another than ours"));
@@ -133,12 +133,12 @@ absl::Status Client::ToStatus(const grpc::Status& status) {
 
 template <typename Request, typename Response>
 absl::StatusOr<Response> Client::Call(Method<Request, Response> method, const Request& request,
-                                      std::chrono::seconds deadline) {
+                                      std::optional<std::chrono::seconds> deadline) {
   if (!wrong_access_.ok()) return wrong_access_;
   // Reading calls change nothing and the others carry a request_id, so that asking twice does no harm.
   for (int attempt = 0;; ++attempt) {
     grpc::ClientContext context;
-    context.set_deadline(std::chrono::system_clock::now() + deadline);
+    context.set_deadline(std::chrono::system_clock::now() + deadline.value_or(patience_));
     Response response;
     const grpc::Status status = (stub_.get()->*method)(&context, request, &response);
     if (status.ok()) return response;
@@ -292,6 +292,33 @@ absl::StatusOr<v1::Trial> Client::RecordMeasurements(const std::string& trial,
   request.mutable_measurements()->Assign(measurements.begin(), measurements.end());
   request.set_request_id(NewRequestId());
   return Call(&v1::SweepService::Stub::RecordMeasurements, request);
+}
+
+absl::StatusOr<v1::Trial> Client::ChangeTrial(Method<v1::ChangeTrialRequest, v1::Trial> method,
+                                              const std::string& name) {
+  v1::ChangeTrialRequest request;
+  request.set_name(name);
+  request.set_request_id(NewRequestId());
+  return Call(method, request);
+}
+
+absl::StatusOr<v1::Trial> Client::StopTrial(const std::string& trial) {
+  return ChangeTrial(&v1::SweepService::Stub::StopTrial, trial);
+}
+
+absl::StatusOr<v1::Trial> Client::RetryTrial(const std::string& trial) {
+  return ChangeTrial(&v1::SweepService::Stub::RetryTrial, trial);
+}
+
+absl::StatusOr<v1::Trial> Client::EnqueueTrial(const std::string& sweep,
+                                               const google::protobuf::Map<std::string, v1::Value>& values,
+                                               std::optional<std::int64_t> like) {
+  v1::EnqueueTrialRequest request;
+  request.set_parent(sweep);
+  *request.mutable_parameters() = values;
+  if (like) request.set_like(*like);
+  request.set_request_id(NewRequestId());
+  return Call(&v1::SweepService::Stub::EnqueueTrial, request);
 }
 
 absl::StatusOr<v1::GetLeaderboardResponse> Client::GetLeaderboard(const std::string& sweep, std::int32_t top) {

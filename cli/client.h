@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -30,8 +31,8 @@ namespace lorasweep::cli {
 //   auto sweep = client.FindSweep("math-tutor");
 class Client {
  public:
-  // Does not connect yet.
-  explicit Client(std::string address, const proto::Access& access = {});
+  // Does not connect yet. Calls end as Unavailable after `patience`, but for those that say otherwise.
+  explicit Client(std::string address, const proto::Access& access = {}, std::chrono::seconds patience = kDeadline);
   ~Client();
 
   const std::string& address() const { return address_; }
@@ -63,6 +64,13 @@ class Client {
   // Adds them to a trial that has ended. `trial`: sweeps/{id}/trials/{n}.
   absl::StatusOr<v1::Trial> RecordMeasurements(const std::string& trial,
                                                const std::vector<v1::Measurement>& measurements);
+  // `trial` as for RecordMeasurements.
+  absl::StatusOr<v1::Trial> StopTrial(const std::string& trial);
+  absl::StatusOr<v1::Trial> RetryTrial(const std::string& trial);
+  // What `values` leaves open is as in trial `like` of the sweep, else as its method would have it.
+  absl::StatusOr<v1::Trial> EnqueueTrial(const std::string& sweep,
+                                         const google::protobuf::Map<std::string, v1::Value>& values,
+                                         std::optional<std::int64_t> like);
   absl::StatusOr<v1::GetLeaderboardResponse> GetLeaderboard(const std::string& sweep, std::int32_t top);
   // FailedPrecondition while too few trials have completed.
   absl::StatusOr<v1::GetImportanceResponse> GetImportance(const std::string& sweep);
@@ -90,13 +98,15 @@ class Client {
   using Method = grpc::Status (v1::SweepService::Stub::*)(grpc::ClientContext*, const Request&, Response*);
   template <typename Request, typename Response>
   absl::StatusOr<Response> Call(Method<Request, Response> method, const Request& request,
-                                std::chrono::seconds deadline = kDeadline);
+                                std::optional<std::chrono::seconds> deadline = std::nullopt);
   absl::StatusOr<v1::Sweep> Change(Method<v1::ChangeSweepRequest, v1::Sweep> method, const std::string& name);
+  absl::StatusOr<v1::Trial> ChangeTrial(Method<v1::ChangeTrialRequest, v1::Trial> method, const std::string& name);
   absl::Status ToStatus(const grpc::Status& status);
 
   struct LastError;
   const std::string address_;
   const proto::Access access_;
+  const std::chrono::seconds patience_;
   absl::Status wrong_access_;               // ok: none
   std::shared_ptr<grpc::Channel> channel_;  // null when the access is wrong, as is the next
   std::unique_ptr<v1::SweepService::Stub> stub_;

@@ -11,8 +11,10 @@ namespace lorasweep::cli {
 
 void AddSweepCommands(CLI::App& app, Context& context);    // submit list pause resume stop cancel delete
 void AddTrialCommands(CLI::App& app, Context& context);    // leaderboard importance replay trials show
+void AddTrialActions(CLI::App& app, Context& context);     // trial stop, retry, clone; enqueue
 void AddWorkerCommands(CLI::App& app, Context& context);   // workers
 void AddRunCommand(CLI::App& app, Context& context);       // run
+void AddWaitCommand(CLI::App& app, Context& context);      // wait
 void AddTrainCommand(CLI::App& app, Context& context);     // train
 void AddChatCommand(CLI::App& app, Context& context);      // chat
 void AddEvaluateCommand(CLI::App& app, Context& context);  // evaluate
@@ -22,5 +24,6 @@ void AddModelCommands(CLI::App& app, Context& context);    // model import, mode
 void AddAdapterCommands(CLI::App& app, Context& context);  // adapter get, merge, gguf
 void AddExportCommand(CLI::App& app, Context& context);    // export
 void AddDoctorCommand(CLI::App& app, Context& context);    // doctor
+void AddShellCommands(CLI::App& app, Context& context);    // completion, man
 
 }  // namespace lorasweep::cli

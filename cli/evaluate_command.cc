@@ -256,10 +256,10 @@ void AddEvaluateCommand(CLI::App& app, Context& context) {
   evaluate->add_option("--out", flags->out, "Write every question with the answers to it, one a line of JSON")
       ->type_name("FILE.jsonl");
   AddJudge(*evaluate, flags);
-  evaluate->add_option("--precision", flags->inference.precision, "Compute type: auto, bf16 or fp32")
+  evaluate->add_option("--precision", flags->inference.precision, "Compute type")
       ->check(CLI::IsMember({"auto", "bf16", "fp32"}))
       ->type_name("TYPE");
-  evaluate->add_option("--device", flags->inference.device, "What to run on: auto, cpu or cuda:N")->type_name("DEVICE");
+  evaluate->add_option("--device", flags->inference.device, "What to run on")->type_name("auto|cpu|cuda:N");
   evaluate->add_option("--threads", flags->inference.threads, "CPU threads (0: all cores)")
       ->check(CLI::Range(0, 4096))
       ->type_name("N");

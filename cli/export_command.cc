@@ -2,6 +2,7 @@
 #include <atomic>
 #include <cstdlib>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <stop_token>
 #include <thread>
 #include <type_traits>

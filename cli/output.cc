@@ -11,6 +11,7 @@ namespace {
 
 constexpr std::size_t kGap = 2;
 constexpr std::size_t kNarrowest = 8;  // no flexible column is made narrower than this
+constexpr std::size_t kShortestTitle = 4;
 
 std::vector<std::size_t> ColumnsFor(const Table& table, Shown rendering) {
   std::vector<std::size_t> columns;
@@ -40,21 +41,27 @@ std::vector<std::string> AlignColumn(const Table& table, std::size_t column) {
   return texts;
 }
 
-// Takes what is too much away from the widest flexible column, again and again.
-void FitWidths(std::vector<std::size_t>& widths, const Table& table, const std::vector<std::size_t>& columns,
-               std::size_t terminal_width) {
+// Takes what is too much away from the widest flexible column, again and again; then from the titles that are wider
+// than what stands under them, because a name can be guessed and a number cannot. `cells`: the widths without titles.
+void FitWidths(std::vector<std::size_t>& widths, const std::vector<std::size_t>& cells, const Table& table,
+               const std::vector<std::size_t>& columns, std::size_t terminal_width) {
   if (terminal_width == 0 || widths.empty()) return;
   const auto total = [&] { return std::accumulate(widths.begin(), widths.end(), kGap * (widths.size() - 1)); };
-  while (total() > terminal_width) {
-    std::size_t* widest = nullptr;
-    for (std::size_t i = 0; i < widths.size(); ++i) {
-      if (table.columns[columns[i]].flexible && widths[i] > kNarrowest && (widest == nullptr || widths[i] > *widest)) {
-        widest = &widths[i];
+  // `spare` of a column: 0 when nothing may be taken from it; of the others, the greatest comes first.
+  const auto shrink = [&](const auto& spare) {
+    while (total() > terminal_width) {
+      std::size_t most = 0;
+      for (std::size_t i = 1; i < widths.size(); ++i) {
+        if (spare(i) > spare(most)) most = i;
       }
+      if (spare(most) == 0) return;
+      --widths[most];
     }
-    if (widest == nullptr) return;
-    --*widest;
-  }
+  };
+  shrink([&](std::size_t i) {
+    return table.columns[columns[i]].flexible && widths[i] > kNarrowest ? widths[i] : std::size_t{0};
+  });
+  shrink([&](std::size_t i) { return widths[i] - std::min(widths[i], std::max(cells[i], kShortestTitle)); });
 }
 
 std::string CsvField(const std::string& text) {
@@ -116,14 +123,16 @@ absl::StatusOr<OutputFormat> ParseOutputFormat(std::string_view text) {
 std::vector<std::string> RenderTable(const Table& table, const Terminal& terminal) {
   const std::vector<std::size_t> columns = ColumnsFor(table, Shown::kTableOnly);
   std::vector<std::vector<std::string>> texts;
+  std::vector<std::size_t> cells;
   std::vector<std::size_t> widths;
   for (const std::size_t column : columns) {
     texts.push_back(AlignColumn(table, column));
-    std::size_t width = DisplayWidth(table.columns[column].title);
+    std::size_t width = 0;
     for (const std::string& text : texts.back()) width = std::max(width, DisplayWidth(text));
-    widths.push_back(width);
+    cells.push_back(width);
+    widths.push_back(std::max(width, DisplayWidth(table.columns[column].title)));
   }
-  FitWidths(widths, table, columns, terminal.width);
+  FitWidths(widths, cells, table, columns, terminal.width);
 
   const auto place = [&](StyledLine& line, std::size_t i, const std::string& text, Style style) {
     if (i > 0) line.Add(std::string(kGap, ' '));

@@ -50,7 +50,7 @@ struct Table {
 };
 
 // The table as lines for people: a header (none where all titles are empty), then rows; columns two spaces apart. Where
-// it is wider than `terminal`, flexible columns are shortened, then lines are cut at the edge.
+// it is wider than `terminal`, flexible columns are shortened, then titles, then lines are cut at the edge.
 std::vector<std::string> RenderTable(const Table& table, const Terminal& terminal);
 
 // RFC 4180: CRLF line ends, quotes where needed.

@@ -17,6 +17,7 @@
 #include "cli/names.h"
 #include "cli/run_report.h"
 #include "cli/signals.h"
+#include "cli/sweep_end.h"
 #include "cli/sweep_feed.h"
 #include "cli/sweep_input.h"
 #include "cli/tables.h"
@@ -36,6 +37,7 @@ struct RunFlags {
   int slots = 8;
   std::string device = "auto";
   std::string http = "127.0.0.1:50152";
+  std::string notify;
   bool fresh = false;
 };
 
@@ -159,25 +161,28 @@ absl::Status Conclude(Context& context, Client& client, const std::string& name,
     context.Print(LeaderboardTable(*leaderboard), answer);
   }
   if (!best.ok()) return best.status();
-  if (sweep.state() == v1::Sweep::FAILED) {
-    return absl::FailedPreconditionError(absl::StrCat("the sweep failed: ", sweep.error()));
-  }
-  if (sweep.state() == v1::Sweep::CANCELLED) return absl::CancelledError("the sweep was cancelled");
+  if (absl::Status end = StatusOfEnd(sweep); !end.ok()) return end;
   return nothing ? NoTrialSucceeded(client, sweep) : absl::OkStatus();
 }
 
-absl::StatusOr<LocalWorkers> StartWorkers(const Context& context, const RunFlags& flags, const std::string& address) {
+absl::StatusOr<LocalWorkers> StartWorkers(const Context& context, const RunFlags& flags, const v1::SweepSpec& spec,
+                                          const std::string& address) {
   auto program = FindProgramBeside(context.program, "lorasweep-worker");
   if (!program.ok()) return program.status();
   // One worker takes what it finds (OMP_NUM_THREADS, else all cores); several share the cores.
   const int cores = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
   const int threads = flags.workers == 1 ? 0 : std::max(1, cores / flags.workers);
-  return LocalWorkers::Start({.program = *program,
+  LocalWorkersOptions options{.program = *program,
                               .server = address,
                               .log_folder = flags.state / "logs",
                               .count = flags.workers,
                               .arguments = {"--threads", std::to_string(threads), "--slots",
-                                            std::to_string(flags.slots), "--device", flags.device}});
+                                            std::to_string(flags.slots), "--device", flags.device}};
+  // Who runs a sweep here has chosen its workers.
+  for (const std::string& label : spec.limits().worker_labels()) {
+    options.arguments.push_back(absl::StrCat("--label=", label));
+  }
+  return LocalWorkers::Start(options);
 }
 
 absl::Status Run(Context& context, const RunFlags& flags) {
@@ -197,12 +202,17 @@ absl::Status Run(Context& context, const RunFlags& flags) {
   auto sweep = FindOrCreate(context, client, *spec, flags.fresh);
   if (!sweep.ok()) return context.Explain(sweep.status(), client);
   const std::string id = IdOf(sweep->name());
+  const auto conclude = [&] {
+    const absl::Status concluded = Conclude(context, client, sweep->name(), flags);
+    NotifyOfEnd(context, client, flags.notify, sweep->name());
+    return concluded;
+  };
   if (sweep->state() == v1::Sweep::COMPLETED) {
     context.err << id << " is done already; --new runs it once more\n";
-    return Conclude(context, client, sweep->name(), flags);
+    return conclude();
   }
 
-  auto workers = StartWorkers(context, flags, client.address());
+  auto workers = StartWorkers(context, flags, *spec, client.address());
   if (!workers.ok()) return workers.status();
   context.err << "running " << id << " with " << Plural(flags.workers, "worker") << "; Ctrl-C pauses\n";
   if (!(*server)->url().empty()) context.err << "dashboard: " << (*server)->url() << "#/" << sweep->name() << '\n';
@@ -215,7 +225,7 @@ absl::Status Run(Context& context, const RunFlags& flags) {
     case RunEnd::kEnded:
       workers->RequestStop();
       if (!workers->WaitAllEnded(kWorkersMayEnd)) workers->Kill();
-      return Conclude(context, client, sweep->name(), flags);
+      return conclude();
     case RunEnd::kPaused:
       context.err << id << " is paused; run the same command again to go on\n";
       return absl::OkStatus();
@@ -227,6 +237,7 @@ absl::Status Run(Context& context, const RunFlags& flags) {
   }
   std::string what = absl::StrCat("every worker has ended; logs are in ", (flags.state / "logs").string());
   for (const std::string& line : loop.last_words()) absl::StrAppend(&what, "\n  ", line);
+  NotifyOfEnd(context, client, flags.notify, sweep->name());
   return absl::FailedPreconditionError(what);
 }
 
@@ -241,7 +252,7 @@ void AddRunCommand(CLI::App& app, Context& context) {
                   "Trials that each worker trains at once over one copy of the base model, at most")
       ->check(CLI::Range(1, 64))
       ->type_name("K");
-  run->add_option("--device", flags->device, "What to train on: auto, cpu or cuda:N")->type_name("DEVICE");
+  run->add_option("--device", flags->device, "What to train on")->type_name("auto|cpu|cuda:N");
   run->add_option("--state", flags->state, "Where sweeps, logs and adapters are kept")->type_name("DIR");
   run->add_option("--set", flags->overrides, "Set a key of the file: training.max_steps=50")
       ->type_name("KEY=VALUE")
@@ -250,6 +261,9 @@ void AddRunCommand(CLI::App& app, Context& context) {
   run->add_option("--http-address", flags->http,
                   "Where the dashboard is, on this machine only; any free port when it is taken; none: no dashboard")
       ->type_name("HOST:PORT");
+  run->add_option("--notify", flags->notify,
+                  "Shell command to run at the end; LORASWEEP_STATE and others tell it what came of the sweep")
+      ->type_name("COMMAND");
   run->add_flag("--new", flags->fresh, "Begin a new sweep even if this one ran or was paused before");
   run->callback([=, &context] { context.action = [=, &context] { return Run(context, *flags); }; });
 }

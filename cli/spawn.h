@@ -20,9 +20,14 @@ struct SpawnOptions {
 // us. Its process id. NotFound: there is no such program. Internal: the system refused.
 absl::StatusOr<pid_t> Spawn(const SpawnOptions& options);
 
+struct ForegroundOptions {
+  std::vector<std::string> environment = {};  // NAME=value, before our own variables
+  bool out_to_error = false;                  // what it writes to standard output goes to our standard error
+};
+
 // Runs a program to its end with our own standard input and output and in our process group, so that it has the
 // terminal; Ctrl-C is its own affair. Its exit code, 128 + signal when it was killed. Errors as Spawn's.
-absl::StatusOr<int> RunInForeground(std::vector<std::string> words);
+absl::StatusOr<int> RunInForeground(std::vector<std::string> words, ForegroundOptions options = {});
 
 // "was killed by signal 9 (Killed)", "ended with exit code 1": waitpid's status in words.
 std::string HowItEnded(int status);

@@ -244,7 +244,7 @@ void AddTrainCommand(CLI::App& app, Context& context) {
       ->allow_extra_args(false);
   train->add_option("--resume", flags->resume, "Checkpoint to go on from (default: the newest in --out)")
       ->type_name("CHECKPOINT");
-  train->add_option("--device", flags->device, "What to train on: auto, cpu or cuda:N")->type_name("DEVICE");
+  train->add_option("--device", flags->device, "What to train on")->type_name("auto|cpu|cuda:N");
   train->add_option("--threads", flags->threads, "CPU threads (0: all cores)")
       ->check(CLI::Range(0, 4096))
       ->type_name("N");

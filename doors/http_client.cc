@@ -26,13 +26,14 @@ absl::StatusOr<Address> Parse(const std::string& url) {
     return absl::InvalidArgumentError(
         absl::StrCat("'", url, "' is no address: it must begin with http:// or https://"));
   }
-  const std::size_t slash = std::min(url.find('/', begin), url.size());
-  std::string authority = url.substr(begin, slash - begin);
+  const std::size_t end = std::min(url.find_first_of("/?#", begin), url.size());
+  std::string authority = url.substr(begin, end - begin);
   if (authority.empty() || authority.find('@') != std::string::npos) {
     return absl::InvalidArgumentError(absl::StrCat("'", url, "' names no host, or a user with it"));
   }
-  address.origin = url.substr(0, slash);
-  address.path = slash < url.size() ? url.substr(slash) : "/";
+  address.origin = url.substr(0, end);
+  address.path = url.substr(end, url.find('#', end) - end);
+  if (!address.path.starts_with('/')) address.path.insert(0, 1, '/');
   const bool v6 = authority.front() == '[';
   address.host = v6 ? authority.substr(1, authority.find(']') - 1) : authority.substr(0, authority.find(':'));
   return address;
@@ -48,6 +49,7 @@ absl::StatusOr<HttpAnswer> Send(const HttpRequest& request, const char* method) 
   client.set_connection_timeout(request.timeout);
   client.set_read_timeout(request.timeout);
   client.set_write_timeout(request.timeout);
+  if (request.longest.count() > 0) client.set_max_timeout(request.longest);
   client.set_follow_location(false);
   client.set_payload_max_length(kLargestAnswer);
   httplib::Request call;
@@ -58,6 +60,9 @@ absl::StatusOr<HttpAnswer> Send(const HttpRequest& request, const char* method) 
     call.set_header("Content-Type", request.content_type);
     call.body = request.body;
   }
+  if (request.stop.stop_requested())
+    return absl::UnavailableError(absl::StrCat(address->origin, " was not asked any more"));
+  const std::stop_callback stopped(request.stop, [&client] { client.stop(); });
   const httplib::Result result = client.send(call);
   if (!result) {
     return absl::UnavailableError(
@@ -74,6 +79,13 @@ absl::StatusOr<HttpAnswer> Post(const HttpRequest& request) {
 
 absl::StatusOr<HttpAnswer> Get(const HttpRequest& request) {
   return Send(request, "GET");
+}
+
+absl::StatusOr<std::string> OriginOf(const std::string& url) {
+  const absl::StatusOr<Address> address = Parse(url);
+  if (address.ok()) return address->origin;
+  return absl::InvalidArgumentError(
+      "the address must begin with http:// or https:// and name a host, and no user before it");
 }
 
 std::string UrlEncoded(const std::string& text) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <stop_token>
 #include <string>
 #include <utility>
 #include <vector>
@@ -17,6 +18,8 @@ struct HttpRequest {
   std::vector<std::pair<std::string, std::string>> headers = {};
   std::string content_type = "application/json";
   std::chrono::seconds timeout{60};  // of connecting and of each silence
+  std::chrono::seconds longest{0};   // of the whole call; 0: as long as there is no silence
+  std::stop_token stop = {};         // ends the call as Unavailable, once it is connected
 };
 
 struct HttpAnswer {
@@ -29,6 +32,10 @@ struct HttpAnswer {
 // meant for.
 absl::StatusOr<HttpAnswer> Post(const HttpRequest& request);
 absl::StatusOr<HttpAnswer> Get(const HttpRequest& request);
+
+// "https://hooks.example.com:8443" of an address: what may be told of one that is a secret. InvalidArgument, which does
+// not repeat it either: not such an address.
+absl::StatusOr<std::string> OriginOf(const std::string& url);
 
 // `text` as a part of an address: what is neither a letter nor a digit as %XX.
 std::string UrlEncoded(const std::string& text);

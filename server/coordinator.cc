@@ -50,12 +50,15 @@ absl::Status Coordinator::Load() {
   if (!workers.ok()) return workers.status();
   absl::StatusOr<std::vector<LoadedSweep>> sweeps = store_.LoadSweeps();
   if (!sweeps.ok()) return sweeps.status();
+  absl::StatusOr<std::map<std::int64_t, std::int64_t>> notices = store_.LoadNotices();
+  if (!notices.ok()) return notices.status();
 
   const absl::Duration now = options_.clock->Steady();
   // Tokens given out since the last commit, if any, were told to nobody; still, never go back.
   leases_ = LeaseTable(std::max(*last_token, leases_.last_token()), options_.lease_duration);
   blobs_ = BlobReferences();
   for (const std::string& sha256 : artifacts_.List()) blobs_.Claim(sha256, now);
+  notices_ = *std::move(notices);
   attempts_.clear();
   slugs_.clear();
   active_.clear();
@@ -181,6 +184,15 @@ absl::StatusOr<SweepState*> Coordinator::FindSweep(std::string_view name) {
   const auto found = slugs_.find(*slug);
   if (found == slugs_.end()) return absl::NotFoundError(absl::StrCat("there is no sweeps/", *slug));
   return sweeps_.at(found->second).get();
+}
+
+absl::StatusOr<Coordinator::FoundTrial> Coordinator::FindTrial(std::string_view name) {
+  const absl::StatusOr<TrialId> id = ParseTrialName(name);
+  if (!id.ok()) return id.status();
+  const absl::StatusOr<SweepState*> sweep = FindSweep(SweepName(id->sweep));
+  if (!sweep.ok()) return sweep.status();
+  if (!(*sweep)->Has(id->number)) return absl::NotFoundError(absl::StrCat("there is no ", std::string(name)));
+  return FoundTrial{*sweep, id->number};
 }
 
 absl::StatusOr<v1::Sweep> Coordinator::CreateSweep(const v1::CreateSweepRequest& request) {

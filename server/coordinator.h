@@ -29,6 +29,7 @@
 #include "server/lease_table.h"
 #include "server/log.h"
 #include "server/metrics.h"
+#include "server/placement.h"
 #include "server/sweep_state.h"
 #include "server/trial_store.h"
 
@@ -38,7 +39,14 @@ struct CoordinatorOptions {
   absl::Duration lease_duration = absl::Seconds(60);
   const Clock* clock = nullptr;  // borrowed, not null
   LogSink log;                   // may be empty
+  bool notices = false;          // keep one of each sweep that ends, until SettleNotice
   Policies policies;
+};
+
+// That a sweep has ended, and is to be told to whoever wants to know.
+struct DueNotice {
+  std::string sweep;          // sweeps/{id}
+  std::int64_t revision = 0;  // at which it ended
 };
 
 // The sole writer of sweeps, trials and leases. Proposes, leases, fences, stores, judges; knows no gRPC. Each method
@@ -78,6 +86,9 @@ class Coordinator {
   absl::StatusOr<v1::ListTrialsResponse> ListTrials(const v1::ListTrialsRequest& request);
   absl::StatusOr<v1::ListObservationsResponse> ListObservations(const v1::ListObservationsRequest& request);
   absl::StatusOr<v1::Trial> RecordMeasurements(const v1::RecordMeasurementsRequest& request);
+  absl::StatusOr<v1::Trial> StopTrial(const v1::ChangeTrialRequest& request);
+  absl::StatusOr<v1::Trial> RetryTrial(const v1::ChangeTrialRequest& request);
+  absl::StatusOr<v1::Trial> EnqueueTrial(const v1::EnqueueTrialRequest& request);
   absl::StatusOr<v1::GetLeaderboardResponse> GetLeaderboard(const v1::GetLeaderboardRequest& request);
   absl::StatusOr<v1::GetImportanceResponse> GetImportance(const v1::GetImportanceRequest& request);
   absl::StatusOr<v1::ReplaySweepResponse> ReplaySweep(const v1::ReplaySweepRequest& request);
@@ -108,6 +119,11 @@ class Coordinator {
   // Removes files that belong to nothing any more.
   void CollectBlobs();
 
+  // Notices that are not settled, also from before a restart, in the order of the sweeps.
+  absl::StatusOr<std::vector<DueNotice>> NoticesDue();
+  // It was told, or will not be. One of an earlier end than the sweep's last settles nothing.
+  absl::Status SettleNotice(const DueNotice& notice);
+
   EventHub& events() { return events_; }
   // What it has counted and how things are, as Prometheus reads it.
   std::string Metrics();
@@ -118,6 +134,7 @@ class Coordinator {
     absl::Duration last_seen = -absl::InfiniteDuration();
     std::deque<std::pair<std::string, std::vector<std::int64_t>>> answered;  // request_id -> tokens, the last few
     std::set<std::int64_t> unanswered;                                       // tokens
+    std::int64_t turn = 0;  // trials begun of the sweep it trains, since it came to that
   };
   // The attempt that a token names.
   struct Place {
@@ -167,6 +184,11 @@ class Coordinator {
   absl::Status Finish(Change& change, absl::Status status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Log(LogLevel level, std::string_view line) const;
   absl::StatusOr<SweepState*> FindSweep(std::string_view name) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  struct FoundTrial {
+    SweepState* sweep = nullptr;
+    std::int64_t number = 0;
+  };
+  absl::StatusOr<FoundTrial> FindTrial(std::string_view name) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   // coordinator_lifecycle.cc: sweeps.
   absl::StatusOr<v1::Sweep> DoCreateSweep(Change& change, const v1::CreateSweepRequest& request);
@@ -205,8 +227,6 @@ class Coordinator {
   // New leases for a worker, by token.
   absl::StatusOr<std::vector<std::int64_t>> LeasePack(Change& change, const v1::LeaseTrialsRequest& request,
                                                       const std::string& worker) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // Trials of the sweep that one worker may hold now.
-  std::int64_t LargestPack(const SweepState& sweep) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Number of a trial in state kQueued to be leased next into the pack; -1: there is none now.
   absl::StatusOr<std::int64_t> NextTrial(Change& change, SweepState& sweep, const Pack& pack)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -215,6 +235,19 @@ class Coordinator {
   absl::StatusOr<std::int64_t> Grant(Change& change, SweepState& sweep, std::int64_t trial, const std::string& worker,
                                      const std::string& request_id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::StatusOr<v1::Lease> LeaseMessage(std::int64_t token) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  // coordinator_placement.cc: which worker trains for which sweep.
+  // What the worker trains as one pack: without external trials, and without those that only have to be completed.
+  std::vector<LeaseTable::Lease> PackOf(const std::string& worker) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // The sweeps that the worker may get trials of now, in order; `held`: its pack.
+  std::vector<Claim> ClaimsOn(const WorkerState& worker, const std::vector<LeaseTable::Lease>& held,
+                              std::int64_t max_trials) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Trials of the sweep that one worker may hold now.
+  std::int64_t LargestPack(const SweepState& sweep) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Workers that are online and may serve the sweep.
+  std::int64_t CountWorkersFor(const SweepState& sweep) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // The sweep as people see it, with what it waits for.
+  v1::Sweep Describe(SweepState& sweep) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   // coordinator_report.cc: from the worker to the pruner and back.
   absl::StatusOr<v1::ReportResponse> DoReport(Change& change, const v1::ReportRequest& request);
@@ -252,6 +285,18 @@ class Coordinator {
   // coordinator_measurements.cc: what is measured of trials that have ended.
   absl::StatusOr<v1::Trial> DoRecordMeasurements(Change& change, const v1::RecordMeasurementsRequest& request);
 
+  // coordinator_trials.cc: what people do to single trials.
+  absl::StatusOr<v1::Trial> DoStopTrial(Change& change, const v1::ChangeTrialRequest& request);
+  absl::StatusOr<v1::Trial> DoRetryTrial(Change& change, const v1::ChangeTrialRequest& request);
+  absl::StatusOr<v1::Trial> DoEnqueueTrial(Change& change, const v1::EnqueueTrialRequest& request);
+  // A sweep that has ended goes on for trials that are added to it, and proposes none.
+  absl::Status TakeUp(Change& change, SweepState& sweep) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  // coordinator_notices.cc: whom to tell of sweeps that ended.
+  // The sweep ends with this change, which has touched it.
+  absl::Status AddNotice(Change& change, const SweepState& sweep) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::StatusOr<google::protobuf::Empty> DoSettleNotice(Change& change, const DueNotice& notice);
+
   // coordinator_workers.cc: workers.
   absl::StatusOr<v1::RegisterWorkerResponse> DoRegisterWorker(Change& change, const v1::RegisterWorkerRequest& request);
   v1::Worker WorkerMessage(const WorkerState& worker) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -276,7 +321,8 @@ class Coordinator {
   std::map<std::string, WorkerState> workers_ ABSL_GUARDED_BY(mutex_);
   LeaseTable leases_ ABSL_GUARDED_BY(mutex_);
   BlobReferences blobs_ ABSL_GUARDED_BY(mutex_);
-  std::shared_ptr<CommitGroup> group_ ABSL_GUARDED_BY(mutex_);   // the open one
+  std::map<std::int64_t, std::int64_t> notices_ ABSL_GUARDED_BY(mutex_);  // revisions, by sweep id
+  std::shared_ptr<CommitGroup> group_ ABSL_GUARDED_BY(mutex_);            // the open one
   std::shared_ptr<CommitGroup> closed_ ABSL_GUARDED_BY(mutex_);  // the one before, which may be on its way to the disk
   bool disk_failed_ ABSL_GUARDED_BY(mutex_) = false;             // what the store has cannot be known
   bool closing_ ABSL_GUARDED_BY(mutex_) = false;

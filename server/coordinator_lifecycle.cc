@@ -83,7 +83,7 @@ absl::StatusOr<v1::Sweep> Coordinator::DoCreateSweep(Change& change, const v1::C
   if (absl::Status tried = TryFirstPoint(sweep); !tried.ok()) {
     return absl::InvalidArgumentError(std::string(tried.message()));
   }
-  if (request.validate_only()) return SweepMessage(sweep);
+  if (request.validate_only()) return Describe(sweep);
 
   if (absl::Status put = change.transaction().PutSweep(&sweep.sweep()); !put.ok()) return put;
   change.Touch(sweep);
@@ -92,7 +92,7 @@ absl::StatusOr<v1::Sweep> Coordinator::DoCreateSweep(Change& change, const v1::C
   active_.insert(sweep.sweep().id);
   sweeps_[sweep.sweep().id] = *std::move(made);
   Log(LogLevel::kInfo, absl::StrCat(SweepName(sweep.sweep().slug), " created"));
-  return SweepMessage(sweep);
+  return Describe(sweep);
 }
 
 std::string Coordinator::FreeSlug(std::string_view name) const {
@@ -118,6 +118,7 @@ absl::StatusOr<google::protobuf::Empty> Coordinator::DoDeleteSweep(Change& chang
     if (record.checkpoint) blobs_.Release(*record.checkpoint);
   }
   Log(LogLevel::kInfo, absl::StrCat(SweepName(sweep.sweep().slug), " deleted"));
+  notices_.erase(id);
   slugs_.erase(sweep.sweep().slug);
   sweeps_.erase(id);
   events_.Remove(id);
@@ -130,7 +131,7 @@ absl::StatusOr<v1::Sweep> Coordinator::DoPauseSweep(Change& change, const v1::Ch
   if (!sweep.ok()) return sweep.status();
   if ((*sweep)->sweep().state != v1::Sweep::RUNNING) return NotInState(**sweep, "paused", "a RUNNING sweep");
   SetSweepState(change, **sweep, v1::Sweep::PAUSED);
-  return SweepMessage(**sweep);
+  return Describe(**sweep);
 }
 
 absl::StatusOr<v1::Sweep> Coordinator::DoResumeSweep(Change& change, const v1::ChangeSweepRequest& request) {
@@ -139,7 +140,7 @@ absl::StatusOr<v1::Sweep> Coordinator::DoResumeSweep(Change& change, const v1::C
   if (!sweep.ok()) return sweep.status();
   if ((*sweep)->sweep().state != v1::Sweep::PAUSED) return NotInState(**sweep, "resumed", "a PAUSED sweep");
   SetSweepState(change, **sweep, v1::Sweep::RUNNING);
-  return SweepMessage(**sweep);
+  return Describe(**sweep);
 }
 
 absl::StatusOr<v1::Sweep> Coordinator::DoStopSweep(Change& change, const v1::ChangeSweepRequest& request) {
@@ -161,7 +162,7 @@ absl::StatusOr<v1::Sweep> Coordinator::DoStopSweep(Change& change, const v1::Cha
     }
   }
   if (absl::Status status = EndSweepIfDone(change, sweep, -1); !status.ok()) return status;
-  return SweepMessage(sweep);
+  return Describe(sweep);
 }
 
 absl::StatusOr<v1::Sweep> Coordinator::DoCancelSweep(Change& change, const v1::ChangeSweepRequest& request) {
@@ -171,14 +172,18 @@ absl::StatusOr<v1::Sweep> Coordinator::DoCancelSweep(Change& change, const v1::C
   if ((*sweep)->ended()) return NotInState(**sweep, "cancelled", "a RUNNING, PAUSED or STOPPING sweep");
   absl::Status ended = EndSweep(change, **sweep, v1::Sweep::CANCELLED, "the sweep was cancelled");
   if (!ended.ok()) return ended;
-  return SweepMessage(**sweep);
+  return Describe(**sweep);
 }
 
 void Coordinator::SetSweepState(Change& change, SweepState& sweep, v1::Sweep::State state) {
   change.Touch(sweep);
   change.news_for_workers = true;
   sweep.sweep().state = state;
-  if (sweep.ended()) active_.erase(sweep.sweep().id);
+  if (sweep.ended()) {
+    active_.erase(sweep.sweep().id);
+  } else {
+    active_.insert(sweep.sweep().id);
+  }
   Log(LogLevel::kInfo, absl::StrCat(SweepName(sweep.sweep().slug), " is ", StateName(state)));
 }
 
@@ -194,7 +199,7 @@ absl::Status Coordinator::EndSweep(Change& change, SweepState& sweep, v1::Sweep:
   }
   if (state == v1::Sweep::FAILED) sweep.sweep().error = reason;
   SetSweepState(change, sweep, state);
-  return absl::OkStatus();
+  return AddNotice(change, sweep);
 }
 
 bool Coordinator::AddRepeats(Change& change, SweepState& sweep) {

@@ -9,7 +9,9 @@
 #include <string_view>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/str_split.h"
 #include "absl/synchronization/mutex.h"
+#include "manual/man_page.h"
 #include "server/backup.h"
 #include "server/server.h"
 #include "server/token_commands.h"
@@ -64,11 +66,29 @@ void AddServeFlags(CLI::App& app, Flags* flags) {
       ->type_name("FILE");
   app.add_option("--lease-seconds", flags->lease_seconds, "A worker that is silent for so long loses its trials")
       ->check(CLI::Range(1, 86400))
+      ->type_name("N")
       ->capture_default_str();
   app.add_option("--artifact-quota", options.artifact_quota,
                  "What checkpoints and adapters may take together, such as 200GB (default: all there is)")
       ->type_name("SIZE")
       ->transform(CLI::AsSizeValue(/*kb_is_1000=*/false));
+  app.add_option_function<std::vector<std::string>>(
+         "--webhook",
+         [&options](const std::vector<std::string>& given) {
+           for (const std::string& addresses : given) {
+             for (const absl::string_view address : absl::StrSplit(addresses, ' ', absl::SkipEmpty())) {
+               options.webhooks.emplace_back(address);
+             }
+           }
+         },
+         "Address that is told by POST when a sweep has ended; may be given several times. Others on this machine can "
+         "read command lines: the variable takes several, with spaces between")
+      ->type_name("URL")
+      ->envname("LORASWEEP_WEBHOOK")
+      ->allow_extra_args(false);
+  app.add_option("--dashboard-url", options.dashboard_url,
+                 "Where people reach the dashboard, for links in what web hooks are told (default: its own address)")
+      ->type_name("URL");
   app.add_flag("-v,--verbose", flags->verbose, "Log every call that changes something");
 }
 
@@ -77,11 +97,13 @@ void AddTokenCommands(CLI::App& app, Flags* flags) {
   token->require_subcommand(1)->fallthrough();
 
   CLI::App* create = token->add_subcommand("create", "Makes a token and prints it, this once")->fallthrough();
-  create->add_option("name", flags->new_token.name, "What people and the audit log call it")->required();
+  create->add_option("name", flags->new_token.name, "What people and the audit log call it")
+      ->required()
+      ->type_name("NAME");
   create->add_option("--role", flags->new_token.roles, "view, submit (includes view), work or admin (all); or several")
       ->type_name("ROLE[,ROLE...]")
       ->required();
-  create->add_option("--days", flags->new_token.days, "It expires after so many (default: never)");
+  create->add_option("--days", flags->new_token.days, "It expires after so many (default: never)")->type_name("N");
   create->callback(
       [flags] { flags->command = [flags] { return CreateToken(flags->options.state, flags->new_token, std::cout); }; });
 
@@ -89,7 +111,7 @@ void AddTokenCommands(CLI::App& app, Flags* flags) {
   list->callback([flags] { flags->command = [flags] { return ListTokens(flags->options.state, std::cout); }; });
 
   CLI::App* revoke = token->add_subcommand("revoke", "Running servers refuse it within a second")->fallthrough();
-  revoke->add_option("name", flags->token, "The token's name")->required();
+  revoke->add_option("name", flags->token, "The token's name")->required()->type_name("NAME");
   revoke->callback([flags] { flags->command = [flags] { return RevokeToken(flags->options.state, flags->token); }; });
 }
 
@@ -103,21 +125,39 @@ absl::Status Tell(const char* what, const absl::StatusOr<Inventory>& inventory) 
 
 void AddBackupCommands(CLI::App& app, Flags* flags) {
   CLI::App* backup = app.add_subcommand("backup", "Copies the state, also while a server runs")->fallthrough();
-  backup->add_option("folder", flags->folder, "Folder to make")->required();
+  backup->add_option("folder", flags->folder, "Folder to make")->required()->type_name("DIR");
   backup->callback(
       [flags] { flags->command = [flags] { return Tell("saved", BackUp(flags->options.state, flags->folder)); }; });
 
   CLI::App* verify = app.add_subcommand("verify", "Reads all of a backup and says whether it is sound")->fallthrough();
-  verify->add_option("folder", flags->folder, "The backup, or the state of a server that does not run")->required();
+  verify->add_option("folder", flags->folder, "The backup, or the state of a server that does not run")
+      ->required()
+      ->type_name("DIR");
   verify->callback([flags] {
     flags->needs_state = false;
     flags->command = [flags] { return Tell("sound", Verify(flags->folder)); };
   });
 
   CLI::App* restore = app.add_subcommand("restore", "Makes a new state folder from a backup")->fallthrough();
-  restore->add_option("folder", flags->folder, "The backup")->required();
+  restore->add_option("folder", flags->folder, "The backup")->required()->type_name("DIR");
   restore->callback(
       [flags] { flags->command = [flags] { return Tell("restored", Restore(flags->folder, flags->options.state)); }; });
+}
+
+void AddManCommand(CLI::App& app, Flags* flags) {
+  app.add_subcommand("man", "Prints the manual page: lorasweep-server man | man -l -")->callback([&app, flags] {
+    flags->needs_state = false;
+    flags->command = [&app] {
+      std::cout << manual::ManPage(
+          app, {.version = LORASWEEP_VERSION,
+                .paragraphs = {"Without a command it serves: it stores sweeps, proposes their trials, hands them to "
+                               "workers and shows all of it in a browser. It may be killed at any moment and started "
+                               "again on the same folder."},
+                .exit_codes = {{"0", "done"}, {"1", "the work failed"}, {"2", "wrong usage"}},
+                .see_also = {"lorasweep", "lorasweep-worker"}});
+      return absl::OkStatus();
+    };
+  });
 }
 
 spdlog::level::level_enum ToSpdlog(LogLevel level) {
@@ -176,6 +216,7 @@ int Main(int argc, char** argv) {
   AddServeFlags(app, &flags);
   AddTokenCommands(app, &flags);
   AddBackupCommands(app, &flags);
+  AddManCommand(app, &flags);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -151,6 +151,13 @@ CREATE TABLE measurements (
   PRIMARY KEY (trial_id, metric)
 ) WITHOUT ROWID;
 )sql",
+    R"sql(
+-- Ends of sweeps that are still to be told; revision: the sweep's when it ended.
+CREATE TABLE notices (
+  sweep_id INTEGER PRIMARY KEY REFERENCES sweeps(id) ON DELETE CASCADE,
+  revision INTEGER NOT NULL
+);
+)sql",
 };
 static_assert(std::size(kMigrations) == kSchemaVersion);
 

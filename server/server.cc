@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/synchronization/notification.h"
+#include "doors/http_client.h"
 #include "proto/access.h"
 #include "server/artifact_store.h"
 #include "server/audit_log.h"
@@ -20,6 +21,7 @@
 #include "server/credentials.h"
 #include "server/grpc_guard.h"
 #include "server/http_gateway.h"
+#include "server/notifier.h"
 #include "server/reaper.h"
 #include "server/state_folder.h"
 #include "server/sweep_service.h"
@@ -41,6 +43,7 @@ constexpr int kKeepaliveMs = 30'000;
 constexpr int kKeepaliveTimeoutMs = 20'000;
 constexpr int kShortestPingMs = 10'000;
 constexpr std::chrono::seconds kGrace{5};  // for calls that run when the server closes
+constexpr absl::Duration kNoticePeriod = absl::Seconds(1);
 
 void Configure(grpc::ServerBuilder& builder) {
   builder.SetMaxReceiveMessageSize(kMaxMessageBytes);
@@ -85,6 +88,21 @@ absl::StatusOr<std::optional<TlsMaterial>> Tls(const ServerOptions& options) {
   return *std::move(material);
 }
 
+// Their paths are secrets, which the errors must not repeat.
+absl::Status CheckWebhooks(const std::vector<std::string>& webhooks) {
+  for (std::size_t i = 0; i < webhooks.size(); ++i) {
+    const absl::Status status = doors::OriginOf(webhooks[i]).status();
+    if (!status.ok())
+      return absl::InvalidArgumentError(absl::StrCat("web hook ", i + 1, ": ", std::string{status.message()}));
+  }
+  return absl::OkStatus();
+}
+
+std::string DashboardUrl(const ServerOptions& options, const std::string& own) {
+  if (options.dashboard_url.empty()) return own;
+  return options.dashboard_url.ends_with('/') ? options.dashboard_url : options.dashboard_url + "/";
+}
+
 }  // namespace
 
 // In order of construction: each borrows from those above it.
@@ -104,6 +122,7 @@ struct Server::Parts {
   std::unique_ptr<grpc::Server> grpc;
   std::unique_ptr<HttpGateway> http;
   std::optional<Reaper> reaper;
+  std::optional<Notifier> notifier;
   int port = 0;
   std::string url;
   absl::Mutex shutdown_mutex;
@@ -122,6 +141,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& optio
   }
   const absl::StatusOr<std::optional<TlsMaterial>> tls = Tls(options);
   if (!tls.ok()) return tls.status();
+  if (absl::Status hooks = CheckWebhooks(options.webhooks); !hooks.ok()) return hooks;
   absl::StatusOr<StateFolder> folder = StateFolder::Open(options.state);
   if (!folder.ok()) return folder.status();
   auto parts = std::make_unique<Parts>(*std::move(folder));
@@ -138,6 +158,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& optio
   const Clock& clock = options.clock != nullptr ? *options.clock : parts->system_clock;
   coordinator_options.clock = &clock;
   coordinator_options.log = options.log;
+  coordinator_options.notices = !options.webhooks.empty();
   absl::StatusOr<std::unique_ptr<Coordinator>> coordinator =
       Coordinator::Open(*parts->store, *parts->artifacts, std::move(coordinator_options));
   if (!coordinator.ok()) return coordinator.status();
@@ -185,6 +206,13 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& optio
   }
   const absl::Duration period = std::clamp(options.lease_duration / 10, absl::Milliseconds(20), absl::Seconds(1));
   parts->reaper.emplace(*parts->coordinator, period, options.log);
+  if (!options.webhooks.empty()) {
+    parts->notifier.emplace(*parts->coordinator, NotifierOptions{.webhooks = options.webhooks,
+                                                                 .dashboard = DashboardUrl(options, parts->url),
+                                                                 .clock = &clock,
+                                                                 .log = options.log});
+    parts->notifier->Start(kNoticePeriod);
+  }
   if (options.log) {
     options.log(LogLevel::kInfo, absl::StrCat("listening on port ", parts->port, parts->gate->open() ? "" : " with TLS",
                                               ", state in ", parts->folder.path().string()));
@@ -205,6 +233,7 @@ void Server::Shutdown() {
   if (parts_->closed.HasBeenNotified()) return;
   parts_->coordinator->events().Close();
   parts_->reaper.reset();
+  parts_->notifier.reset();
   parts_->http.reset();
   parts_->grpc->Shutdown(std::chrono::system_clock::now() + kGrace);
   parts_->grpc->Wait();

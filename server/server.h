@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -21,6 +22,8 @@ struct ServerOptions {
   std::string http;                                   // HOST:PORT of the web gateway, loopback; empty: none
   bool http_elsewhere = false;                        // when its port is taken, listen on any free one
   absl::Duration lease_duration = absl::Seconds(60);  // a lease not renewed for so long is revoked
+  std::vector<std::string> webhooks = {};             // told when a sweep has ended (server/notifier.h); kept secret
+  std::string dashboard_url;                          // where people reach the dashboard; empty: at the web gateway
   const Clock* clock = nullptr;                       // borrowed for the server's life; null: the system's clock
   LogSink log;                                        // may be empty
 };

@@ -151,12 +151,17 @@ absl::StatusOr<std::vector<LoadedSweep>> TrialStore::LoadSweeps() {
         places[sweep.records.back().id] = {s, number};
       }
       if (absl::Status status = LoadCurves(&sweep); !status.ok()) return status;
-      SQLite::Statement& exhausted =
-          writer_->Prepared("SELECT EXISTS (SELECT 1 FROM events WHERE sweep_id = ?1 AND kind = ?2)");
-      exhausted.bind(1, sweep.sweep.id);
-      exhausted.bind(2, static_cast<int>(search::SweepEvent::Kind::kExhausted));
-      sweep.exhausted = exhausted.executeStep() && exhausted.getColumn(0).getInt() != 0;
-      exhausted.tryReset();
+      using Kind = search::SweepEvent::Kind;
+      SQLite::Statement& events = writer_->Prepared(
+          "SELECT COALESCE(SUM(kind = ?2), 0), COALESCE(SUM(kind = ?3), 0) FROM events WHERE sweep_id = ?1");
+      events.bind(1, sweep.sweep.id);
+      events.bind(2, static_cast<int>(Kind::kExhausted));
+      events.bind(3, static_cast<int>(Kind::kEnqueued));
+      if (events.executeStep()) {
+        sweep.exhausted = events.getColumn(0).getInt64() > 0;
+        sweep.enqueued = events.getColumn(1).getInt64();
+      }
+      events.tryReset();
     }
     SQLite::Statement& attempts = writer_->Prepared(
         "SELECT trial_id, token, number, worker, request_id, start_time, end_time, ending, end_reason, start_step, "
@@ -204,6 +209,15 @@ absl::StatusOr<std::vector<WorkerRecord>> TrialStore::LoadWorkers() {
       worker.last_seen_time = ColumnTime(rows, 4);
     }
     return workers;
+  });
+}
+
+absl::StatusOr<std::map<std::int64_t, std::int64_t>> TrialStore::LoadNotices() {
+  return SqliteGuard(file_, [&]() -> absl::StatusOr<std::map<std::int64_t, std::int64_t>> {
+    std::map<std::int64_t, std::int64_t> notices;
+    SQLite::Statement& rows = writer_->Prepared("SELECT sweep_id, revision FROM notices");
+    while (rows.executeStep()) notices[rows.getColumn(0).getInt64()] = rows.getColumn(1).getInt64();
+    return notices;
   });
 }
 

@@ -240,6 +240,25 @@ absl::Status StoreTransaction::PutMeasurement(std::int64_t trial_id, const v1::M
   });
 }
 
+absl::Status StoreTransaction::PutNotice(std::int64_t sweep_id, std::int64_t revision) {
+  return Write([&](StoreConnection& connection) {
+    SQLite::Statement& put = connection.Prepared("INSERT OR REPLACE INTO notices (sweep_id, revision) VALUES (?1, ?2)");
+    put.bind(1, sweep_id);
+    put.bind(2, revision);
+    put.exec();
+    return absl::OkStatus();
+  });
+}
+
+absl::Status StoreTransaction::DeleteNotice(std::int64_t sweep_id) {
+  return Write([&](StoreConnection& connection) {
+    SQLite::Statement& remove = connection.Prepared("DELETE FROM notices WHERE sweep_id = ?1");
+    remove.bind(1, sweep_id);
+    remove.exec();
+    return absl::OkStatus();
+  });
+}
+
 absl::Status StoreTransaction::PutWorker(const WorkerRecord& worker) {
   return Write([&](StoreConnection& connection) {
     const std::string content = worker.worker.SerializeAsString();

@@ -88,6 +88,8 @@ class TrialStore {
   // All sweeps by ascending id, with their trials by number.
   absl::StatusOr<std::vector<LoadedSweep>> LoadSweeps();
   absl::StatusOr<std::vector<WorkerRecord>> LoadWorkers();
+  // Revisions at which sweeps ended whose ends are still to be told, by id.
+  absl::StatusOr<std::map<std::int64_t, std::int64_t>> LoadNotices();
   // The greatest lease token ever given out.
   absl::StatusOr<std::int64_t> LoadLastToken();
   absl::StatusOr<std::optional<RequestRecord>> FindRequest(const std::string& request_id);
@@ -152,6 +154,9 @@ class StoreTransaction {
   absl::Status PutArtifact(std::int64_t trial_id, const v1::Artifact& artifact);
   // Replaces the trial's measurement of the same metric.
   absl::Status PutMeasurement(std::int64_t trial_id, const v1::Measurement& measurement);
+  // Replaces the sweep's notice.
+  absl::Status PutNotice(std::int64_t sweep_id, std::int64_t revision);
+  absl::Status DeleteNotice(std::int64_t sweep_id);
   absl::Status PutWorker(const WorkerRecord& worker);
   absl::Status PutRequest(const RequestRecord& request);
   absl::Status PutLastToken(std::int64_t token);

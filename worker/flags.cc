@@ -49,23 +49,28 @@ void AddFlags(CLI::App& app, WorkerFlags* flags) {
   app.add_option("--token", flags->access.token, "The token itself; others on this machine can read command lines")
       ->type_name("TEXT")
       ->envname("LORASWEEP_TOKEN");
-  app.add_option("--device", flags->device, "What to train on: auto (first GPU, else CPU), cpu or cuda:N")
+  app.add_option("--device", flags->device, "What to train on (auto: the first GPU, else the CPU)")
+      ->type_name("auto|cpu|cuda:N")
       ->check(CLI::Validator(CheckDevice, ""))
       ->capture_default_str();
   app.add_option(
          "--name", flags->name,
          "This worker's name; it keeps it over restarts, and no other may have it (default: made by the coordinator)")
+      ->type_name("NAME")
       ->check(CLI::Validator(CheckName, ""));
   app.add_option("--threads", flags->threads, "CPU threads (0: all cores)")
       ->check(CLI::Range(0, 4096))
+      ->type_name("N")
       ->capture_default_str();
   app.add_option(
          "--slots", flags->slots,
          "Trials to train at once over one copy of the base model, at most: as many as fit memory, where that is "
          "measured to be faster (limits.pack of a sweep says it outright)")
       ->check(CLI::Range(1, 64))
+      ->type_name("N")
       ->capture_default_str();
-  app.add_option("--work", flags->work, "Where to keep files while working (default: the system's temporary folder)");
+  app.add_option("--work", flags->work, "Where to keep files while working (default: the system's temporary folder)")
+      ->type_name("DIR");
   app.add_option("--models", flags->models, "Folder that models are looked for in (default: as LORASWEEP_MODELS says)")
       ->check(CLI::ExistingDirectory);
   app.add_option("--root", flags->roots,
@@ -85,7 +90,8 @@ void AddFlags(CLI::App& app, WorkerFlags* flags) {
              flags->labels[label.substr(0, equals)] = label.substr(equals + 1);
            }
          },
-         "A label to show for this worker; may be given several times")
+         "A label of this worker: sweeps may ask for workers that have it (limits.worker_labels); may be given several "
+         "times")
       ->type_name("KEY=VALUE")
       ->allow_extra_args(false);
   app.add_flag("--plain", flags->plain,

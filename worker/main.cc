@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 
+#include "manual/man_page.h"
 #include "spdlog/spdlog.h"
 #include "trainer_core/trainer/checkpoint.h"
 #include "trainer_core/trainer/process.h"
@@ -60,6 +61,25 @@ CLI::App* AddInferCommand(CLI::App& app, lorasweep::worker::InferFlags* flags) {
   return infer;
 }
 
+CLI::App* AddManCommand(CLI::App& app) {
+  return app.add_subcommand("man", "Prints the manual page: lorasweep-worker man | man -l -");
+}
+
+int PrintManPage(const CLI::App& app) {
+  namespace worker = lorasweep::worker;
+  std::cout << lorasweep::manual::ManPage(
+      app, {.version = LORASWEEP_VERSION,
+            .paragraphs = {"Without a command it works: it asks a lorasweep-server for trials, trains them, as many at "
+                           "once as pay, and reports. Stopped by SIGTERM, it saves where it is and hands its trials "
+                           "back."},
+            .exit_codes = {{std::to_string(worker::kDone), "done"},
+                           {std::to_string(worker::kFailed), "the work failed"},
+                           {std::to_string(worker::kWrongUsage), "wrong usage"},
+                           {std::to_string(worker::kNotReached), "the server was not reached"}},
+            .see_also = {"lorasweep", "lorasweep-server"}});
+  return worker::kDone;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -75,7 +95,9 @@ int main(int argc, char** argv) {
   const CLI::App* chat_command = AddChatCommand(app, &chat);
   worker::InferFlags infer;
   const CLI::App* infer_command = AddInferCommand(app, &infer);
+  const CLI::App* man_command = AddManCommand(app);
   if (const std::optional<int> code = worker::Parse(app, argc, argv)) return *code;
+  if (man_command->parsed()) return PrintManPage(app);
 
   lorasweep::trainer::UsePlainPath(flags.plain);
   worker::BuiltinTrainerOptions options;

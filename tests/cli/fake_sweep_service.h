@@ -21,6 +21,7 @@ namespace lorasweep::cli {
 class FakeSweepService final : public v1::SweepService::Service {
  public:
   std::vector<v1::WatchSweepResponse> changes;
+  v1::Sweep stored = ExampleSweep();         // as GetSweep answers
   std::map<std::string, std::string> blobs;  // by SHA-256; sent in pieces of 4 bytes
   bool break_downloads = false;              // break off after each piece
   std::vector<std::int64_t> asked;           // after_revision of each watch
@@ -36,7 +37,7 @@ class FakeSweepService final : public v1::SweepService::Service {
   }
   grpc::Status GetSweep(grpc::ServerContext*, const v1::GetSweepRequest* request, v1::Sweep* sweep) override {
     if (request->name() != ExampleSweep().name()) return {grpc::StatusCode::NOT_FOUND, "no such sweep"};
-    *sweep = ExampleSweep();
+    *sweep = stored;
     return grpc::Status::OK;
   }
   grpc::Status ListSweeps(grpc::ServerContext*, const v1::ListSweepsRequest* request,
@@ -49,6 +50,12 @@ class FakeSweepService final : public v1::SweepService::Service {
     sweep.mutable_spec()->set_name("tutor");
     sweep.mutable_create_time()->set_seconds(first ? 1 : 2);
     if (first) response->set_next_page_token("more");
+    return grpc::Status::OK;
+  }
+  grpc::Status ListTrials(grpc::ServerContext*, const v1::ListTrialsRequest*,
+                          v1::ListTrialsResponse* response) override {
+    for (const std::int64_t number : {7, 8})
+      *response->add_trials() = ExampleTrial(number, v1::Trial::COMPLETED, 24, 0.9, 3e-4, 8);
     return grpc::Status::OK;
   }
   grpc::Status GetLeaderboard(grpc::ServerContext*, const v1::GetLeaderboardRequest*,

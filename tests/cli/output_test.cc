@@ -35,6 +35,15 @@ TEST_CASE("A narrow terminal shortens the flexible column first and never wraps"
     CHECK(DisplayWidth(line) <= 9);
 }
 
+TEST_CASE("Titles give way on a narrow terminal before any number does", "[cli][output]") {
+  Table table;
+  table.columns = {{"adapter/bytes", "a", Align::kDecimal}, {"gap to #1 ± se", "b", Align::kDecimal}};
+  table.rows = {{"9.77e6", "+0.0084 ± 0.0006"}, {"1e6", "—"}};
+  CHECK(RenderTable(table, {.interactive = true, .width = 24}) ==
+        std::vector<std::string>{"adapt…  gap to #1 ± se", "9.77e6  +0.0084 ± 0.0006", "1e6       —"});
+  CHECK(RenderTable(table, {})[0] == "adapter/bytes  gap to #1 ± se");
+}
+
 TEST_CASE("csv is RFC 4180 with exact values", "[cli][output]") {
   CHECK(RenderCsv(Example()) ==
         "trial,value,value_stderr,why\r\n3,0.8217,0.0613,the best\r\n12,12.345,0,\"far, \"\"really\"\" far\"\r\n");

@@ -73,7 +73,8 @@ TEST_CASE("A store of an older version is brought forward, and its sweeps have n
   world.store.reset();
   SQLite::Database((world.folder.path() / "lorasweep.db").string(), SQLite::OPEN_READWRITE)
       .exec(
-          "DROP TABLE measurements; DROP TABLE events; ALTER TABLE trials DROP COLUMN repeat_of; PRAGMA user_version = "
+          "DROP TABLE notices; DROP TABLE measurements; DROP TABLE events; ALTER TABLE trials DROP COLUMN repeat_of; "
+          "PRAGMA user_version = "
           "2");
   world.Restart();
   CHECK(world.Trial(sweep, 0).state() == v1::Trial::COMPLETED);

@@ -89,6 +89,7 @@ struct World {
     CoordinatorOptions options;
     options.lease_duration = absl::Seconds(60);
     options.clock = &clock;
+    options.notices = notices;
     options.policies = policies;
     coordinator = Take(Coordinator::Open(*store, *artifacts, std::move(options)));
   }
@@ -119,10 +120,12 @@ struct World {
     request.set_name(sweep + "/trials/" + std::to_string(number));
     return Take(coordinator->GetTrial(request));
   }
-  void Register(const std::string& worker, const std::string& incarnation) {
+  void Register(const std::string& worker, const std::string& incarnation,
+                const std::map<std::string, std::string>& labels = {}) {
     v1::RegisterWorkerRequest request;
     request.mutable_worker()->set_name(worker);
     request.mutable_worker()->set_slots(4);
+    request.mutable_worker()->mutable_labels()->insert(labels.begin(), labels.end());
     request.set_incarnation(incarnation);
     Take(coordinator->RegisterWorker(request));
   }
@@ -219,6 +222,7 @@ struct World {
   testing::TempDir folder;
   testing::FakeClock clock;
   Policies policies;
+  bool notices = false;
   std::unique_ptr<TrialStore> store;
   std::unique_ptr<ArtifactStore> artifacts;
   std::unique_ptr<Coordinator> coordinator;
