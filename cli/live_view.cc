@@ -36,6 +36,7 @@ std::string Header(const LiveState& state, const LiveViewOptions& options) {
   add_count(counts.paused(), "paused");
   add_count(counts.infeasible(), "infeasible");
   add_count(counts.failed(), "failed");
+  if (!sweep.waiting_reason().empty()) line.Add(absl::StrCat(" · ", sweep.waiting_reason()));
   if (const auto left = state.SecondsLeft(options.now)) line.Add(absl::StrCat(" · ETA ", FormatDuration(*left)));
   return line.Render(options.width, options.colour);
 }

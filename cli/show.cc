@@ -162,10 +162,13 @@ void ShowSweep(const Context& context, const v1::GetLeaderboardResponse& leaderb
   Add(facts, "name", spec.name());
   Add(facts, "state", absl::StrCat(std::string(StateMark(sweep.state())), " ", std::string(StateWord(sweep.state()))));
   Add(facts, "error", sweep.error());
+  Add(facts, "now", sweep.waiting_reason());
   Add(facts, "model", spec.model());
   Add(facts, "training data", Joined(spec.data().train()));
   Add(facts, "method", spec.method());
   Add(facts, "early stopping", spec.early_terminate().type());
+  if (spec.limits().priority() != 0) Add(facts, "priority", std::to_string(spec.limits().priority()));
+  Add(facts, "worker labels", Joined(spec.limits().worker_labels()));
   const v1::TrialCounts& counts = sweep.trial_counts();
   std::string trials = absl::StrCat(FormatCount(counts.completed()), " done");
   const auto add_count = [&trials](std::int64_t count, const char* word) {

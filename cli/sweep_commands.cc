@@ -23,6 +23,10 @@ absl::Status Submit(Context& context, const std::string& file, const std::vector
   Client client(context.server, context.access);
   auto sweep = client.CreateSweep(*spec);
   if (!sweep.ok()) return context.Explain(sweep.status(), client);
+  if (!sweep->waiting_reason().empty()) {
+    context.err << "note: " << IdOf(sweep->name()) << ' ' << Printable(sweep->waiting_reason())
+                << "; none is online now\n";
+  }
   // A table of one sweep would be hard to use in a script: its name alone is what the next command needs.
   if (context.output == OutputFormat::kTable) {
     context.out << sweep->name() << '\n';

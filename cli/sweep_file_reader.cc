@@ -210,10 +210,9 @@ bool SweepReader::ReadList(const Setting& setting, const std::string& path, cons
   }
   if (node.kind == YamlNode::Kind::kMap && setting.pairs) {
     for (std::size_t i = 0; i < node.keys.size(); ++i) {
-      if (node.items[i].kind != YamlNode::Kind::kScalar || !proto::IsPairValue(setting, node.items[i].text)) {
-        return wrong(node.items[i]);
-      }
-      reflection->AddString(section, setting.field, absl::StrCat(node.keys[i].text, "=", node.items[i].text));
+      const std::string pair = absl::StrCat(node.keys[i].text, "=", node.items[i].text);
+      if (node.items[i].kind != YamlNode::Kind::kScalar || !proto::IsPair(setting, pair)) return wrong(node.items[i]);
+      reflection->AddString(section, setting.field, pair);
     }
     return true;
   }

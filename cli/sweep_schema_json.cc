@@ -55,7 +55,8 @@ Json SchemaOf(const Setting& setting) {
     case Setting::Type::kTextList:
       schema = {{"anyOf", {Type("string"), Texts()}}};
       if (setting.pairs) {
-        const Json values = setting.words.empty() ? Type("number") : Json{{"enum", setting.words}};
+        Json values = setting.words.empty() ? Type("number") : Json{{"enum", setting.words}};
+        if (setting.texts) values = Scalar();
         schema["anyOf"].push_back(Json{{"type", "object"}, {"additionalProperties", values}});
       }
       break;

@@ -246,6 +246,9 @@ Table ReplayTable(const v1::ReplaySweepResponse& replay) {
 }
 
 Table SweepTable(std::span<const v1::Sweep> sweeps, std::int64_t now) {
+  const auto where = [&](bool (*has)(const v1::Sweep&)) {
+    return std::any_of(sweeps.begin(), sweeps.end(), has) ? Shown::kAlways : Shown::kCsvOnly;
+  };
   Table table;
   table.columns = {{"sweep", "sweep"},
                    {"state", "state"},
@@ -256,7 +259,11 @@ Table SweepTable(std::span<const v1::Sweep> sweeps, std::int64_t now) {
                    {"best value", "best_value", Align::kDecimal},
                    {"by trial", "best_trial", Align::kRight},
                    {"model", "model", Align::kLeft, Shown::kAlways, true},
-                   {"created", "create_time_seconds"}};
+                   {"created", "create_time_seconds"},
+                   {"priority", "priority", Align::kRight,
+                    where([](const v1::Sweep& sweep) { return sweep.spec().limits().priority() != 0; })},
+                   {"", "waiting_reason", Align::kLeft,
+                    where([](const v1::Sweep& sweep) { return !sweep.waiting_reason().empty(); }), true}};
   for (const v1::Sweep& sweep : sweeps) {
     const v1::TrialCounts& counts = sweep.trial_counts();
     const std::int64_t ended =
@@ -267,7 +274,8 @@ Table SweepTable(std::span<const v1::Sweep> sweeps, std::int64_t now) {
                           CountCell(counts.pruned()),
                           has_best ? Cell(FormatMetric(sweep.best_value()), ExactNumber(sweep.best_value())) : Cell(""),
                           has_best ? std::to_string(sweep.best_trial()) : "", sweep.spec().model(),
-                          Cell(FormatAge(sweep.create_time().seconds(), now), SecondsText(sweep.create_time()))});
+                          Cell(FormatAge(sweep.create_time().seconds(), now), SecondsText(sweep.create_time())),
+                          std::to_string(sweep.spec().limits().priority()), sweep.waiting_reason()});
   }
   return table;
 }
@@ -299,6 +307,8 @@ Table TrialTable(std::span<const v1::Trial> trials, const v1::SweepSpec& spec) {
 }
 
 Table WorkerTable(std::span<const v1::Worker> workers, std::int64_t now) {
+  const bool labelled =
+      std::any_of(workers.begin(), workers.end(), [](const v1::Worker& worker) { return !worker.labels().empty(); });
   Table table;
   table.columns = {{"worker", "worker"},
                    {"state", "online"},
@@ -306,15 +316,20 @@ Table WorkerTable(std::span<const v1::Worker> workers, std::int64_t now) {
                    {"device", "device"},
                    {"slots", "slots", Align::kRight},
                    {"trials", "trials", Align::kLeft, Shown::kAlways, true},
+                   {"labels", "labels", Align::kLeft, labelled ? Shown::kAlways : Shown::kCsvOnly, true},
                    {"version", "version"},
                    {"last seen", "last_seen_time_seconds"}};
   for (const v1::Worker& worker : workers) {
     std::string trials;
     for (const std::string& trial : worker.trials()) absl::StrAppend(&trials, trials.empty() ? "" : " ", IdOf(trial));
+    std::string labels;
+    for (const auto& [key, value] : std::map(worker.labels().begin(), worker.labels().end())) {
+      absl::StrAppend(&labels, labels.empty() ? "" : " ", key, "=", value);
+    }
     table.rows.push_back(
         {worker.name(),
          worker.online() ? Cell("● online", "true", Style::kGood) : Cell("○ away", "false", Style::kFaint),
-         worker.host(), worker.device(), std::to_string(worker.slots()), trials, worker.version(),
+         worker.host(), worker.device(), std::to_string(worker.slots()), trials, labels, worker.version(),
          Cell(FormatAge(worker.last_seen_time().seconds(), now), SecondsText(worker.last_seen_time()))});
   }
   return table;

@@ -73,6 +73,7 @@ void Walk(const Descriptor& message, const std::string& section, std::vector<Set
     setting.words.assign(option.words().begin(), option.words().end());
     setting.required = option.required();
     setting.pairs = option.pairs();
+    setting.texts = option.texts();
     setting.field = field;
     settings->push_back(std::move(setting));
   }
@@ -241,10 +242,15 @@ std::vector<std::string> KeysOf(std::string_view section) {
   return keys;
 }
 
-bool IsPairValue(const Setting& setting, const std::string& text) {
+bool IsPair(const Setting& setting, const std::string& text) {
+  // A pattern may have an equals sign in it, and so may a text.
+  const std::size_t equals = setting.texts ? text.find('=') : text.rfind('=');
+  if (equals == std::string::npos || equals == 0) return false;
+  if (setting.texts) return true;
+  const std::string value = text.substr(equals + 1);
   double number = 0;
-  if (setting.words.empty()) return absl::SimpleAtod(text, &number);
-  return std::find(setting.words.begin(), setting.words.end(), text) != setting.words.end();
+  if (setting.words.empty()) return absl::SimpleAtod(value, &number);
+  return std::find(setting.words.begin(), setting.words.end(), value) != setting.words.end();
 }
 
 std::string Allowed(const Setting& setting) {
@@ -261,6 +267,7 @@ std::string Allowed(const Setting& setting) {
       return setting.words.empty() ? "a text" : absl::StrCat("one of ", absl::StrJoin(setting.words, ", "));
     case Setting::Type::kTextList:
       if (!setting.pairs) return "a text or a list of texts";
+      if (setting.texts) return "a map of names to texts, or a list of texts KEY=VALUE";
       return setting.words.empty() ? "a map of patterns and numbers"
                                    : absl::StrCat("a map of names to one of ", absl::StrJoin(setting.words, ", "));
     case Setting::Type::kSplit:

@@ -40,6 +40,7 @@ struct Setting {
   std::vector<std::string> words;
   bool required = false;
   bool pairs = false;  // of kTextList: may be written as a map, each entry as the text key=value
+  bool texts = false;  // with pairs: of any values, not of `words` or numbers
   const google::protobuf::FieldDescriptor* field = nullptr;
 };
 
@@ -51,8 +52,9 @@ const Setting* FindSetting(std::string_view path);
 const Setting* FindParameterSetting(std::string_view name);
 // Keys that may stand in a section ("" is the top), sections included, in .proto order.
 std::vector<std::string> KeysOf(std::string_view section);
-// May `text` be what the pairs of a setting lead to: one of its words, a number where it has none?
-bool IsPairValue(const Setting& setting, const std::string& text);
+// Is `text` one of the setting's pairs: key=value with a key, and a value that is a number, or one of the words, or
+// anything for a setting of texts?
+bool IsPair(const Setting& setting, const std::string& text);
 // "a whole number in [1,)", "one of linear, cosine, constant", "true or false".
 std::string Allowed(const Setting& setting);
 

@@ -20,6 +20,8 @@ namespace {
 using google::protobuf::Message;
 using google::protobuf::Reflection;
 
+// What metrics begin with that `lorasweep evaluate` measures of a trial.
+constexpr char kMeasured[] = "eval/";
 constexpr int kMostParameters = 1000;
 constexpr int kMostListItems = 10000;
 constexpr int kMostKnownTrials = 1000;
@@ -102,7 +104,7 @@ class Inspector {
         return;
       }
       const std::string& text = reflection->GetRepeatedString(section, setting.field, i);
-      if (setting.pairs && !IsPairValue(setting, text.substr(std::min(text.rfind('='), text.size() - 1) + 1))) {
+      if (setting.pairs && !IsPair(setting, text)) {
         Add(setting.path, absl::StrCat(text, " is not allowed (", Allowed(setting), ")"));
         return;
       }
@@ -161,9 +163,10 @@ class Inspector {
     if (!builtin_) return;
     const std::vector<std::string>& known = FurtherMetrics();
     const auto check = [&](const char* path, const std::string& metric) {
-      if (std::find(known.begin(), known.end(), metric) != known.end()) return;
+      if (metric.starts_with(kMeasured) || std::find(known.begin(), known.end(), metric) != known.end()) return;
       Add(path, absl::StrCat(metric, " is not known of a trial", DidYouMean(metric, known), " (one of ",
-                             absl::StrJoin(known, ", "), "; any name with trainer: external)"));
+                             absl::StrJoin(known, ", "), ", or ", kMeasured,
+                             "… as evaluate measures it; any name with trainer: external)"));
     };
     for (const Objectives::Further& one : objectives->further) check("metric.objectives", one.metric);
     for (const Objectives::Constraint& one : objectives->constraints) check("metric.constraints", one.metric);
@@ -275,6 +278,12 @@ class Inspector {
     if (rule.promote() && !halving && rule.type() != "pasha") {
       Add("early_terminate.promote",
           absl::StrCat("has no meaning for type ", rule.type(), " (asha and paired have it)"));
+    }
+    std::set<std::string> labels;
+    for (const std::string& label : spec_.limits().worker_labels()) {
+      const std::string key = label.substr(0, label.find('='));
+      if (labels.insert(key).second) continue;
+      Add("limits.worker_labels", absl::StrCat(key, " is given twice; a worker has one value of it"));
     }
     const bool guarded = rule.patience() > 0 || rule.has_worst_value();
     if (builtin_ && (rule.type() != "none" || guarded) && spec_.training().eval_every() == 0) {

@@ -17,14 +17,6 @@ namespace {
 
 constexpr std::int32_t kMaxLeases = 1000;       // of one call
 constexpr std::size_t kAnswersRemembered = 64;  // of one worker
-constexpr char kTrainerLabel[] = "trainer";
-constexpr char kExternal[] = "external";
-
-// Sweeps with `trainer: external` go to workers with the label `trainer: external`, all others to all other workers.
-bool Serves(const v1::Worker& worker, const SweepState& sweep) {
-  const auto label = worker.labels().find(kTrainerLabel);
-  return (label != worker.labels().end() && label->second == kExternal) == sweep.external();
-}
 
 std::string PackKeyOf(const SweepState& sweep, std::int64_t trial) {
   const absl::StatusOr<v1::SweepSpec> spec = proto::ApplyParameters(sweep.spec(), sweep.trial(trial).params);
@@ -92,27 +84,12 @@ absl::StatusOr<v1::LeaseTrialsResponse> Coordinator::DoLeaseTrials(Change& chang
 
 absl::StatusOr<std::vector<std::int64_t>> Coordinator::LeasePack(Change& change, const v1::LeaseTrialsRequest& request,
                                                                  const std::string& worker) {
-  std::vector<LeaseTable::Lease> held = leases_.OfWorker(worker);
-  std::erase_if(held, [this](const LeaseTable::Lease& lease) {
-    mutex_.AssertHeld();
-    return sweeps_.at(lease.sweep_id)->Finishing(lease.trial);
-  });
-  // A pack is of one sweep: that of what the worker trains, else of the first that has something. Each sweep gets its
-  // share of the workers: those with few running trials come first, equals in turn.
-  std::vector<std::int64_t> order(active_.upper_bound(served_last_), active_.end());
-  order.insert(order.end(), active_.begin(), active_.upper_bound(served_last_));
-  const auto running = [this](std::int64_t sweep_id) {
-    mutex_.AssertHeld();
-    return sweeps_.at(sweep_id)->Count(search::TrialState::kRunning);
-  };
-  std::stable_sort(order.begin(), order.end(), [&](std::int64_t a, std::int64_t b) { return running(a) < running(b); });
-  const bool packs = !held.empty() && !sweeps_.at(held.front().sweep_id)->external();
-  if (packs) order = {held.front().sweep_id};
+  WorkerState& state = workers_[worker];
+  const std::vector<LeaseTable::Lease> held = PackOf(worker);
   std::vector<std::int64_t> tokens;
-  for (const std::int64_t sweep_id : order) {
-    SweepState& sweep = *sweeps_.at(sweep_id);
-    if (!Serves(workers_[worker].record.worker, sweep)) continue;
-    Pack pack{.key = packs ? PackKeyOf(sweep, held.front().trial) : "", .room = request.max_trials()};
+  for (const Claim& claim : ClaimsOn(state, held, request.max_trials())) {
+    SweepState& sweep = *sweeps_.at(claim.sweep);
+    Pack pack{.key = held.empty() ? "" : PackKeyOf(sweep, held.front().trial), .room = request.max_trials()};
     if (!sweep.external()) {
       pack.room = std::min(pack.room, LargestPack(sweep) - static_cast<std::int64_t>(held.size()));
     }
@@ -128,26 +105,11 @@ absl::StatusOr<std::vector<std::int64_t>> Coordinator::LeasePack(Change& change,
       --pack.room;
     }
     if (tokens.empty()) continue;
-    served_last_ = sweep_id;
+    served_last_ = claim.sweep;
+    state.turn = (held.empty() ? 0 : state.turn) + static_cast<std::int64_t>(tokens.size());
     break;
   }
   return tokens;
-}
-
-std::int64_t Coordinator::LargestPack(const SweepState& sweep) const {
-  std::int64_t largest = sweep.spec().limits().pack();
-  if (largest == 0) largest = kMaxLeases;
-  if (sweep.planned() == 0) return largest;
-  // No worker is to stand idle while others' packs are full: what is left of the sweep is for all of them.
-  std::int64_t workers = 0;
-  for (const auto& [id, worker] : workers_) {
-    workers += Serves(worker.record.worker, sweep) && Online(worker) ? 1 : 0;
-  }
-  using State = search::TrialState;
-  const std::int64_t open = std::max<std::int64_t>(sweep.planned() - sweep.size(), 0) + sweep.Count(State::kQueued) +
-                            sweep.Count(State::kRunning) + sweep.Count(State::kPaused);
-  workers = std::max<std::int64_t>(workers, 1);
-  return std::clamp<std::int64_t>((open + workers - 1) / workers, 1, largest);
 }
 
 std::optional<std::vector<std::int64_t>> Coordinator::RepeatedLeases(const WorkerState& worker,
@@ -185,12 +147,9 @@ void Coordinator::MarkUnanswered(const v1::LeaseTrialsResponse& response) {
 
 absl::StatusOr<std::int64_t> Coordinator::NextTrial(Change& change, SweepState& sweep, const Pack& pack) {
   using State = search::TrialState;
-  const v1::Sweep::State state = sweep.sweep().state;
-  if (state != v1::Sweep::RUNNING && state != v1::Sweep::STOPPING) return -1;
-  const std::int64_t parallel = sweep.spec().limits().parallel();
-  if (parallel > 0 && sweep.Count(State::kRunning) - sweep.CountFinishing() >= parallel) return -1;
+  if (!sweep.MayRunMore()) return -1;
   if (const std::int64_t queued = FirstQueued(sweep, pack.key); queued >= 0) return queued;
-  if (state == v1::Sweep::STOPPING) return -1;
+  if (sweep.sweep().state == v1::Sweep::STOPPING) return -1;
   if (sweep.Count(State::kPaused) > 0) {
     if (absl::Status status = PromotePaused(change, sweep); !status.ok()) return status;
     const std::int64_t queued = FirstQueued(sweep, pack.key);

@@ -80,10 +80,6 @@ std::vector<std::int64_t> SelectTrials(const SweepState& sweep, const TrialQuery
   return numbers;
 }
 
-absl::Status NoTrial(const TrialId& id) {
-  return absl::NotFoundError(absl::StrCat("there is no ", TrialName(id.sweep, id.number)));
-}
-
 }  // namespace
 
 absl::StatusOr<v1::Sweep> Coordinator::GetSweep(const v1::GetSweepRequest& request) {
@@ -91,7 +87,7 @@ absl::StatusOr<v1::Sweep> Coordinator::GetSweep(const v1::GetSweepRequest& reque
     mutex_.AssertHeld();
     const absl::StatusOr<SweepState*> sweep = FindSweep(request.name());
     if (!sweep.ok()) return sweep.status();
-    v1::Sweep message = SweepMessage(**sweep);
+    v1::Sweep message = Describe(**sweep);
     *message.mutable_spec()->mutable_known_trials() = (*sweep)->spec().known_trials();
     return message;
   });
@@ -110,7 +106,7 @@ absl::StatusOr<v1::ListSweepsResponse> Coordinator::ListSweeps(const v1::ListSwe
     std::int64_t last = *after;
     auto sweep = sweeps_.upper_bound(*after);
     for (; sweep != sweeps_.end() && response.sweeps_size() < *page_size && bytes < kPageBytes; ++sweep) {
-      *response.add_sweeps() = SweepMessage(*sweep->second);
+      *response.add_sweeps() = Describe(*sweep->second);
       bytes += static_cast<std::int64_t>(response.sweeps(response.sweeps_size() - 1).ByteSizeLong());
       last = sweep->first;
     }
@@ -122,12 +118,9 @@ absl::StatusOr<v1::ListSweepsResponse> Coordinator::ListSweeps(const v1::ListSwe
 absl::StatusOr<v1::Trial> Coordinator::GetTrial(const v1::GetTrialRequest& request) {
   return Settled([&]() -> absl::StatusOr<v1::Trial> {
     mutex_.AssertHeld();
-    const absl::StatusOr<TrialId> id = ParseTrialName(request.name());
-    if (!id.ok()) return id.status();
-    const absl::StatusOr<SweepState*> sweep = FindSweep(SweepName(id->sweep));
-    if (!sweep.ok()) return sweep.status();
-    if (!(*sweep)->Has(id->number)) return NoTrial(*id);
-    return TrialMessage(**sweep, id->number);
+    const absl::StatusOr<FoundTrial> found = FindTrial(request.name());
+    if (!found.ok()) return found.status();
+    return TrialMessage(*found->sweep, found->number);
   });
 }
 
@@ -160,8 +153,6 @@ absl::StatusOr<v1::ListTrialsResponse> Coordinator::ListTrials(const v1::ListTri
 }
 
 absl::StatusOr<v1::ListObservationsResponse> Coordinator::ListObservations(const v1::ListObservationsRequest& request) {
-  const absl::StatusOr<TrialId> id = ParseTrialName(request.parent());
-  if (!id.ok()) return id.status();
   if (absl::Status status = CheckText("metric", request.metric()); !status.ok()) return status;
   const absl::StatusOr<int> page_size = CheckPageSize(request.page_size(), 1000, 10'000);
   if (!page_size.ok()) return page_size.status();
@@ -175,10 +166,9 @@ absl::StatusOr<v1::ListObservationsResponse> Coordinator::ListObservations(const
                          .max_bytes = kPageBytes};
   const absl::StatusOr<std::int64_t> trial_id = Settled([&]() -> absl::StatusOr<std::int64_t> {
     mutex_.AssertHeld();
-    const absl::StatusOr<SweepState*> sweep = FindSweep(SweepName(id->sweep));
-    if (!sweep.ok()) return sweep.status();
-    if (!(*sweep)->Has(id->number)) return NoTrial(*id);
-    return (*sweep)->record(id->number).id;
+    const absl::StatusOr<FoundTrial> found = FindTrial(request.parent());
+    if (!found.ok()) return found.status();
+    return found->sweep->record(found->number).id;
   });
   if (!trial_id.ok()) return trial_id.status();
   query.trial_id = *trial_id;
@@ -219,7 +209,7 @@ absl::StatusOr<v1::GetLeaderboardResponse> Coordinator::GetLeaderboard(const v1:
                                                          response.rows_size() / 2));
       }
     }
-    *response.mutable_sweep() = SweepMessage(sweep);
+    *response.mutable_sweep() = Describe(sweep);
     std::int64_t steps_run = 0;
     std::int64_t steps_saved = 0;
     for (const search::Trial& trial : sweep.View().trials) {
@@ -267,7 +257,7 @@ absl::StatusOr<Coordinator::SweepChanges> Coordinator::ChangesSince(const v1::Wa
       *seen.response.add_trials() = TrialMessage(sweep, entry->second);
     }
     seen.response.set_revision(up_to);
-    if (up_to > after) *seen.response.mutable_sweep() = SweepMessage(sweep);
+    if (up_to > after) *seen.response.mutable_sweep() = Describe(sweep);
     seen.last = sweep.ended() && up_to == revision;
     return seen;
   });

@@ -56,14 +56,15 @@ absl::StatusOr<std::unique_ptr<SweepState>> SweepState::Make(LoadedSweep loaded,
   state->pruner_ = *std::move(pruner);
 
   state->horizon_sequences_ = proto::HorizonSequences(spec);
-  state->planned_ = spec.limits().trials();
+  state->proposals_ = spec.limits().trials();
   if (spec.method() == "grid") {
     const absl::StatusOr<std::int64_t> size = state->space_.GridSize();
     if (!size.ok()) return size.status();
-    state->planned_ = state->planned_ == 0 ? *size : std::min(state->planned_, *size);
+    state->proposals_ = state->proposals_ == 0 ? *size : std::min(state->proposals_, *size);
   }
-  state->planned_repeats_ = spec.repeats().seeds() * std::min(spec.repeats().top(), state->planned_);
+  state->planned_repeats_ = spec.repeats().seeds() * std::min(spec.repeats().top(), state->proposals_);
   state->exhausted_ = loaded.exhausted;
+  state->enqueued_ = loaded.enqueued;
   state->maximize_ = spec.metric().goal() == "maximize";
   state->sweep_ = std::move(loaded.sweep);
   state->trials_ = std::move(loaded.trials);
@@ -94,8 +95,7 @@ std::vector<std::int64_t> SweepState::InState(search::TrialState state) const {
 bool SweepState::Finishing(std::int64_t number) const {
   const TrialRecord& kept = record(number);
   return !external() && trial(number).state == search::TrialState::kRunning &&
-         (kept.verdict == StoredVerdict::kStop ||
-          (kept.verdict == StoredVerdict::kNone && kept.step >= kept.max_steps));
+         (EndsTrial(kept.verdict) || (kept.verdict == StoredVerdict::kNone && kept.step >= kept.max_steps));
 }
 
 std::vector<std::int64_t> SweepState::FinishingTrials() const {
@@ -104,9 +104,23 @@ std::vector<std::int64_t> SweepState::FinishingTrials() const {
   return finishing;
 }
 
+bool SweepState::MayRunMore() const {
+  if (sweep_.state != v1::Sweep::RUNNING && sweep_.state != v1::Sweep::STOPPING) return false;
+  const std::int64_t parallel = spec().limits().parallel();
+  return parallel == 0 || Count(search::TrialState::kRunning) - CountFinishing() < parallel;
+}
+
+bool SweepState::HasWork() const {
+  using State = search::TrialState;
+  if (!MayRunMore()) return false;
+  if (!queued_.empty()) return true;
+  if (sweep_.state == v1::Sweep::STOPPING) return false;
+  // Where nothing runs any more, paused trials go on or end as soon as a worker asks.
+  return (!AllProposed() && !waiting_for_results) || (Count(State::kPaused) > 0 && Count(State::kRunning) == 0);
+}
+
 search::TrialState SweepState::StateAhead(std::int64_t finishing) const {
-  return record(finishing).verdict == StoredVerdict::kStop ? search::TrialState::kPruned
-                                                           : search::TrialState::kCompleted;
+  return StateBy(record(finishing).verdict).value_or(search::TrialState::kCompleted);
 }
 
 std::int64_t SweepState::AddTrial(search::Params params, TrialRecord record) {
@@ -114,6 +128,12 @@ std::int64_t SweepState::AddTrial(search::Params params, TrialRecord record) {
     events_.push_back({Event::Kind::kAhead, number, static_cast<std::int64_t>(StateAhead(number))});
   }
   events_.push_back({Event::Kind::kProposed, size()});
+  return Append({.params = std::move(params), .curve = {}}, std::move(record));
+}
+
+std::int64_t SweepState::AddEnqueued(search::Params params, TrialRecord record) {
+  events_.push_back({Event::Kind::kEnqueued, size()});
+  ++enqueued_;
   return Append({.params = std::move(params), .curve = {}}, std::move(record));
 }
 

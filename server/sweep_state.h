@@ -52,12 +52,16 @@ class SweepState {
   const search::Pruner& pruner() const { return *pruner_; }
   const std::vector<search::KnownPoint>& known() const { return known_; }
   std::int64_t horizon_sequences() const { return horizon_sequences_; }
-  // Trials that will be proposed; 0: no limit.
-  std::int64_t planned() const { return planned_; }
+  // Trials that the sampler is to propose; 0: no limit.
+  std::int64_t proposals() const { return proposals_; }
+  // Trials that people wanted besides.
+  std::int64_t enqueued() const { return enqueued_; }
+  // Both together; 0: no limit.
+  std::int64_t planned() const { return proposals_ > 0 ? proposals_ + enqueued_ : 0; }
   // With their repeats.
-  std::int64_t planned_in_all() const { return planned_ > 0 ? planned_ + planned_repeats_ : 0; }
+  std::int64_t planned_in_all() const { return proposals_ > 0 ? planned() + planned_repeats_ : 0; }
   // There will be no new proposals.
-  bool AllProposed() const { return exhausted_ || (planned_ > 0 && size() >= planned_); }
+  bool AllProposed() const { return exhausted_ || (proposals_ > 0 && size() >= planned()); }
 
   std::int64_t size() const { return static_cast<std::int64_t>(trials_.size()); }
   bool Has(std::int64_t number) const { return number >= 0 && number < size(); }
@@ -75,6 +79,10 @@ class SweepState {
   // A running trial that was reported to its end, whose worker has yet to complete it with its adapter.
   bool Finishing(std::int64_t number) const;
   std::int64_t CountFinishing() const { return static_cast<std::int64_t>(FinishingTrials().size()); }
+  // Its state and limits.parallel allow one more trial to run.
+  bool MayRunMore() const;
+  // It has something for a worker to do, as far as can be told without asking the sampler.
+  bool HasWork() const;
   // What `look` makes of a view in which finishing trials are what they are about to be.
   template <typename Look>
   auto LookAhead(const Look& look) {
@@ -87,6 +95,8 @@ class SweepState {
 
   // A new trial in state kQueued, just proposed by the sampler from a view of LookAhead; returns its number.
   std::int64_t AddTrial(search::Params params, TrialRecord record);
+  // A new trial in state kQueued of a point that a person wants; returns its number.
+  std::int64_t AddEnqueued(search::Params params, TrialRecord record);
   // The trials that are to be repeated now, best first: none while others may come before them, or once they were.
   std::vector<std::int64_t> TrialsToRepeat();
   // A new trial in state kQueued that trains the point of another again; returns its number.
@@ -140,7 +150,8 @@ class SweepState {
   std::unique_ptr<search::Sampler> sampler_;
   std::unique_ptr<search::Pruner> pruner_;
   std::int64_t horizon_sequences_ = 0;
-  std::int64_t planned_ = 0;
+  std::int64_t proposals_ = 0;
+  std::int64_t enqueued_ = 0;
   std::int64_t planned_repeats_ = 0;
   bool maximize_ = false;
   bool exhausted_ = false;

@@ -44,6 +44,12 @@ TEST_CASE("Every mistake is told with file, line, key, value and what is allowed
       {With("seed: [1, 2]\n"), "sweep.yaml:5: seed: a list is not allowed (a whole number at least 0)"},
       {"model: m\ndata: {train: t, packing: 1}\n", "sweep.yaml:2: data.packing: 1 is not allowed (true or false)"},
       {"model: m\ndata: {train: []}\n", "sweep.yaml:2: data.train: an empty list is not allowed"},
+      {With("limits: {worker_labels: {gpu: [a100, h100]}}\n"),
+       "sweep.yaml:5: limits.worker_labels: a list is not allowed in the list (a map of names to texts, or a list of "
+       "texts KEY=VALUE)"},
+      {With("limits: {worker_labels: a100}\n"),
+       "sweep.yaml:5: limits.worker_labels: a100 is not allowed (a map of names to texts, or a list of texts "
+       "KEY=VALUE)"},
       {"model: m\ndata: {train: t, validation: 1.5}\n",
        "sweep.yaml:2: data.validation: 1.5 is not allowed (a share above 0 and below 1, a number of rows, a file or a "
        "list of files)"},

@@ -89,6 +89,12 @@ TEST_CASE("Lists, splits and texts are taken in each of their forms", "[cli]") {
   CHECK(Valid(With("training: {max_steps: 1e3}\n")).training().max_steps() == 1000);
   CHECK(Valid(With("training:\n")).training().max_steps() == 100);
   CHECK(Valid(With("name: 42\n")).name() == "42");
+  const v1::SweepSpec labels = Valid(With("limits: {worker_labels: {gpu: a100, memory: 80}}\n"));
+  REQUIRE(labels.limits().worker_labels_size() == 2);
+  CHECK(labels.limits().worker_labels(0) == "gpu=a100");
+  CHECK(labels.limits().worker_labels(1) == "memory=80");
+  CHECK(Valid(With("limits: {worker_labels: [flags=-O2=yes]}\n")).limits().worker_labels(0) == "flags=-O2=yes");
+  CHECK(Valid(With(""), {"worker_labels=gpu=a100"}).limits().worker_labels(0) == "gpu=a100");
   const v1::SweepSpec lists = Valid(Parameter("target_modules: {values: [[q_proj, v_proj], all-linear]}"));
   CHECK(ParameterOf(lists, "target_modules").values(0).text() == "q_proj,v_proj");
   const v1::SweepSpec anchors = Valid(Parameter("lora_dropout: &d {values: [0, 0.1]}\n  weight_decay: *d"));

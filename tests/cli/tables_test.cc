@@ -162,5 +162,20 @@ TEST_CASE("Lists of sweeps, trials and workers say state, progress and age", "[c
   CHECK(workers[1].find("math-tutor/trials/3") != std::string::npos);
 }
 
+TEST_CASE("Priorities, labels and what a sweep waits for are shown where there are any", "[cli][tables]") {
+  v1::Sweep sweep = ExampleSweep();
+  CHECK(RenderTable(SweepTable({&sweep, 1}, 0), {})[0].find("priority") == std::string::npos);
+  sweep.mutable_spec()->mutable_limits()->set_priority(5);
+  sweep.set_waiting_reason("waits for a worker with gpu=a100");
+  const auto sweeps = RenderTable(SweepTable({&sweep, 1}, 0), {});
+  CHECK(sweeps[0].find("priority") != std::string::npos);
+  CHECK(sweeps[1].find("5  waits for a worker with gpu=a100") != std::string::npos);
+  v1::Worker worker;
+  CHECK(RenderTable(WorkerTable({&worker, 1}, 0), {})[0].find("labels") == std::string::npos);
+  (*worker.mutable_labels())["site"] = "south";
+  (*worker.mutable_labels())["gpu"] = "a100";
+  CHECK(RenderTable(WorkerTable({&worker, 1}, 0), {})[1].find("gpu=a100 site=south") != std::string::npos);
+}
+
 }  // namespace
 }  // namespace lorasweep::cli

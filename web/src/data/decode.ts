@@ -30,6 +30,7 @@ const spec = (json: Json): Spec => ({
   model: json.model ?? '',
   trainer: json.trainer ?? '',
   method: json.method ?? '',
+  priority: number(json.limits?.priority),
   metric: {
     name: json.metric?.name ?? '',
     minimize: json.metric?.goal !== 'maximize',
@@ -66,6 +67,7 @@ export function sweep(json: Json): Sweep {
     best: best >= 0 ? { trial: best, value: number(json.best_value) } : undefined,
     baseValue: optional(json.base_value),
     planned: number(json.planned_trials),
+    waits: json.waiting_reason ?? '',
   };
 }
 
@@ -146,6 +148,7 @@ export const worker = (json: Json): Worker => ({
   version: json.version ?? '',
   online: Boolean(json.online),
   lastSeen: time(json.last_seen_time) ?? 0,
+  labels: Object.entries(json.labels ?? {}).map(([key, text]) => `${key}=${text}`),
   trials: list(json.trials, (name) => String(name).replace(/^sweeps\/(.*)\/trials\//, '$1/')),
 });
 

@@ -18,6 +18,7 @@ export interface Spec {
   model: string;
   trainer: string;
   method: string;
+  priority: number;
   metric: { name: string; minimize: boolean; objectives: string[] };
   parameters: Parameter[];
   training: { maxSteps: number; batchSize: number };
@@ -37,6 +38,7 @@ export interface Sweep {
   best?: { trial: number; value: number };
   baseValue?: number;
   planned: number;  // 0: no limit
+  waits: string;  // "waits for a worker with gpu=a100"; empty: for nothing
 }
 
 export interface Attempt {
@@ -118,6 +120,7 @@ export interface Worker {
   version: string;
   online: boolean;
   lastSeen: number;
+  labels: string[];  // "gpu=a100"
   trials: string[];  // "math-tutor/3"
 }
 

@@ -26,6 +26,8 @@ function Counts({ sweep }: { sweep: Sweep }) {
   add(infeasible, 'infeasible');
   add(failed, 'failed');
   const eta = remaining(sweep, now.value);
+  if (sweep.spec.priority !== 0) parts.push(`priority ${sweep.spec.priority}`);
+  if (sweep.waits) parts.push(sweep.waits);
   if (eta) parts.push(`about ${eta} left`);
   if (sweepEnded(sweep.state)) parts.push(`took ${format.duration(sweep.updated - sweep.created)}`);
   return <span class="counts">{parts.join(' · ')}</span>;

@@ -17,7 +17,7 @@ function Line({ sweep }: { sweep: Sweep }) {
         <a href={href(sweep.id)}>{sweep.id}</a>
         <span class="muted">{sweep.spec.model.split('/').pop()} · {sweep.spec.method}</span>
       </td>
-      <td><SweepMark state={sweep.state} /></td>
+      <td><SweepMark state={sweep.state} />{sweep.waits && <span class="muted"> {sweep.waits}</span>}</td>
       <td class="with-bar">
         <span>
           {format.count(endedCount(sweep))}<span class="muted"> of {format.count(Math.max(sweep.planned, total(sweep)))}</span>

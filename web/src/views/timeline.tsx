@@ -77,6 +77,7 @@ export function TimelinePanel({ live, sweep }: { live: LiveSweep; sweep: Sweep }
     return { lanes: lanesOf(live.trials.values(), at), at };
   });
   const { lanes, at } = shown.value;
+  const labels = new Map(live.workers.value.map((worker) => [worker.id, worker.labels.join(' ')]));
   const from = Math.min(...lanes.flatMap((lane) => lane.bars.map((bar) => bar.start)), at);
   const to = over ? Math.max(from + 1, ...lanes.flatMap((lane) => lane.bars.map((bar) => bar.end))) : at;
   return (
@@ -89,7 +90,7 @@ export function TimelinePanel({ live, sweep }: { live: LiveSweep; sweep: Sweep }
         <div class="lanes">
           {lanes.map((lane, index) => (
             <div key={`${lane.worker}/${index}`} class="lane-line">
-              <span class="lane-name" title={lane.worker}>{lanes[index - 1]?.worker === lane.worker ? '' : lane.worker}</span>
+              <span class="lane-name" title={`${lane.worker} ${labels.get(lane.worker) ?? ''}`.trim()}>{lanes[index - 1]?.worker === lane.worker ? '' : lane.worker}</span>
               <Lane live={live} bars={lane.bars} from={from} to={to} />
             </div>
           ))}
