@@ -11,6 +11,7 @@ class RunFolder {
  public:
   RunFolder(int trials, int steps) {
     MakeTinyChatModel(folder_.path());
+    // A sweep that asks for a label gets it from the workers that `run` starts.
     WriteFile(folder_.path() / "rows.jsonl", TinyConversations(60));
     WriteFile(folder_.path() / "sweep.yaml",
               "name: tiny\nmodel: tiny-chat\ndata: {train: rows.jsonl, validation: 8, max_length: 128}\n"
@@ -20,7 +21,7 @@ class RunFolder {
                   "  learning_rate: {distribution: log_uniform_values, min: 1.0e-4, max: 3.0e-2}\n"
                   "  lora_rank: {values: [2, 4, 8]}\n  lora_alpha: {expression: 2 * lora_rank}\n"
                   "early_terminate: {type: asha, min_steps: 5, eta: 2}\nlimits: {trials: " +
-                  std::to_string(trials) + "}\n");
+                  std::to_string(trials) + ", worker_labels: {site: here}}\n");
   }
 
   std::vector<std::string> Command() const {
@@ -44,9 +45,12 @@ TEST_CASE("run trains a real model from a sweep file to a leaderboard and an ada
           "[e2e]") {
   LORASWEEP_NEEDS(SharedDir() / "models/stories260K");
   RunFolder run(6, 20);
-  const Finished first = RunProgram(run.Command());
+  std::vector<std::string> notifying = run.Command();
+  notifying.insert(notifying.end(), {"--notify", "echo told $LORASWEEP_SWEEP $LORASWEEP_STATE $LORASWEEP_BEST_TRIAL"});
+  const Finished first = RunProgram(notifying);
   INFO(first.output);
   REQUIRE(first.status == 0);
+  CHECK(first.output.find("told tiny COMPLETED ") != std::string::npos);
   CHECK(first.output.find("base model") != std::string::npos);
   REQUIRE(run.Adapters().size() == 1);
   CHECK(std::filesystem::exists(run.Adapters()[0] / "adapter_config.json"));

@@ -194,6 +194,38 @@ TEST_CASE("A notice goes with its sweep, and of an earlier end it settles nothin
   CHECK(Take(world.coordinator->NoticesDue()).empty());
 }
 
+TEST_CASE("A sweep that goes on for another trial tells of its new end only", "[server]") {
+  World world;
+  WithNotices(world);
+  const std::string sweep = EndedSweep(world, 0.5);
+  v1::EnqueueTrialRequest request;
+  request.set_parent(sweep);
+  REQUIRE(world.coordinator->EnqueueTrial(request).ok());
+  CHECK(Take(world.coordinator->NoticesDue()).empty());
+  world.Restart();
+  CHECK(Take(world.coordinator->NoticesDue()).empty());
+  world.Change(&Coordinator::CancelSweep, sweep);
+  CHECK(Take(world.coordinator->NoticesDue()).size() == 1);
+}
+
+TEST_CASE("A sweep that goes on before its end was told is told at its next end, once", "[server]") {
+  World world;
+  WithNotices(world);
+  const std::string sweep = EndedSweep(world, 0.5);
+  v1::EnqueueTrialRequest wish;
+  wish.set_parent(sweep);
+  REQUIRE(world.coordinator->EnqueueTrial(wish).ok());
+  Hooks hooks;
+  Notifier notifier(*world.coordinator, hooks.Options(world.clock, {kHook}));
+  notifier.Tick();
+  CHECK(hooks.told.empty());
+  world.Complete("workers/a", world.LeaseOne("workers/a").token(), 0.25);
+  notifier.Tick();
+  notifier.Tick();
+  REQUIRE(hooks.told.size() == 1);
+  CHECK(hooks.told[0].body["best_trial"] == 1);
+}
+
 TEST_CASE("A server without web hooks keeps no notices", "[server]") {
   World world;
   EndedSweep(world, 0.5);
