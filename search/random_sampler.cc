@@ -11,7 +11,9 @@ namespace {
 // domains' distributions.
 constexpr int kTries = 30;
 
-Params Draw(const Space& space, Rng* rng) {
+}  // namespace
+
+Params DrawFree(const Space& space, Rng* rng) {
   Params point;
   for (const Parameter& parameter : space.free_parameters()) {
     point.emplace(parameter.name, AtQuantile(parameter.domain, rng->Uniform()));
@@ -19,12 +21,10 @@ Params Draw(const Space& space, Rng* rng) {
   return point;
 }
 
-}  // namespace
-
 absl::StatusOr<Proposal> DrawRandom(const Space& space, const ProposedPoints& proposed, Rng* rng, std::string reason) {
   if (proposed.Exhausted()) return SpaceExhausted{};
-  Params free = Draw(space, rng);
-  for (int i = 1; i < kTries && proposed.Contains(free); ++i) free = Draw(space, rng);
+  Params free = DrawFree(space, rng);
+  for (int i = 1; i < kTries && proposed.Contains(free); ++i) free = DrawFree(space, rng);
   if (proposed.Contains(free)) {
     // Unbounded rounded variables have no grid; there a repeat is the best that can be had.
     if (const std::optional<std::int64_t> unused = proposed.RandomUnused(rng)) {

@@ -41,13 +41,13 @@ class Replayer {
 
  private:
   SweepView View() const {
-    const auto count = static_cast<std::int64_t>(trials_.size());
+    const auto count = static_cast<std::int64_t>(trials_.size()) - enqueued_;
     return {history_.space, trials_, history_.known, exhausted_ || (history_.planned > 0 && count >= history_.planned)};
   }
   static absl::Status Wrong(std::string_view what) { return absl::InvalidArgumentError(std::string(what)); }
 
   absl::Status Apply(const SweepEvent& event) {
-    if (event.kind == Kind::kProposed || event.kind == Kind::kRepeated) return Add(event);
+    if (AddsTrial(event.kind)) return Add(event);
     if (event.kind == Kind::kExhausted) {
       exhausted_ = true;
       return absl::OkStatus();
@@ -103,6 +103,7 @@ class Replayer {
     trial.others.assign(source.others.size(), kUnknown);
     trial.violations.assign(source.violations.size(), kUnknown);
     if (event.kind == Kind::kRepeated) trial.repeat_of = event.number;
+    if (event.kind == Kind::kEnqueued) ++enqueued_;
     trials_.push_back(std::move(trial));
     return absl::OkStatus();
   }
@@ -139,6 +140,7 @@ class Replayer {
   std::vector<Trial> trials_;
   std::vector<std::pair<std::int64_t, TrialState>> ahead_;  // what they were before
   bool exhausted_ = false;
+  std::int64_t enqueued_ = 0;
   ReplayResult result_;
 };
 

@@ -27,6 +27,7 @@ struct SweepEvent {
     kJudged = 8,     // the pruner's verdict on `trial`: Verdict::Action `number`, reason `text`
     kExhausted = 9,  // the sampler has nothing more to propose
     kTimed = 10,     // Trial::seconds of `trial` became `value`
+    kEnqueued = 11,  // a person wanted `trial`, the next number
   };
   Kind kind = Kind::kProposed;
   std::int64_t trial = -1;
@@ -35,13 +36,19 @@ struct SweepEvent {
   std::string text = {};
 };
 
+// Does it add the next trial?
+inline bool AddsTrial(SweepEvent::Kind kind) {
+  using Kind = SweepEvent::Kind;
+  return kind == Kind::kProposed || kind == Kind::kRepeated || kind == Kind::kEnqueued;
+}
+
 // A sweep as it is now, and how it came to be. Borrows everything.
 struct SweepHistory {
   const Space& space;
   std::span<const Trial> trials;  // points and whole curves; trials[i].number == i
   std::span<const KnownPoint> known;
   std::span<const SweepEvent> events;
-  std::int64_t planned = 0;  // trials to be proposed; 0: no limit
+  std::int64_t planned = 0;  // trials that the sampler is to propose; 0: no limit
   std::uint64_t seed = 0;    // the sweep's
 };
 

@@ -11,12 +11,12 @@ bool CanTransition(TrialState from, TrialState to) {
     case TrialState::kPaused:
       return to == TrialState::kQueued || to == TrialState::kRunning || to == TrialState::kPruned ||
              to == TrialState::kCompleted || to == TrialState::kCancelled;
+    case TrialState::kInfeasible:
     case TrialState::kFailed:
     case TrialState::kCancelled:
       return to == TrialState::kQueued;
     case TrialState::kCompleted:
     case TrialState::kPruned:
-    case TrialState::kInfeasible:
       return false;
   }
   return false;

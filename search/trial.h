@@ -17,15 +17,16 @@ enum class TrialState {
   kPaused,      // reached a rung and waits for promotion; its checkpoint is kept
   kCompleted,   // trained to its full length
   kPruned,      // stopped early by the pruner
-  kInfeasible,  // a bad point (diverged, out of memory): never retried, samplers learn from it
+  kInfeasible,  // a bad point (diverged, out of memory): not retried by itself, samplers learn from it
   kFailed,      // its retries are spent, or its settings are wrong
   kCancelled,   // ended by a person
 };
 
 // The one place that knows the legal transitions:
 //   Queued -> Running, Cancelled, Failed      Running -> Queued, Paused and every final state
-//   Paused -> Queued, Running, Pruned, Completed, Cancelled        final states -> none, but Failed|Cancelled -> Queued
-//   (retry)
+//   Paused -> Queued, Running, Pruned, Completed, Cancelled
+//   final states -> none, but Failed, Infeasible and Cancelled -> Queued: a person has it tried again, or its worker
+//   was only slow
 bool CanTransition(TrialState from, TrialState to);
 
 // Completed, pruned, infeasible, failed, cancelled.

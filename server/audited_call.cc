@@ -30,7 +30,7 @@ void AppendNames(const google::protobuf::Message& message, std::vector<std::stri
       if (name == "worker" || name == "header") AppendNames(reflection.GetMessage(message, field), names);
     } else if (name == "token") {
       names->push_back(absl::StrCat("lease ", reflection.GetInt64(message, field)));
-    } else if (name == "name" || name == "worker" || name == "trial" || name == "sha256") {
+    } else if (name == "name" || name == "parent" || name == "worker" || name == "trial" || name == "sha256") {
       names->push_back(reflection.GetString(message, field).substr(0, kMaxName));
     }
   }

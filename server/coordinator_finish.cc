@@ -55,7 +55,7 @@ absl::StatusOr<v1::Trial> Coordinator::DoCompleteTrial(Change& change, const v1:
   if (standing->kind == Standing::Kind::kEnded) {
     const AttemptEnd end = record.attempts.back().end;
     if (EndedByComplete(end) || sweep.trial(trial).state == search::TrialState::kCancelled ||
-        record.verdict == StoredVerdict::kStop) {
+        EndsTrial(record.verdict)) {
       return TrialMessage(sweep, trial);  // a repeated call, or one that comes after the trial was ended
     }
     return absl::FailedPreconditionError(absl::StrCat("the attempt has ended: ", record.attempts.back().end_reason));
@@ -94,6 +94,10 @@ absl::StatusOr<v1::Trial> Coordinator::DoCompleteTrial(Change& change, const v1:
     end = AttemptEnd::kPaused;
     state = search::TrialState::kPaused;
     end_reason = "paused";
+  } else if (record.verdict == StoredVerdict::kCancel) {
+    end = AttemptEnd::kCancelled;
+    state = search::TrialState::kCancelled;
+    end_reason = record.verdict_reason;
   }
   EndAttempt(change, sweep, trial, end, end_reason);
   if (absl::Status kept = ObserveCosts(change, *standing, state); !kept.ok()) return kept;
@@ -210,11 +214,8 @@ absl::Status Coordinator::InterruptAttempt(Change& change, SweepState& sweep, st
                                            const std::string& reason) {
   EndAttempt(change, sweep, trial, end, reason);
   const TrialRecord& record = sweep.record(trial);
-  if (record.verdict == StoredVerdict::kStop) {
-    return MoveTrial(change, sweep, trial, search::TrialState::kPruned, record.verdict_reason);
-  }
-  if (record.verdict == StoredVerdict::kPause) {
-    return MoveTrial(change, sweep, trial, search::TrialState::kPaused, record.verdict_reason);
+  if (const std::optional<search::TrialState> decided = StateBy(record.verdict)) {
+    return MoveTrial(change, sweep, trial, *decided, record.verdict_reason);
   }
   const auto crashes = std::count_if(record.attempts.begin(), record.attempts.end(),
                                      [](const AttemptRecord& attempt) { return SpendsRetry(attempt.end); });

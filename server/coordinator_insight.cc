@@ -43,6 +43,7 @@ LoadedSweep Copy(const SweepState& sweep) {
   const search::SweepView view = sweep.View();
   copy.trials.assign(view.trials.begin(), view.trials.end());
   copy.records.resize(copy.trials.size());  // no decision depends on them
+  copy.enqueued = sweep.enqueued();
   return copy;
 }
 
@@ -93,10 +94,8 @@ absl::StatusOr<v1::ReplaySweepResponse> Coordinator::ReplaySweep(const v1::Repla
   const absl::StatusOr<std::vector<search::SweepEvent>> events =
       store_.ListEvents(state.sweep().id, state.sweep().revision);
   if (!events.ok()) return events.status();
-  using Kind = search::SweepEvent::Kind;
-  const auto added = std::count_if(events->begin(), events->end(), [](const search::SweepEvent& event) {
-    return event.kind == Kind::kProposed || event.kind == Kind::kRepeated;
-  });
+  const auto added = std::count_if(events->begin(), events->end(),
+                                   [](const search::SweepEvent& event) { return search::AddsTrial(event.kind); });
   if (added != state.size()) {
     return absl::FailedPreconditionError(
         absl::StrCat(SweepName(slug),
@@ -108,7 +107,7 @@ absl::StatusOr<v1::ReplaySweepResponse> Coordinator::ReplaySweep(const v1::Repla
                       .trials = state.View().trials,
                       .known = state.known(),
                       .events = *events,
-                      .planned = state.planned(),
+                      .planned = state.proposals(),
                       .seed = static_cast<std::uint64_t>(state.spec().seed())},
                      state.sampler(), state.pruner());
   if (!result.ok()) {

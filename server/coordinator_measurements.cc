@@ -44,12 +44,10 @@ absl::StatusOr<v1::Trial> Coordinator::RecordMeasurements(const v1::RecordMeasur
 absl::StatusOr<v1::Trial> Coordinator::DoRecordMeasurements(Change& change,
                                                             const v1::RecordMeasurementsRequest& request) {
   mutex_.AssertHeld();
-  const absl::StatusOr<TrialId> id = ParseTrialName(request.name());
-  if (!id.ok()) return id.status();
-  const absl::StatusOr<SweepState*> found = FindSweep(SweepName(id->sweep));
+  const absl::StatusOr<FoundTrial> found = FindTrial(request.name());
   if (!found.ok()) return found.status();
-  SweepState& sweep = **found;
-  if (!sweep.Has(id->number)) return absl::NotFoundError(absl::StrCat("there is no ", request.name()));
+  SweepState& sweep = *found->sweep;
+  const std::int64_t trial = found->number;
   if (request.measurements_size() < 1 || request.measurements_size() > kMaxMeasurements) {
     return absl::InvalidArgumentError(
         absl::StrCat(request.measurements_size(), " measurements in one call; 1 to ", kMaxMeasurements, " are taken"));
@@ -58,12 +56,12 @@ absl::StatusOr<v1::Trial> Coordinator::DoRecordMeasurements(Change& change,
     if (absl::Status status = CheckMeasurement(measurement); !status.ok()) return status;
   }
   if (absl::Status status = CheckNames(sweep, request); !status.ok()) return status;
-  const search::TrialState state = sweep.trial(id->number).state;
+  const search::TrialState state = sweep.trial(trial).state;
   if (!search::IsFinal(state)) {
     return absl::FailedPreconditionError(absl::StrCat(request.name(), " is ", std::string(search::ToString(state)),
                                                       "; only what has ended can be measured"));
   }
-  TrialRecord& record = sweep.record(id->number);
+  TrialRecord& record = sweep.record(trial);
   std::map<std::string, v1::Measurement> all = record.measurements;
   for (const v1::Measurement& measurement : request.measurements()) {
     v1::Measurement& kept = all[measurement.metric()] = measurement;
@@ -73,14 +71,14 @@ absl::StatusOr<v1::Trial> Coordinator::DoRecordMeasurements(Change& change,
     return absl::ResourceExhaustedError(
         absl::StrCat(request.name(), " would have ", all.size(), " measurements; a trial has at most ", kMostOfTrial));
   }
-  change.Touch(sweep, id->number);
+  change.Touch(sweep, trial);
   for (const v1::Measurement& measurement : request.measurements()) {
     absl::Status put = change.transaction().PutMeasurement(record.id, all.at(measurement.metric()));
     if (!put.ok()) return put;
-    sweep.Observe(id->number, measurement.metric(), measurement.value());
+    sweep.Observe(trial, measurement.metric(), measurement.value());
   }
   record.measurements = std::move(all);
-  return TrialMessage(sweep, id->number);
+  return TrialMessage(sweep, trial);
 }
 
 }  // namespace lorasweep::server

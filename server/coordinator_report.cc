@@ -60,8 +60,8 @@ absl::StatusOr<v1::ReportResponse> Coordinator::DoReport(Change& change, const v
     }
     const TrialRecord& record = standing.sweep->record(standing.trial);
     if (standing.kind == Standing::Kind::kEnded) {
-      const bool stopped = standing.sweep->trial(standing.trial).state == search::TrialState::kCancelled ||
-                           record.verdict == StoredVerdict::kStop;
+      const bool stopped =
+          standing.sweep->trial(standing.trial).state == search::TrialState::kCancelled || EndsTrial(record.verdict);
       SetVerdict(verdict, stopped ? v1::Verdict::STOP : v1::Verdict::ABANDON, record.outcome_reason);
       continue;
     }
@@ -78,6 +78,7 @@ absl::StatusOr<v1::ReportResponse> Coordinator::DoReport(Change& change, const v
         SetVerdict(verdict, v1::Verdict::PAUSE, record.verdict_reason);
         break;
       case StoredVerdict::kStop:
+      case StoredVerdict::kCancel:
         SetVerdict(verdict, v1::Verdict::STOP, record.verdict_reason);
         break;
     }

@@ -234,6 +234,7 @@ absl::Status HttpGateway::Parts::AdmittedCall(const httplib::Request& request_ht
   const std::string method = absl::StrCat("/", descriptor.service()->full_name(), "/", descriptor.name());
   const absl::StatusOr<Caller> caller = guard.gate.Admit(method, ClaimsOf(request_http));
   if (absl::IsUnauthenticated(caller.status())) response.set_header("WWW-Authenticate", "Bearer");
+  if (caller.ok()) response.set_header("Lorasweep-Roles", caller->roles.ToString());
   const MethodRule* const rule = FindMethodRule(method);
   AuditedCall noted(method, rule == nullptr ? Effect::kReads : rule->effect);
   const absl::Status status = caller.ok() ? Call(request_http, match, noted, response) : caller.status();

@@ -57,8 +57,28 @@ struct AttemptRecord {
   bool reported = false;  // the worker has spoken of it: it knows that it holds this lease
 };
 
-// The pruner's standing decision on a running trial. Stored as its number.
-enum class StoredVerdict { kNone = 0, kPause = 1, kStop = 2 };
+// What was decided on a running trial, by the pruner or (kCancel) by a person. Stored as its number.
+enum class StoredVerdict { kNone = 0, kPause = 1, kStop = 2, kCancel = 3 };
+
+// The state that a trial comes to by it; nullopt: it goes on.
+inline std::optional<search::TrialState> StateBy(StoredVerdict verdict) {
+  switch (verdict) {
+    case StoredVerdict::kPause:
+      return search::TrialState::kPaused;
+    case StoredVerdict::kStop:
+      return search::TrialState::kPruned;
+    case StoredVerdict::kCancel:
+      return search::TrialState::kCancelled;
+    case StoredVerdict::kNone:
+      break;
+  }
+  return std::nullopt;
+}
+
+// The trial ends with it.
+inline bool EndsTrial(StoredVerdict verdict) {
+  return verdict == StoredVerdict::kStop || verdict == StoredVerdict::kCancel;
+}
 
 // A trial but for its number, state, parameters and curve, which are in a search::Trial.
 struct TrialRecord {
@@ -105,6 +125,7 @@ struct LoadedSweep {
   std::vector<search::Trial> trials;  // with their curves of the sweep's metric
   std::vector<TrialRecord> records;   // records[i] belongs to trials[i]
   bool exhausted = false;             // the sampler had nothing more to propose
+  std::int64_t enqueued = 0;          // trials that people wanted
 };
 
 }  // namespace lorasweep::server

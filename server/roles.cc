@@ -26,6 +26,9 @@ constexpr MethodRule kRules[] = {
     {"/lorasweep.v1.SweepService/ListTrials", Role::kView, Effect::kReads},
     {"/lorasweep.v1.SweepService/ListObservations", Role::kView, Effect::kReads},
     {"/lorasweep.v1.SweepService/RecordMeasurements", Role::kSubmit, Effect::kChanges},
+    {"/lorasweep.v1.SweepService/StopTrial", Role::kSubmit, Effect::kChanges},
+    {"/lorasweep.v1.SweepService/RetryTrial", Role::kSubmit, Effect::kChanges},
+    {"/lorasweep.v1.SweepService/EnqueueTrial", Role::kSubmit, Effect::kChanges},
     {"/lorasweep.v1.SweepService/GetLeaderboard", Role::kView, Effect::kReads},
     {"/lorasweep.v1.SweepService/GetImportance", Role::kView, Effect::kReads},
     // As much work as the sweep's suggestions were.

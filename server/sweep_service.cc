@@ -64,6 +64,21 @@ grpc::Status SweepServiceImpl::RecordMeasurements(grpc::ServerContext*, const v1
   return Answer(coordinator_.RecordMeasurements(*request), answer);
 }
 
+grpc::Status SweepServiceImpl::StopTrial(grpc::ServerContext*, const v1::ChangeTrialRequest* request,
+                                         v1::Trial* answer) {
+  return Answer(coordinator_.StopTrial(*request), answer);
+}
+
+grpc::Status SweepServiceImpl::RetryTrial(grpc::ServerContext*, const v1::ChangeTrialRequest* request,
+                                          v1::Trial* answer) {
+  return Answer(coordinator_.RetryTrial(*request), answer);
+}
+
+grpc::Status SweepServiceImpl::EnqueueTrial(grpc::ServerContext*, const v1::EnqueueTrialRequest* request,
+                                            v1::Trial* answer) {
+  return Answer(coordinator_.EnqueueTrial(*request), answer);
+}
+
 grpc::Status SweepServiceImpl::GetLeaderboard(grpc::ServerContext*, const v1::GetLeaderboardRequest* request,
                                               v1::GetLeaderboardResponse* answer) {
   return Answer(coordinator_.GetLeaderboard(*request), answer);

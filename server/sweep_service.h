@@ -29,6 +29,9 @@ class SweepServiceImpl final : public v1::SweepService::Service {
                                 v1::ListObservationsResponse* answer) override;
   grpc::Status RecordMeasurements(grpc::ServerContext*, const v1::RecordMeasurementsRequest* request,
                                   v1::Trial* answer) override;
+  grpc::Status StopTrial(grpc::ServerContext*, const v1::ChangeTrialRequest* request, v1::Trial* answer) override;
+  grpc::Status RetryTrial(grpc::ServerContext*, const v1::ChangeTrialRequest* request, v1::Trial* answer) override;
+  grpc::Status EnqueueTrial(grpc::ServerContext*, const v1::EnqueueTrialRequest* request, v1::Trial* answer) override;
   grpc::Status GetLeaderboard(grpc::ServerContext*, const v1::GetLeaderboardRequest* request,
                               v1::GetLeaderboardResponse* answer) override;
   grpc::Status WatchSweep(grpc::ServerContext* context, const v1::WatchSweepRequest* request,

@@ -130,6 +130,25 @@ class LoopTest(unittest.TestCase):
             with self.assertRaises(lorasweep.LeaseLost):
                 stray.tell()
 
+    def test_what_a_person_wants_is_tried(self):
+        sweep = self.client.submit(external("wishes", trials=1))
+        tried = []
+        with self.client.worker("wishes") as worker:
+            first = worker.ask()
+            self.client.stop_trial(sweep, 0)
+            self.assertFalse(first.report(0.5, 1))
+            first.tell()
+            self.client.retry_trial(sweep, 0)
+            self.assertEqual(self.client.enqueue(sweep, {"x": 0.25}).number, 1)
+            self.client.enqueue(sweep, like=1)
+            while trial := worker.ask():
+                tried.append(trial.parameters["x"])
+                trial.tell(0.5)
+        self.assertEqual(tried, [first.parameters["x"], 0.25, 0.25])
+        with self.assertRaises(grpc.RpcError) as raised:
+            self.client.enqueue(sweep, {"x": 2})
+        self.assertIn("parameter x: 2 is not a number in [0.0, 1.0]", raised.exception.details())
+
     def test_the_server_says_what_is_wrong(self):
         with self.assertRaises(grpc.RpcError) as raised:
             self.client.submit(external("wrong", method="magic"))

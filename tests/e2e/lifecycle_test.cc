@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <csignal>
 #include <thread>
 
@@ -106,6 +107,44 @@ TEST_CASE("Without a server the client says so with exit code 3", "[e2e]") {
   const Finished finished = RunProgram({BinDir() / "lorasweep", "--server", "127.0.0.1:1", "list"});
   CHECK(finished.status == 3);
   CHECK(finished.output.find("127.0.0.1:1") != std::string::npos);
+}
+
+TEST_CASE("A trial is stopped, tried again and cloned with another value from a terminal", "[e2e]") {
+  Cluster cluster;
+  cluster.StartFakeWorker("worker", 20);
+  const std::string sweep = cluster.Submit(SweepFile(cluster, 1));
+  const std::string trial = sweep + "/trials/0";
+  REQUIRE(cluster.WaitForRunningTrial(sweep, 1).has_value());
+  const Finished stopped = cluster.Cli({"trial", "stop", trial});
+  INFO(stopped.output);
+  CHECK(stopped.status == 0);
+  CHECK(stopped.output.find("stops at its worker's next report") != std::string::npos);
+  REQUIRE(cluster.WaitForSweep(sweep, v1::Sweep::COMPLETED));
+  const v1::Trial ended = cluster.Trials(sweep)[0];
+  CHECK(ended.state() == v1::Trial::CANCELLED);
+  CHECK(ended.outcome_reason() == "stopped by a person");
+  CHECK(ended.step() < 12);
+  CHECK(std::any_of(ended.artifacts().begin(), ended.artifacts().end(),
+                    [](const v1::Artifact& artifact) { return artifact.kind() == "adapter"; }));
+
+  const Finished retried = cluster.Cli({"trial", "retry", trial});
+  INFO(retried.output);
+  CHECK(retried.status == 0);
+  CHECK(retried.output.find("waits for attempt 2") != std::string::npos);
+  REQUIRE(Eventually([&] { return Count(cluster, sweep, v1::Trial::COMPLETED) == 1; }));
+  CHECK(cluster.Cli({"trial", "retry", trial}).status == 1);
+
+  const Finished cloned = cluster.Cli({"trial", "clone", trial, "--set", "learning_rate=2e-3", "--output", "json"});
+  INFO(cloned.output);
+  CHECK(cloned.status == 0);
+  CHECK(cloned.output.find("\"number\": 0.002") != std::string::npos);
+  const Finished wrong = cluster.Cli({"enqueue", sweep, "--set", "learning_rate=5"});
+  INFO(wrong.output);
+  CHECK(wrong.status == 2);
+  CHECK(wrong.output.find("parameter learning_rate: 5 is not a number in [1e-05, 0.01]") != std::string::npos);
+  REQUIRE(Eventually([&] { return Count(cluster, sweep, v1::Trial::COMPLETED) == 2; }));
+  CHECK(cluster.WaitForSweep(sweep, v1::Sweep::COMPLETED));
+  CHECK(cluster.Cli({"replay", sweep}).status == 0);
 }
 
 }  // namespace

@@ -20,7 +20,7 @@ TEST_CASE("Exactly the listed transitions are legal", "[search]") {
       {S::kRunning, S::kPruned},    {S::kRunning, S::kInfeasible}, {S::kRunning, S::kFailed},
       {S::kRunning, S::kCancelled}, {S::kPaused, S::kQueued},      {S::kPaused, S::kRunning},
       {S::kPaused, S::kPruned},     {S::kPaused, S::kCompleted},   {S::kPaused, S::kCancelled},
-      {S::kFailed, S::kQueued},     {S::kCancelled, S::kQueued}};
+      {S::kInfeasible, S::kQueued}, {S::kFailed, S::kQueued},      {S::kCancelled, S::kQueued}};
   for (const S from : kAll) {
     for (const S to : kAll) {
       INFO(ToString(from) << " -> " << ToString(to));

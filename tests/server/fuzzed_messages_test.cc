@@ -80,6 +80,10 @@ std::vector<Target> Targets(const std::string& sweep, std::int64_t token) {
   complete.set_worker("workers/other");
   complete.set_token(token + 1);
   *complete.add_observations() = Loss(100, 1.0);
+  v1::EnqueueTrialRequest enqueue;
+  enqueue.set_parent(sweep);
+  (*enqueue.mutable_parameters())["learning_rate"].set_number(0.001);
+  enqueue.set_like(0);
   v1::FailTrialRequest fail;
   fail.set_worker("workers/other");
   fail.set_token(token + 1);
@@ -96,6 +100,9 @@ std::vector<Target> Targets(const std::string& sweep, std::int64_t token) {
           To(Named<v1::GetTrialRequest>(sweep + "/trials/0"), &Coordinator::GetTrial),
           To(trials, &Coordinator::ListTrials),
           To(observations, &Coordinator::ListObservations),
+          To(Named<v1::ChangeTrialRequest>(sweep + "/trials/0"), &Coordinator::StopTrial),
+          To(Named<v1::ChangeTrialRequest>(sweep + "/trials/0"), &Coordinator::RetryTrial),
+          To(enqueue, &Coordinator::EnqueueTrial),
           To(Named<v1::GetLeaderboardRequest>(sweep), &Coordinator::GetLeaderboard),
           To(Named<v1::GetImportanceRequest>(sweep), &Coordinator::GetImportance),
           To(workers, &Coordinator::ListWorkers),

@@ -311,7 +311,14 @@ TEST_CASE("Where the server asks for tokens, the gateway does too, and changes a
   CHECK(metrics->status == 200);
   CHECK(metrics->body.find("# TYPE lorasweep_") != std::string::npos);
   CHECK(client.Get("/v1/sweeps", bearer(viewer))->status == 200);
+  CHECK(client.Get("/v1/sweeps", bearer(viewer))->get_header_value("Lorasweep-Roles") == "view");
+  CHECK_FALSE(stranger->has_header("Lorasweep-Roles"));
   CHECK(client.Post("/v1/sweeps/none:pause", bearer(viewer), "{}", "application/json")->status == 403);
+  for (const char* path :
+       {"/v1/sweeps/none/trials/0:stop", "/v1/sweeps/none/trials/0:retry", "/v1/sweeps/none/trials"}) {
+    CHECK(client.Post(path, bearer(viewer), "{}", "application/json")->status == 403);
+    CHECK(client.Post(path, bearer(submitter), "{}", "application/json")->status == 404);
+  }
   CHECK(client.Post("/v1/sweeps/none:pause", bearer(submitter), "{}", "application/json")->status == 404);
 
   const std::string log = testing::ReadFile(folder.path() / "audit.log");
@@ -319,6 +326,7 @@ TEST_CASE("Where the server asks for tokens, the gateway does too, and changes a
   CHECK(log.find("PERMISSION_DENIED") != std::string::npos);
   CHECK(log.find("\"caller\":\"token sam\"") != std::string::npos);
   CHECK(log.find("sweeps/none") != std::string::npos);
+  CHECK(log.find("SweepService/EnqueueTrial") != std::string::npos);
   CHECK(log.find(submitter) == std::string::npos);
 }
 

@@ -211,6 +211,56 @@ test('destructive actions say what is lost, and ask', { skip }, async () => {
   await page.context().close();
 });
 
+test('a trial is stopped, tried again and cloned with another value, by who may', { skip }, async () => {
+  const id = await world.create(externalSpec('acts', 1));
+  const first = await world.lease('w3');
+  const page = await world.page();
+  const address = `${world.url}#/sweeps/${id}/trials/0`;
+  await page.goto(address);
+  await page.click('button:text-is("Stop")');
+  await shows(page, 'dialog', `lorasweep trial stop ${id}/0`);
+  await page.click('text=Stop the trial');
+  await shows(page, '.actions', 'Stopping');
+  const { verdicts } = await world.report('w3', first.token, 10, 2.5);
+  assert.equal(verdicts[0].action, 'STOP');
+  await world.complete('w3', first.token);
+  await shows(page, '.reasons', 'stopped by a person');
+  await page.click('button:text-is("Retry")');
+  await shows(page, '.summary .chip', 'queued');
+  const second = await world.lease('w3');
+  await world.report('w3', second.token, 100, 1.5);
+  await world.complete('w3', second.token);
+  await shows(page, '.summary .chip', 'done');  // the page came back to life with the sweep
+
+  await page.click('button:text-is("Clone and change…")');
+  assert.equal(await page.inputValue('[name=set-learning_rate]'), String(second.parameters.learning_rate.number));
+  await page.fill('[name=set-learning_rate]', '5');
+  await page.click('text=Try it next');
+  await shows(page, 'dialog .problem', 'parameter learning_rate: 5 is not a number in');
+  await accessible(page, 'clone');
+  await page.fill('[name=set-learning_rate]', '0.002');
+  await shows(page, 'dialog', `lorasweep trial clone ${id}/0 --set learning_rate=0.002`);
+  await page.click('text=Try it next');
+  await shows(page, 'h1', 'trial 1');
+  await shows(page, '[aria-label=Settings]', '0.002');
+  await shows(page, '.reasons', 'Wanted by a person');
+  assert.equal((await world.lease('w3')).parameters.learning_rate.number, 0.002);
+  assert.deepEqual(page.problems, []);
+  await page.context().close();
+
+  const viewer = await world.page();
+  const calls = (url) => url.pathname.startsWith('/v1/') && !url.pathname.endsWith(':watch');
+  await viewer.route(calls, async (route) => {
+    const response = await route.fetch();
+    await route.fulfill({ response, headers: { ...response.headers(), 'lorasweep-roles': 'view' } });
+  });
+  await viewer.goto(address);
+  await shows(viewer, 'h1', 'trial 0');
+  assert.equal(await viewer.locator('.actions button').count(), 0);
+  await viewer.context().close();
+  await world.call('POST', `/v1/sweeps/${id}:cancel`, {});
+});
+
 test('the page is small and paints at once', { skip }, async () => {
   const page = await world.page();
   let received = 0;

@@ -3,7 +3,7 @@
 import uuid
 
 from lorasweep.channel import connect
-from lorasweep.spec import from_value, to_spec
+from lorasweep.spec import from_value, to_spec, to_value
 from lorasweep.v1 import sweep_pb2, sweep_service_pb2, sweep_service_pb2_grpc
 from lorasweep.worker import Worker
 
@@ -54,6 +54,21 @@ class Client:
     def cancel(self, name):
         return self._change(self._stub.CancelSweep, name)
 
+    def enqueue(self, name, values=None, like=None):
+        """Has a point tried next: a dictionary with values of searched parameters. What it leaves open is as in the
+        trial number `like`, else as the sweep's method would have it. Returns the new Trial message.
+        """
+        request = sweep_service_pb2.EnqueueTrialRequest(parent=name, like=like, request_id=uuid.uuid4().hex)
+        for key, value in (values or {}).items():
+            request.parameters[key].CopyFrom(to_value(value))
+        return self._stub.EnqueueTrial(request, timeout=_TIMEOUT)
+
+    def stop_trial(self, name, number):
+        return self._change_trial(self._stub.StopTrial, name, number)
+
+    def retry_trial(self, name, number):
+        return self._change_trial(self._stub.RetryTrial, name, number)
+
     def leaderboard(self, name, top=0):
         """The ranked trials as a pandas.DataFrame, best first: rank, trial, state, value with its standard error, gap
         to the best with its standard error, tied_with_best, and a column parameters.NAME for each parameter.
@@ -83,4 +98,8 @@ class Client:
 
     def _change(self, method, name):
         request = sweep_service_pb2.ChangeSweepRequest(name=name, request_id=uuid.uuid4().hex)
+        return method(request, timeout=_TIMEOUT)
+
+    def _change_trial(self, method, name, number):
+        request = sweep_service_pb2.ChangeTrialRequest(name=f"{name}/trials/{number}", request_id=uuid.uuid4().hex)
         return method(request, timeout=_TIMEOUT)

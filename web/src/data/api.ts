@@ -1,5 +1,6 @@
 // The server's HTTP API (its /openapi.json), one function a call.
 import * as decode from './decode';
+import { noteRoles } from './roles';
 import { tokenAsked } from './token';
 import type { Importance, Leaderboard, Observation, Sweep, Trial, Worker } from './model';
 
@@ -20,6 +21,7 @@ async function call(verb: string, path: string, body?: unknown): Promise<unknown
   } catch {
     throw new ApiError(0, 'UNAVAILABLE', 'the server is not reached');
   }
+  noteRoles(response.headers.get('Lorasweep-Roles'));
   const answer = await response.json().catch(() => ({}));
   if (!response.ok) {
     const error = answer.error ?? {};
@@ -73,5 +75,11 @@ export const deleteSweep = async (id: string): Promise<void> => {
 // `checkOnly`: what would be created, with the defaults filled in.
 export const createSweep = async (spec: unknown, checkOnly: boolean): Promise<Sweep> =>
   decode.sweep(await call('POST', '/v1/sweeps', { spec, request_id: requestId(), validate_only: checkOnly }));
+export type TrialVerb = 'stop' | 'retry';
+export const changeTrial = async (id: string, number: number, verb: TrialVerb): Promise<Trial> =>
+  decode.trial(await call('POST', `/v1/sweeps/${id}/trials/${number}:${verb}`, { request_id: requestId() }));
+// A new trial of the point of trial `like`, but for these parameters, in the server's JSON.
+export const enqueueTrial = async (id: string, parameters: Record<string, unknown>, like: number): Promise<Trial> =>
+  decode.trial(await call('POST', `/v1/sweeps/${id}/trials`, { parameters, like: String(like), request_id: requestId() }));
 export const blobUrl = (sha256: string): string => `/v1/blobs/${sha256}`;
 export const schema = async (): Promise<unknown> => call('GET', '/openapi.json');

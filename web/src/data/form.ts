@@ -62,7 +62,8 @@ export interface ParameterRow {
   raw?: Json;      // of a kind that the form does not write
 }
 
-function toValue(text: string): Json {
+// A value of a parameter, as a person typed it.
+export function toValue(text: string): Json {
   const trimmed = text.trim();
   if (trimmed === 'true' || trimmed === 'false') return { flag: trimmed === 'true' };
   if (/^-?\d+$/.test(trimmed)) return { integer: trimmed };

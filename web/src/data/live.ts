@@ -76,6 +76,13 @@ export class LiveSweep {
     if (sweep.revision >= (this.sweep.value?.revision ?? 0)) this.sweep.value = sweep;
   }
 
+  // The same of a trial. A sweep that had ended may go on for it.
+  adoptTrial(trial: Trial): void {
+    this.trials.set(trial.number, trial);
+    this.trialsVersion.value++;
+    if (this.connection.value.state === 'ended') this.connect();
+  }
+
   private async start(): Promise<void> {
     try {
       const sweep = await api.getSweep(this.id);

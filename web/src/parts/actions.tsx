@@ -4,6 +4,7 @@ import * as api from '../data/api';
 import * as format from '../data/format';
 import type { LiveSweep } from '../data/live';
 import { sweepEnded, type Sweep } from '../data/model';
+import { may } from '../data/roles';
 import { go } from '../data/route';
 import { draft } from '../data/draft';
 import { Confirm } from './dialog';
@@ -26,6 +27,7 @@ function lossOf(danger: Danger, sweep: Sweep): string {
 }
 
 export function SweepActions({ live, sweep }: { live: LiveSweep; sweep: Sweep }) {
+  const allowed = may('submit');
   const [danger, setDanger] = useState<Danger | undefined>(undefined);
   const [menu, setMenu] = useState(false);
   const change = async (verb: api.SweepVerb): Promise<void> => {
@@ -33,10 +35,10 @@ export function SweepActions({ live, sweep }: { live: LiveSweep; sweep: Sweep })
     say(`${sweep.id}: ${verb}${verb.endsWith('e') ? 'd' : verb === 'stop' ? 'ping' : 'led'}`);
   };
   const safely = (verb: api.SweepVerb): void => void change(verb).catch((error: Error) => say(error.message, true));
-  const pausable = sweep.state === 'RUNNING';
-  const resumable = sweep.state === 'PAUSED';
+  const pausable = allowed && sweep.state === 'RUNNING';
+  const resumable = allowed && sweep.state === 'PAUSED';
   const over = sweepEnded(sweep.state);
-  useEffect(() => useKeysOf({ p: () => (pausable ? safely('pause') : resumable && safely('resume')) }), [sweep.state]);
+  useEffect(() => useKeysOf({ p: () => (pausable ? safely('pause') : resumable && safely('resume')) }), [sweep.state, allowed]);
   useEffect(() => {
     if (!menu) return undefined;
     const close = (): void => setMenu(false);
@@ -67,8 +69,8 @@ export function SweepActions({ live, sweep }: { live: LiveSweep; sweep: Sweep })
         {menu && (
           <div class="menu" role="menu">
             <button type="button" role="menuitem" onClick={clone}>New sweep like this…</button>
-            {!over && <button type="button" role="menuitem" onClick={() => setDanger('cancel')}>Cancel…</button>}
-            {over && <button type="button" role="menuitem" onClick={() => setDanger('delete')}>Delete…</button>}
+            {!over && allowed && <button type="button" role="menuitem" onClick={() => setDanger('cancel')}>Cancel…</button>}
+            {over && may('admin') && <button type="button" role="menuitem" onClick={() => setDanger('delete')}>Delete…</button>}
           </div>
         )}
       </div>

@@ -5,13 +5,14 @@ import * as api from '../data/api';
 import { diagnose } from '../data/diagnosis';
 import * as format from '../data/format';
 import type { LiveSweep } from '../data/live';
-import type { Artifact, Attempt, Measurement, Row, Sweep, Trial } from '../data/model';
+import { ended, type Artifact, type Attempt, type Measurement, type Row, type Sweep, type Trial } from '../data/model';
 import { now } from '../data/now';
 import { go, href } from '../data/route';
 import { Bar, LostSweep } from '../parts/bar';
 import { Copy } from '../parts/copy';
 import { useKeysOf } from '../parts/keys';
 import { TrialMark } from '../parts/state';
+import { TrialActions } from '../parts/trial_actions';
 import { NotFound } from './not_found';
 import { TrialCurve } from './trial_curve';
 
@@ -161,13 +162,14 @@ function Page({ live, sweep, trial }: { live: LiveSweep; sweep: Sweep; trial: Tr
           )}
           {row && <span class="muted">rank {row.rank} of {live.board.value?.rows.length}</span>}
           <span class="spring" />
+          <TrialActions live={live} sweep={sweep} trial={trial} />
           {trial.number > 0 && <a class="button" href={href(live.id, trial.number - 1)} aria-label="Previous trial">←</a>}
           <a class="button" href={href(live.id, trial.number + 1)} aria-label="Next trial">→</a>
         </div>
         <Facts live={live} trial={trial} row={row} />
         <dl class="reasons">
           {trial.suggestionReason && <div><dt>Why it was tried</dt><dd>{trial.suggestionReason}</dd></div>}
-          {trial.outcomeReason && <div><dt>Why it ended</dt><dd>{trial.outcomeReason}</dd></div>}
+          {trial.outcomeReason && <div><dt>{ended(trial.state) ? 'Why it ended' : 'Why it is to end'}</dt><dd>{trial.outcomeReason}</dd></div>}
           {notes.value.map((note) => <div key={note}><dt>Its curves say</dt><dd>{note}</dd></div>)}
         </dl>
       </section>
