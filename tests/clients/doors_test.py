@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 import unittest
+from wsgiref.util import setup_testing_defaults
 import urllib.request
 
 import mlflow
@@ -104,8 +105,9 @@ class OptunaTest(unittest.TestCase):
 
         answer = []
         app = optuna_dashboard.wsgi(open_journal())
-        environment = {"REQUEST_METHOD": "GET", "PATH_INFO": "/api/studies/0", "QUERY_STRING": "", "wsgi.input": None}
-        body = b"".join(app(environment, lambda status, headers: answer.append(status)))
+        environment = {"PATH_INFO": "/api/studies/0"}
+        setup_testing_defaults(environment)
+        body = b"".join(app(environment, lambda status, *_: answer.append(status)))
         self.assertEqual(answer, ["200 OK"])
         self.assertEqual(len(json.loads(body)["trials"]), 5)
 

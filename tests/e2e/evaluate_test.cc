@@ -37,7 +37,7 @@ TEST_CASE("evaluate measures the best trial against its base, and the numbers jo
   WriteFile(cluster.folder() / "tuned.yaml",
             "model: " + (cluster.folder() / "tiny-chat").string() +
                 "\ndata: {train: rows.jsonl, validation: 4, max_length: 128}\n"
-                "training: {max_steps: 30, batch_size: 4, eval_every: 0, save_every: 0, precision: fp32}\n"
+                "training: {max_steps: 40, batch_size: 4, eval_every: 0, save_every: 0, precision: fp32}\n"
                 "metric: {objectives: {eval/exact_match: maximize}}\n"
                 "parameters: {learning_rate: {values: [5.0e-3, 5.1e-3]}}\nmethod: grid\n");
   cluster.StartWorker("w");

@@ -15,9 +15,10 @@ std::filesystem::path MakeTinyChatModel(const std::filesystem::path& folder) {
     std::filesystem::permissions(model / file, std::filesystem::perms::owner_write, std::filesystem::perm_options::add);
   }
   auto config = nlohmann::json::parse(ReadFile(SharedDir() / "models/stories260K/tokenizer_config.json"));
+  // The space after the colon belongs to the first word's token, so the prompt ends before it.
   config["chat_template"] =
       "{% for message in messages %}{{ message['role'] + ': ' + message['content'] + eos_token }}{% endfor %}"
-      "{% if add_generation_prompt %}{{ 'assistant: ' }}{% endif %}";
+      "{% if add_generation_prompt %}{{ 'assistant:' }}{% endif %}";
   WriteFile(model / "tokenizer_config.json", config.dump(1));
   return model;
 }

@@ -84,7 +84,7 @@ TEST_CASE("A wrong row is told what is wrong with it", "[chat]") {
   CHECK(ParseError("[1]") == "not a JSON object");
   const std::string known =
       " (known: \"messages\" or \"conversations\"; \"prompt\" and \"completion\"; \"instruction\" and \"output\"; "
-      "\"text\")";
+      "\"question\" and \"choices\"; \"text\")";
   CHECK(ParseError(R"({"question": "x", "answer": "y"})") ==
         "the row's keys are of no known form: \"answer\", \"question\"" + known);
   CHECK(ParseError("{}") == "the row's keys are of no known form: none with a value" + known);
