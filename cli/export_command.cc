@@ -50,13 +50,6 @@ absl::StatusOr<doors::SweepResults> Fetch(Context& context, Client& client, cons
   return results;
 }
 
-absl::Status WriteText(const std::string& text, const fs::path& file) {
-  auto out = text::AtomicFile::Create(file);
-  if (!out.ok()) return out.status();
-  if (absl::Status written = out->Write(text.data(), text.size()); !written.ok()) return written;
-  return out->Commit();
-}
-
 std::string ToCsv(const doors::Frame& frame) {
   Table table;
   for (const doors::FrameColumn& column : frame.columns) table.columns.push_back({column.name, column.name});
@@ -100,7 +93,7 @@ absl::Status WriteTable(const ExportFlags& flags, const doors::SweepResults& res
   const doors::Frame frame =
       flags.what == "observations" ? doors::ObservationFrame(results) : doors::TrialFrame(results);
   if (flags.format == "parquet") return doors::WriteParquet(frame, flags.out);
-  return WriteText(flags.format == "json" ? ToJsonRecords(frame) : ToCsv(frame), flags.out);
+  return text::WriteFile(flags.out, flags.format == "json" ? ToJsonRecords(frame) : ToCsv(frame));
 }
 
 absl::Status WriteEvents(const ExportFlags& flags, const doors::SweepResults& results) {
@@ -172,7 +165,7 @@ absl::Status Export(Context& context, const ExportFlags& flags) {
   if (!results.ok()) return context.Explain(results.status(), client);
   const absl::Status written = folder                     ? WriteEvents(flags, *results)
                                : flags.format == "mlflow" ? ToMlflow(flags, *results)
-                               : flags.format == "optuna" ? WriteText(doors::OptunaJournal(*results), flags.out)
+                               : flags.format == "optuna" ? text::WriteFile(flags.out, doors::OptunaJournal(*results))
                                                           : WriteTable(flags, *results);
   if (!written.ok()) return written;
   const auto trials = static_cast<std::int64_t>(results->trials.size());

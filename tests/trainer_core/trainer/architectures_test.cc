@@ -119,8 +119,8 @@ void CheckLosses(const std::filesystem::path& home, const Json& expected_case, c
     INFO(std::string{losses.status().message()});
     REQUIRE(losses.ok());
     const at::Tensor logits = expected(adapter.empty() ? "logits" : adapter + ".logits");
-    const at::Tensor each = at::cross_entropy_loss(logits, at::tensor(ids, at::kLong).narrow(0, 1, count), {},
-                                                   at::Reduction::None);
+    const at::Tensor each =
+        at::cross_entropy_loss(logits, at::tensor(ids, at::kLong).narrow(0, 1, count), {}, at::Reduction::None);
     for (std::size_t i = 0; i < texts.size(); ++i) {
       const std::int64_t tokens = texts[i].LearnedTokens();
       CHECK(losses->sequence_tokens[i] == tokens);
