@@ -42,13 +42,13 @@ def lorasweep(*arguments):
     return subprocess.run([BIN / "lorasweep", *arguments], check=True, capture_output=True, text=True).stdout
 
 
-def sweep_file(name, train, parameters, **keys):
+def sweep_file(name, train, parameters, validation="validation.jsonl", **keys):
     """JSON is YAML."""
     path = folder / f"{name}.yaml"
     document = dict(
         name=name,
         model=str(model),
-        data=dict(train=train, validation="validation.jsonl", max_length=256, loss_on="assistant"),
+        data=dict(train=train, validation=validation, max_length=256, loss_on="assistant"),
         training=dict(
             max_steps=settings["steps"],
             batch_size=settings["batch"],
@@ -110,7 +110,9 @@ def run_sweep(path, seen):
 
 def rows_of(path):
     """The rows of a file as the trainer sees them: ids and mask."""
-    spec = sweep_file("show_" + path.stem, path.name, SPACE)
+    # Rows that are validated on do not train: the other file's are held out here.
+    other = "train.jsonl" if path.stem == "validation" else "validation.jsonl"
+    spec = sweep_file("show_" + path.stem, path.name, SPACE, validation=other)
     shown = json.loads(lorasweep("data", "show", str(spec), "--rows", "1000000", "--output", "json"))
     return shown["models"][0]["rows"]
 
