@@ -121,7 +121,7 @@ absl::StatusOr<std::unique_ptr<Sampler>> MakeSampler(const SamplerOptions& optio
   };
   if (method == "auto" || method == "bayes") {
     return warm(std::make_unique<AutoSampler>(
-        AutoOptions{options.seed, options.trials, options.lora_prior, options.cost_aware}));
+        AutoOptions{options.seed, options.trials, options.steps, options.lora_prior, options.cost_aware}));
   }
   if (method == "cmaes") return std::make_unique<CmaEsSampler>(options.seed);
   if (method == "gp") return warm(std::make_unique<GpSampler>(GpOptions{options.seed, options.cost_aware}));

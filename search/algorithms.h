@@ -17,6 +17,7 @@ struct SamplerOptions {
   std::string_view method = "auto";
   std::uint64_t seed = 0;   // the sweep's
   std::int64_t trials = 0;  // planned for the sweep; 0: unknown
+  std::int64_t steps = 0;   // auto: see AutoOptions
   bool lora_prior = false;  // auto: see AutoOptions
   bool cost_aware = false;  // auto, gp: see GpOptions
 };

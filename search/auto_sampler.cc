@@ -20,7 +20,10 @@ std::size_t Starts(const AutoOptions& options) {
 }  // namespace
 
 AutoSampler::AutoSampler(const AutoOptions& options)
-    : starts_(Starts(options)), gp_({options.seed, options.cost_aware}), sobol_(options.seed) {}
+    : starts_(Starts(options)),
+      rate_factor_(ShortTrialFactor(options.steps)),
+      gp_({options.seed, options.cost_aware}),
+      sobol_(options.seed) {}
 
 absl::StatusOr<Proposal> AutoSampler::Suggest(const SweepView& view, std::uint64_t seed) const {
   const absl::StatusOr<std::int64_t> size = view.space.GridSize();
@@ -41,7 +44,7 @@ absl::StatusOr<Proposal> AutoSampler::SuggestStart(const SweepView& view, std::u
   const ProposedPoints proposed(view);
   if (proposed.Exhausted()) return SpaceExhausted{};
   Rng rng(seed);
-  const Params free = LoraStart(view.space, view.trials.size(), sobol_.NextPoint(view, &rng));
+  const Params free = LoraStart(view.space, view.trials.size(), rate_factor_, sobol_.NextPoint(view, &rng));
   if (proposed.Contains(free)) return sobol_.Suggest(view, seed);
   absl::StatusOr<Params> params = view.space.Complete(free);
   if (!params.ok()) return params.status();

@@ -13,6 +13,7 @@ namespace lorasweep::search {
 struct AutoOptions {
   std::uint64_t seed = 0;   // the sweep's
   std::int64_t trials = 0;  // planned for the sweep; 0: unknown
+  std::int64_t steps = 0;   // optimizer steps of a full trial, for the prior; 0: unknown
   bool lora_prior = false;  // begin with LoraStart where it knows the space
   bool cost_aware = false;  // see GpOptions
 };
@@ -39,6 +40,7 @@ class AutoSampler : public Sampler {
   absl::StatusOr<Proposal> SuggestByModel(const SweepView& view, std::uint64_t seed) const;
 
   const std::size_t starts_;
+  const double rate_factor_;  // of the starts
   const GpSampler gp_;
   const GridSampler grid_;
   const SobolSampler sobol_;

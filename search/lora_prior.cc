@@ -22,6 +22,8 @@ struct Start {
   double lora_rank;
 };
 
+constexpr double kPublishedSteps = 500;
+
 constexpr Start kStarts[kLoraStarts] = {{3e-4, 16}, {1e-3, 64}, {5e-4, 32}, {2e-4, 16}, {1e-4, 16}, {1e-3, 16}};
 
 // Of the settings that matter less.
@@ -75,15 +77,30 @@ void Set(const Space& space, const Setting& setting, Params* point) {
   }
 }
 
+// `rate` times `factor`, but within a range that has `rate` no more than the range's highest.
+double Raised(const Space& space, double rate, double factor) {
+  const Parameter* parameter = Find(space, "learning_rate");
+  const auto* range = parameter == nullptr ? nullptr : std::get_if<FloatDomain>(&parameter->domain);
+  if (range == nullptr || rate > range->high) return rate * factor;
+  return std::min(rate * factor, range->high);
+}
+
 }  // namespace
+
+double ShortTrialFactor(std::int64_t steps) {
+  if (steps <= 0) return 1;
+  return std::clamp(std::cbrt(kPublishedSteps / static_cast<double>(steps)), 1.0, 4.0);
+}
 
 bool KnowsLora(const Space& space) {
   const Parameter* rate = Find(space, "learning_rate");
   return rate != nullptr && ValueNear(rate->domain, kStarts[0].learning_rate).has_value();
 }
 
-Params LoraStart(const Space& space, std::size_t index, Params point) {
-  Set(space, {"learning_rate", kStarts[index].learning_rate}, &point);
+Params LoraStart(const Space& space, std::size_t index, double rate_factor, Params point) {
+  const double published = kStarts[index].learning_rate;
+  Set(space, {"learning_rate", published}, &point);
+  if (rate_factor != 1) Set(space, {"learning_rate", Raised(space, published, rate_factor)}, &point);
   Set(space, {"lora_rank", kStarts[index].lora_rank}, &point);
   if (index > 0) return point;
   for (const Setting& setting : kDefaults) Set(space, setting, &point);

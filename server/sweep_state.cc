@@ -45,6 +45,7 @@ absl::StatusOr<std::unique_ptr<SweepState>> SweepState::Make(LoadedSweep loaded,
       policies.make_sampler({.method = spec.method(),
                              .seed = static_cast<std::uint64_t>(spec.seed()),
                              .trials = spec.limits().trials(),
+                             .steps = spec.training().max_steps(),
                              .lora_prior = spec.prior() == "lora",
                              .cost_aware = spec.cost_aware()});
   if (!sampler.ok()) return sampler.status();

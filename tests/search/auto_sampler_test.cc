@@ -83,12 +83,28 @@ TEST_CASE("The LoRA prior leaves alone what it does not know or the space exclud
   CHECK(KnowsLora(space));
   const Params point = {
       {"learning_rate", 4e-4}, {"lora_rank", std::string("auto")}, {"other", std::int64_t{7}}, {"weight_decay", 0.15}};
-  const Params first = LoraStart(space, 0, point);
+  const Params first = LoraStart(space, 0, 1, point);
   CHECK(first.at("learning_rate") == Value(3e-4));
   CHECK(first.at("lora_rank") == Value(std::int64_t{8}));
   CHECK(first.at("other") == Value(std::int64_t{7}));
   CHECK(first.at("weight_decay") == Value(0.15));
-  CHECK(LoraStart(space, 1, point).at("learning_rate") == Value(4e-4));
+  CHECK(LoraStart(space, 1, 1, point).at("learning_rate") == Value(4e-4));
+}
+
+TEST_CASE("Short trials begin with higher rates, as high as the space has", "[search][auto]") {
+  CHECK(ShortTrialFactor(0) == 1);
+  CHECK(ShortTrialFactor(500) == 1);
+  CHECK(ShortTrialFactor(100000) == 1);
+  CHECK(ShortTrialFactor(62) == Approx(2).epsilon(0.01));
+  CHECK(ShortTrialFactor(1) == 4);
+  const Space range = MakeSpace({{"learning_rate", FloatDomain{5e-5, 2e-3, true, 0}}});
+  CHECK(std::get<double>(LoraStart(range, 0, 2, {}).at("learning_rate")) == Approx(6e-4));
+  CHECK(LoraStart(range, 1, 4, {}).at("learning_rate") == Value(2e-3));
+  const Space listed = MakeSpace({{"learning_rate", OrderedDomain{{3e-4, 1e-3, 4e-3}}}});
+  CHECK(LoraStart(listed, 0, 3, {}).at("learning_rate") == Value(1e-3));
+  const Sweep sweep{range, {}};
+  const AutoSampler sampler({.trials = 30, .steps = 4, .lora_prior = true});
+  CHECK(std::get<double>(SuggestionOf(sampler.Suggest(sweep.View(), 1)).params.at("learning_rate")) == Approx(1.2e-3));
 }
 
 }  // namespace
