@@ -164,6 +164,8 @@ peer = subprocess.Popen(
 theirs = None
 lowest = (float("inf"), 0)
 for line in peer.stdout:
+    if not line.startswith('{"seconds"'):
+        continue  # what the Trainer prints
     at = json.loads(line)
     lowest = min(lowest, (at["loss"], at["seconds"]))
     print(f"Optuna + TRL: trial {at['trial']} step {at['step']}: {at['loss']:.4f} at {at['seconds']:.0f} s", flush=True)
