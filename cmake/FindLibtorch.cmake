@@ -35,7 +35,6 @@ if(Libtorch_FOUND AND NOT TARGET libtorch::libtorch)
     ${LIBTORCH_INCLUDE_DIR} ${LIBTORCH_INCLUDE_DIR}/torch/csrc/api/include)
   # --no-as-needed: the CUDA backend registers itself when loaded; nothing of ours names a symbol of it.
   # unresolved symbols in shared libraries are ignored: the wheel's own dependencies (CUDA, libgomp) come by its rpath.
-  target_link_options(libtorch::libtorch INTERFACE
-    -Wl,-rpath,${LIBTORCH_ROOT}/lib -Wl,--unresolved-symbols=ignore-in-shared-libs)
+  target_link_options(libtorch::libtorch INTERFACE -Wl,--unresolved-symbols=ignore-in-shared-libs)
   target_link_libraries(libtorch::libtorch INTERFACE -Wl,--no-as-needed ${libraries} -Wl,--as-needed)
 endif()
