@@ -20,6 +20,7 @@
 #include "doors/mlflow.h"
 #include "doors/optuna_journal.h"
 #include "doors/tensorboard.h"
+#include "doors/wandb.h"
 #include "trainer_core/text/file.h"
 
 namespace lorasweep::cli {
@@ -138,12 +139,15 @@ absl::Status WatchEvents(Context& context, Client& client, const ExportFlags& fl
   return absl::IsCancelled(followed) ? absl::OkStatus() : context.Explain(followed, client);
 }
 
-absl::Status ToMlflow(const ExportFlags& flags, const doors::SweepResults& results) {
+absl::Status Write(const ExportFlags& flags, const doors::SweepResults& results) {
+  const std::string experiment = flags.experiment.empty() ? IdOf(results.sweep.name()) : flags.experiment;
+  if (flags.format == "tensorboard") return WriteEvents(flags, results);
+  if (flags.format == "wandb") return doors::ExportToWandb(results, {.folder = flags.out, .project = experiment});
+  if (flags.format == "optuna") return text::WriteFile(flags.out, doors::OptunaJournal(results));
+  if (flags.format != "mlflow") return WriteTable(flags, results);
   const char* token = std::getenv("MLFLOW_TRACKING_TOKEN");
   return doors::ExportToMlflow(results,
-                               {.url = flags.out,
-                                .experiment = flags.experiment.empty() ? IdOf(results.sweep.name()) : flags.experiment,
-                                .token = token != nullptr ? token : ""});
+                               {.url = flags.out, .experiment = experiment, .token = token != nullptr ? token : ""});
 }
 
 absl::Status Export(Context& context, const ExportFlags& flags) {
@@ -151,7 +155,7 @@ absl::Status Export(Context& context, const ExportFlags& flags) {
     return absl::InvalidArgumentError("--watch goes with --format tensorboard only");
   }
   std::error_code error;
-  const bool folder = flags.format == "tensorboard";
+  const bool folder = flags.format == "tensorboard" || flags.format == "wandb";
   if (!folder && flags.format != "mlflow" && fs::is_directory(flags.out, error)) {
     return absl::InvalidArgumentError(absl::StrCat(flags.out, " is a folder; --out takes a file"));
   }
@@ -163,11 +167,7 @@ absl::Status Export(Context& context, const ExportFlags& flags) {
   if (flags.watch) return WatchEvents(context, client, flags, sweep->name(), *signals);
   const auto results = Fetch(context, client, *sweep);
   if (!results.ok()) return context.Explain(results.status(), client);
-  const absl::Status written = folder                     ? WriteEvents(flags, *results)
-                               : flags.format == "mlflow" ? ToMlflow(flags, *results)
-                               : flags.format == "optuna" ? text::WriteFile(flags.out, doors::OptunaJournal(*results))
-                                                          : WriteTable(flags, *results);
-  if (!written.ok()) return written;
+  if (absl::Status written = Write(flags, *results); !written.ok()) return written;
   const auto trials = static_cast<std::int64_t>(results->trials.size());
   if (context.output == OutputFormat::kTable) {
     context.out << "wrote " << Plural(trials, "trial") << " of " << IdOf(sweep->name()) << " to " << flags.out << '\n';
@@ -180,24 +180,28 @@ absl::Status Export(Context& context, const ExportFlags& flags) {
 }  // namespace
 
 void AddExportCommand(CLI::App& app, Context& context) {
-  CLI::App* command =
-      app.add_subcommand("export", "Take a sweep's results elsewhere: csv, json, parquet, TensorBoard, Optuna, MLflow");
+  CLI::App* command = app.add_subcommand(
+      "export", "Take a sweep's results elsewhere: csv, json, parquet, TensorBoard, Optuna, MLflow, W&B");
   auto flags = std::make_shared<ExportFlags>();
   command->add_option("sweep", flags->sweep, "Sweep: its id, its name or the beginning of its id")
       ->required()
       ->type_name("SWEEP");
-  command->add_option("--format", flags->format, "csv, json, parquet, tensorboard, optuna (a journal file) or mlflow")
-      ->check(CLI::IsMember({"csv", "json", "parquet", "tensorboard", "optuna", "mlflow"}))
+  command
+      ->add_option("--format", flags->format,
+                   "csv, json, parquet, tensorboard, optuna (a journal file), mlflow or wandb")
+      ->check(CLI::IsMember({"csv", "json", "parquet", "tensorboard", "optuna", "mlflow", "wandb"}))
       ->type_name("FORMAT");
   command
       ->add_option("--out", flags->out,
-                   "File to write; a folder for tensorboard; the tracking server's address for mlflow")
+                   "File to write; a folder for tensorboard and wandb; the tracking server's address for mlflow")
       ->required()
       ->type_name("PATH|URL");
   command->add_option("--what", flags->what, "csv, json, parquet: one row a trial, or one row an observation")
       ->check(CLI::IsMember({"trials", "observations"}))
       ->type_name("trials|observations");
-  command->add_option("--experiment", flags->experiment, "mlflow: the experiment (default: the sweep's id)")
+  command
+      ->add_option("--experiment", flags->experiment,
+                   "mlflow: the experiment; wandb: the project (default: the sweep's id)")
       ->type_name("NAME");
   command->add_flag("-w,--watch", flags->watch, "tensorboard: write what comes until the sweep has ended");
   command->callback([=, &context] { context.action = [=, &context] { return Export(context, *flags); }; });

@@ -37,10 +37,6 @@ std::string ValueText(const v1::Value& value) {
   return known.ok() ? search::ToString(*known) : "";
 }
 
-bool HasEnded(v1::Trial::State state) {
-  return state != v1::Trial::QUEUED && state != v1::Trial::RUNNING && state != v1::Trial::PAUSED;
-}
-
 const char* StatusOf(v1::Trial::State state) {
   switch (state) {
     case v1::Trial::COMPLETED:

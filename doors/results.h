@@ -18,4 +18,13 @@ struct SweepResults {
   std::vector<TrialResults> trials;  // by number
 };
 
+inline bool HasEnded(v1::Trial::State state) {
+  return state != v1::Trial::QUEUED && state != v1::Trial::RUNNING && state != v1::Trial::PAUSED;
+}
+
+// Seconds since 1970.
+inline double Seconds(const google::protobuf::Timestamp& time) {
+  return static_cast<double>(time.seconds()) + 1e-9 * static_cast<double>(time.nanos());
+}
+
 }  // namespace lorasweep::doors

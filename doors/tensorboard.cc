@@ -1,86 +1,25 @@
 #include "doors/tensorboard.h"
 
-#include <google/protobuf/io/coded_stream.h>
-#include <google/protobuf/io/zero_copy_stream_impl_lite.h>
 #include <google/protobuf/struct.pb.h>
-#include <google/protobuf/wire_format_lite.h>
 
-#include <array>
 #include <bit>
-#include <cstring>
 #include <string_view>
 #include <system_error>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "doors/results.h"
+#include "doors/wire.h"
 
 namespace lorasweep::doors {
 namespace {
 
-using google::protobuf::internal::WireFormatLite;
-
-// CRC-32C (Castagnoli, reflected), as TFRecords want it.
-std::uint32_t Crc32c(std::string_view bytes) {
-  static const std::array<std::uint32_t, 256> table = [] {
-    std::array<std::uint32_t, 256> values{};
-    for (std::uint32_t i = 0; i < 256; ++i) {
-      std::uint32_t value = i;
-      for (int bit = 0; bit < 8; ++bit) value = (value & 1) != 0 ? value >> 1 ^ 0x82f63b78u : value >> 1;
-      values[i] = value;
-    }
-    return values;
-  }();
-  std::uint32_t crc = 0xffffffffu;
-  for (const char byte : bytes) crc = table[(crc ^ static_cast<unsigned char>(byte)) & 0xff] ^ crc >> 8;
-  return ~crc;
-}
-
 // tensorflow/core/lib/hash/crc32c.h: a CRC of data that holds CRCs is masked.
 std::uint32_t MaskedCrc(std::string_view bytes) {
-  return std::rotr(Crc32c(bytes), 15) + 0xa282ead8u;
+  return std::rotr(Crc(kCrc32c, bytes), 15) + 0xa282ead8u;
 }
 
-template <typename T>
-std::string LittleEndian(T value) {
-  std::string bytes(sizeof(value), '\0');
-  for (char& byte : bytes) {
-    byte = static_cast<char>(value & 0xff);
-    value >>= 8;
-  }
-  return bytes;
-}
-
-// Fields of messages whose .proto files are TensorFlow's and TensorBoard's: tensorflow.Event, .Summary and
-// tensorboard.hparams.HParamsPluginData, by their numbers.
-class Fields {
- public:
-  Fields& Double(int number, double value) {
-    return Write([&](auto& out) { WireFormatLite::WriteDouble(number, value, &out); });
-  }
-  Fields& Float(int number, float value) {
-    return Write([&](auto& out) { WireFormatLite::WriteFloat(number, value, &out); });
-  }
-  Fields& Integer(int number, std::int64_t value) {
-    return Write([&](auto& out) { WireFormatLite::WriteInt64(number, value, &out); });
-  }
-  // A text, or a message that was made already.
-  Fields& Bytes(int number, const std::string& value) {
-    return Write([&](auto& out) { WireFormatLite::WriteBytes(number, value, &out); });
-  }
-  const std::string& text() const { return text_; }
-
- private:
-  template <typename Work>
-  Fields& Write(const Work& work) {
-    google::protobuf::io::StringOutputStream stream(&text_);
-    google::protobuf::io::CodedOutputStream out(&stream);
-    work(out);
-    return *this;
-  }
-
-  std::string text_;
-};
-
+// Messages are tensorflow.Event, .Summary and tensorboard.hparams.HParamsPluginData.
 constexpr char kPlugin[] = "hparams";
 
 // A summary value that carries data of the HParams plugin.
@@ -110,14 +49,6 @@ google::protobuf::Value ToPlugin(const v1::Value& value) {
       break;
   }
   return result;
-}
-
-double Seconds(const google::protobuf::Timestamp& time) {
-  return static_cast<double>(time.seconds()) + 1e-9 * static_cast<double>(time.nanos());
-}
-
-bool HasEnded(v1::Trial::State state) {
-  return state != v1::Trial::QUEUED && state != v1::Trial::RUNNING && state != v1::Trial::PAUSED;
 }
 
 }  // namespace

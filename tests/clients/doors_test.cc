@@ -9,7 +9,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-TEST_CASE("pandas, TensorBoard, Optuna, its dashboard and MLflow open what export writes", "[python]") {
+TEST_CASE("pandas, TensorBoard, Optuna, its dashboard, MLflow and W&B open what export writes", "[python]") {
   LORASWEEP_NEEDS(PeerPython());
   Cluster cluster;
   cluster.StartFakeWorker("w", 0);
@@ -46,6 +46,7 @@ TEST_CASE("pandas, TensorBoard, Optuna, its dashboard and MLflow open what expor
   // An ended sweep is written whole, then the watch ends by itself.
   write({"--format", "tensorboard", "--watch", "--out", out / "live"});
   write({"--format", "optuna", "--out", out / "optuna.log"});
+  write({"--format", "wandb", "--out", out / "wandb"});
   CHECK(cluster.Cli({"export", sweep, "--out", out}).status == 2);
   CHECK(cluster.Cli({"export", sweep, "--format", "mlflow", "--out", "127.0.0.1:1"}).status == 2);
 

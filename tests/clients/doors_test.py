@@ -1,5 +1,7 @@
 """Opens what `lorasweep export` wrote with the tools that it is for. Arguments: the folder, the client, the server."""
 
+import gzip
+import http.server
 import json
 import math
 import os
@@ -9,6 +11,7 @@ import socket
 import subprocess
 import sys
 import time
+import threading
 import unittest
 from wsgiref.util import setup_testing_defaults
 import urllib.request
@@ -172,6 +175,102 @@ class MlflowTest(unittest.TestCase):
             self.assertEqual(run.data.metrics["eval/exact_match"], 0.5)
             curve = client.get_metric_history(run.info.run_id, "validation/loss")
             self.assertEqual([point.step for point in curve], [0, 5, 10, 15, 20])
+
+
+class WandbServer(http.server.BaseHTTPRequestHandler):
+    """What `wandb sync` asks of W&B's server, answered from memory."""
+
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_):
+        pass
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        if self.headers.get("Content-Encoding") == "gzip":
+            body = gzip.decompress(body)
+        answer = json.dumps(self.answer(json.loads(body))).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+    def do_PUT(self):
+        self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def answer(self, call):
+        if "/file_stream" in self.path:
+            with self.server.lock:
+                self.server.streams.setdefault(self.path.split("/")[-2], []).append(call)
+            return {}
+        variables = call.get("variables", {})
+        if "upsertBucket" in call["query"]:
+            run = variables["name"]
+            with self.server.lock:
+                self.server.runs[run] = variables
+            project = {"id": "p", "name": variables["project"], "entity": {"id": "e", "name": "us"}}
+            bucket = {"id": run, "name": run, "displayName": variables["displayName"], "config": "{}",
+                      "project": project, "historyLineCount": 0}
+            return {"data": {"upsertBucket": {"bucket": bucket, "inserted": True}}}
+        if "createRunFiles" in call["query"]:
+            url = f"http://127.0.0.1:{self.server.server_port}/upload"
+            files = [{"name": name, "uploadUrl": url} for name in variables["files"]]
+            made = {"runID": variables["run"], "uploadHeaders": [], "files": files}
+            return {"data": {"createRunFiles": made}}
+        return {"data": {}}
+
+
+class WandbTest(unittest.TestCase):
+    def setUp(self):
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), WandbServer)
+        self.server.lock, self.server.runs, self.server.streams = threading.Lock(), {}, {}
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def tearDown(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+    def lines(self, run, file):
+        """What was streamed of a file of the run, by its place in it."""
+        lines = {}
+        for call in self.server.streams[run]:
+            part = call.get("files", {}).get(file, {"offset": 0, "content": []})
+            for at, line in enumerate(part["content"], part["offset"]):
+                lines[at] = json.loads(line)
+        return [lines[at] for at in sorted(lines)]
+
+    def test_its_sync_command_takes_every_run_to_a_server(self):
+        folders = sorted(str(path) for path in (OUT / "wandb").iterdir())
+        self.assertEqual(len(folders), 5)
+        done = subprocess.run(
+            [sys.executable, "-m", "wandb", "sync", *folders], cwd=OUT, capture_output=True, text=True, timeout=60,
+            env={**os.environ, "WANDB_BASE_URL": f"http://127.0.0.1:{self.server.server_port}",
+                 "WANDB_API_KEY": 40 * "a", "WANDB_ERROR_REPORTING": "false"},
+        )
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        trials = pandas.read_parquet(OUT / "trials.parquet").set_index("trial")
+        runs = {variables["displayName"]: run for run, variables in self.server.runs.items()}
+        self.assertEqual(sorted(runs), [f"trial-{n}" for n in range(5)])
+        for number in range(5):
+            run = runs[f"trial-{number}"]
+            variables = self.server.runs[run]
+            self.assertEqual((variables["project"], variables["groupName"]), ("doors", "doors"))
+            config = json.loads(variables["config"])
+            self.assertEqual(config["learning_rate"]["value"], trials["params_learning_rate"][number])
+            self.assertEqual(config["lora_rank"]["value"], trials["params_lora_rank"][number])
+            self.assertEqual(config["lorasweep"]["value"]["state"], "COMPLETED")
+            history = self.lines(run, "wandb-history.jsonl")
+            curve = [(line["_step"], line["validation/loss"]) for line in history if "validation/loss" in line]
+            self.assertEqual([step for step, _ in curve], [0, 5, 10, 15, 20])
+            self.assertEqual(curve[-1][1], trials["value"][number])
+            summary = self.lines(run, "wandb-summary.json")[-1]
+            self.assertEqual(summary["eval/exact_match"], 0.5)
+            self.assertEqual(summary["validation/loss"], trials["value"][number])
+            self.assertEqual(self.server.streams[run][-1].get("exitcode"), 0)
 
 
 if __name__ == "__main__":
