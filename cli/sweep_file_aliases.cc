@@ -26,6 +26,7 @@ const std::map<std::string_view, std::string_view>& Aliases() {
                                                                        {"eval_steps", "eval_every"},
                                                                        {"save_steps", "save_every"},
                                                                        {"r", "lora_rank"},
+                                                                       {"lora_r", "lora_rank"},
                                                                        {"label_smoothing_factor", "label_smoothing"},
                                                                        {"max_length", "data.max_length"},
                                                                        {"max_seq_length", "data.max_length"},
@@ -46,8 +47,16 @@ class Renamer {
   explicit Renamer(YamlNode* root) : root_(root) {}
 
   std::vector<SweepReader::Mistake> Run(std::vector<std::string>* warnings) {
+    RenameTraining(warnings);
+    const YamlNode* trainer = root_->Find("trainer");
+    if (trainer == nullptr || trainer->text != "external") RenameParameters(warnings);
+    return std::move(mistakes_);
+  }
+
+ private:
+  void RenameTraining(std::vector<std::string>* warnings) {
     YamlNode* const found = root_->Find("training");
-    if (found == nullptr || found->kind != YamlNode::Kind::kMap) return {};
+    if (found == nullptr || found->kind != YamlNode::Kind::kMap) return;
     // Taken out: keys that belong elsewhere grow the list of nodes that it lies in.
     YamlNode training = *found;
     YamlNode kept = *found;
@@ -70,15 +79,50 @@ class Renamer {
     }
     *root_->Find("training") = std::move(kept);
     AddBatch();
-    if (!ignored.empty() && warnings != nullptr) {
-      warnings->push_back(absl::StrCat("training: ", absl::StrJoin(ignored, ", "), ": without a meaning here"));
-    }
-    return std::move(mistakes_);
+    TellIgnored("training", ignored, warnings);
   }
 
- private:
+  // What is searched, as files that drive a training program of its own name it.
+  void RenameParameters(std::vector<std::string>* warnings) {
+    YamlNode* const found = root_->Find("parameters");
+    if (found == nullptr || found->kind != YamlNode::Kind::kMap) return;
+    section_ = "parameters";
+    YamlNode kept = *found;
+    kept.keys.clear();
+    kept.items.clear();
+    std::vector<std::string> ignored;
+    for (std::size_t i = 0; i < found->keys.size(); ++i) {
+      const YamlNode::Key& key = found->keys[i];
+      YamlNode& value = found->items[i];
+      const auto alias = Aliases().find(key.text);
+      const bool constant = value.kind == YamlNode::Kind::kMap && value.Find("value") != nullptr;
+      if (constant && std::find(std::begin(kIgnored), std::end(kIgnored), key.text) != std::end(kIgnored)) {
+        ignored.push_back(key.text);
+      } else if (key.text == kAccumulation || (key.text == kPerDevice && found->Find(kAccumulation) != nullptr)) {
+        Mistake(key, "is a part of a step; search batch_size, which is what one step takes in all");
+      } else if (key.text == kPerDevice) {
+        Put(key, "batch_size", std::move(value), &kept);
+      } else if (alias != Aliases().end() && alias->second != "seed" &&
+                 proto::FindSetting(absl::StrCat("training.", key.text)) == nullptr) {
+        const std::string name(alias->second.substr(alias->second.rfind('.') + 1));
+        Put(key, name, std::move(value), &kept);
+      } else {
+        kept.keys.push_back(key);
+        kept.items.push_back(std::move(value));
+      }
+    }
+    *found = std::move(kept);
+    TellIgnored("parameters", ignored, warnings);
+  }
+
+  static void TellIgnored(const char* section, const std::vector<std::string>& ignored,
+                          std::vector<std::string>* warnings) {
+    if (ignored.empty() || warnings == nullptr) return;
+    warnings->push_back(absl::StrCat(section, ": ", absl::StrJoin(ignored, ", "), ": without a meaning here"));
+  }
+
   void Mistake(const YamlNode::Key& key, std::string message) {
-    mistakes_.push_back({key.line, absl::StrCat("training.", key.text), std::move(message)});
+    mistakes_.push_back({key.line, absl::StrCat(section_, ".", key.text), std::move(message)});
   }
 
   void Put(const YamlNode::Key& as, const std::string& name, YamlNode value, YamlNode* map) {
@@ -129,6 +173,7 @@ class Renamer {
   }
 
   YamlNode* root_;
+  const char* section_ = "training";  // that is being renamed
   std::pair<YamlNode::Key, std::int64_t> per_device_;
   std::pair<YamlNode::Key, std::int64_t> accumulation_;
   std::vector<SweepReader::Mistake> mistakes_;
