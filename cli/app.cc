@@ -109,10 +109,13 @@ int RunProgram(const std::vector<std::string>& arguments, std::ostream& out, std
   AddTrainCommand(app, context);
   AddChatCommand(app, context);
   AddEvaluateCommand(app, context);
+  AddSpeedCommand(app, context);
   AddPreviewCommand(app, context);
   AddSweepCommands(app, context);
   AddTrialCommands(app, context);
   AddTrialActions(app, context);
+  AddNoteCommands(app, context);
+  AddCompareCommand(app, context);
   AddWorkerCommands(app, context);
   AddAdapterCommands(app, context);
   AddExportCommand(app, context);

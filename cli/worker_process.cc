@@ -1,6 +1,7 @@
 #include "cli/worker_process.h"
 
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -33,7 +34,8 @@ WorkerProcess::WorkerProcess(WorkerProcess&& other) noexcept
     : pid_(std::exchange(other.pid_, -1)),
       out_(std::exchange(other.out_, -1)),
       rest_(std::move(other.rest_)),
-      status_(other.status_) {}
+      status_(other.status_),
+      peak_bytes_(other.peak_bytes_) {}
 
 WorkerProcess::~WorkerProcess() {
   if (out_ >= 0) close(out_);
@@ -71,7 +73,10 @@ void WorkerProcess::Signal(int signal) const {
 int WorkerProcess::Wait() {
   int status = 0;
   while (!status_) {
-    if (waitpid(pid_, &status, 0) == pid_ || errno != EINTR) status_ = status;
+    rusage use{};
+    if (wait4(pid_, &status, 0, &use) != pid_ && errno == EINTR) continue;
+    status_ = status;
+    peak_bytes_ = static_cast<std::int64_t>(use.ru_maxrss) * 1024;
   }
   return *status_;
 }

@@ -3,6 +3,7 @@
 #include <sys/types.h>
 
 #include <chrono>
+#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -12,8 +13,8 @@
 
 namespace lorasweep::cli {
 
-// A subcommand of lorasweep-worker that answers in lines on its standard output. Killed and reaped in the destructor.
-// One thread, which must outlive it (the process ends with it).
+// A program that answers in lines on its standard output, as subcommands of lorasweep-worker do. Killed and reaped in
+// the destructor. One thread, which must outlive it (the process ends with it).
 class WorkerProcess {
  public:
   // `words`: the program and its arguments; what it logs is appended to `log`. Errors as Spawn's.
@@ -30,6 +31,8 @@ class WorkerProcess {
   void Signal(int signal) const;
   // Waits until it has ended; waitpid's status.
   int Wait();
+  // The most memory that it held resident; 0 before Wait.
+  std::int64_t peak_bytes() const { return peak_bytes_; }
 
  private:
   WorkerProcess(pid_t pid, int out) : pid_(pid), out_(out) {}
@@ -38,6 +41,7 @@ class WorkerProcess {
   int out_;  // our end of the pipe; -1: at its end
   std::string rest_;
   std::optional<int> status_;
+  std::int64_t peak_bytes_ = 0;
 };
 
 }  // namespace lorasweep::cli

@@ -12,8 +12,9 @@ namespace lorasweep::proto {
 
 // What the server itself observes of a trial that has ended, where metric.objectives, metric.constraints or cost_aware
 // ask for it.
-inline constexpr char kAdapterBytes[] = "adapter/bytes";  // size of its adapter's weights
-inline constexpr char kTrialSeconds[] = "trial/seconds";  // how long its attempts took together
+inline constexpr char kAdapterBytes[] = "adapter/bytes";          // size of its adapter's weights
+inline constexpr char kTrialSeconds[] = "trial/seconds";          // how long its attempts took together
+inline constexpr char kTrialSpeed[] = "trial/tokens_per_second";  // tokens that it trained on, by these seconds
 
 // Metrics besides metric.name by which trials are judged.
 //

@@ -20,8 +20,9 @@ namespace {
 using google::protobuf::Message;
 using google::protobuf::Reflection;
 
-// What metrics begin with that `lorasweep evaluate` measures of a trial.
-constexpr char kMeasured[] = "eval/";
+// What metrics begin with that `lorasweep evaluate` and `lorasweep speed` measure of a trial.
+constexpr char kEvaluated[] = "eval/";
+constexpr char kSpeed[] = "cpu/";
 constexpr int kMostParameters = 1000;
 constexpr int kMostListItems = 10000;
 constexpr int kMostKnownTrials = 1000;
@@ -34,8 +35,8 @@ const std::vector<std::string>& BuiltinMetrics() {
 
 // What metric.objectives and metric.constraints may name besides.
 const std::vector<std::string>& FurtherMetrics() {
-  static const std::vector<std::string> metrics = {"validation/loss", "train/loss", "test/loss", kAdapterBytes,
-                                                   kTrialSeconds};
+  static const std::vector<std::string> metrics = {"validation/loss", "train/loss",  "test/loss",
+                                                   kAdapterBytes,     kTrialSeconds, kTrialSpeed};
   return metrics;
 }
 
@@ -163,10 +164,12 @@ class Inspector {
     if (!builtin_) return;
     const std::vector<std::string>& known = FurtherMetrics();
     const auto check = [&](const char* path, const std::string& metric) {
-      if (metric.starts_with(kMeasured) || std::find(known.begin(), known.end(), metric) != known.end()) return;
+      if (metric.starts_with(kEvaluated) || metric.starts_with(kSpeed) ||
+          std::find(known.begin(), known.end(), metric) != known.end())
+        return;
       Add(path, absl::StrCat(metric, " is not known of a trial", DidYouMean(metric, known), " (one of ",
-                             absl::StrJoin(known, ", "), ", or ", kMeasured,
-                             "… as evaluate measures it; any name with trainer: external)"));
+                             absl::StrJoin(known, ", "), ", or ", kEvaluated, "… as evaluate and ", kSpeed,
+                             "… as speed measures it; any name with trainer: external)"));
     };
     for (const Objectives::Further& one : objectives->further) check("metric.objectives", one.metric);
     for (const Objectives::Constraint& one : objectives->constraints) check("metric.constraints", one.metric);

@@ -120,10 +120,14 @@ absl::Status Coordinator::ObserveCosts(Change& change, const Standing& standing,
     observation.set_tokens(record.tokens);
     observation.set_value(value);
   };
-  if (objectives.Wants(proto::kTrialSeconds) && search::IsFinal(state)) {
+  if (search::IsFinal(state)) {
     absl::Duration time;
     for (const AttemptRecord& attempt : record.attempts) time += attempt.end_time - attempt.start_time;
-    add(proto::kTrialSeconds, absl::ToDoubleSeconds(time));
+    const double seconds = absl::ToDoubleSeconds(time);
+    if (objectives.Wants(proto::kTrialSeconds)) add(proto::kTrialSeconds, seconds);
+    if (objectives.Wants(proto::kTrialSpeed) && seconds > 0) {
+      add(proto::kTrialSpeed, static_cast<double>(record.tokens) / seconds);
+    }
   }
   const std::optional<double> bytes = standing.sweep->AdapterBytes(standing.trial);
   if (bytes && record.adapter) add(proto::kAdapterBytes, *bytes);

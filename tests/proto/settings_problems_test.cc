@@ -202,6 +202,7 @@ TEST_CASE("Objectives and constraints name metrics that a trial has, and bounds"
   CHECK(problems("adapter/bytes=minimize", "trial/seconds <= 3.5e2").empty());
   CHECK(problems("", "test/loss>=1").empty());
   CHECK(problems("eval/exact_match=maximize", "eval/my_own >= 0.5").empty());
+  CHECK(problems("trial/tokens_per_second=maximize", "cpu/q4_k_m/tokens_per_second >= 20").empty());
   CHECK_THAT(problems("adapter/bytes=small", ""),
              Catch::StartsWith("metric.objectives: adapter/bytes=small is not allowed (a map"));
   CHECK_THAT(problems("adapter/bytes", ""), Catch::StartsWith("metric.objectives: adapter/bytes is not allowed"));

@@ -72,6 +72,7 @@ TEST_CASE("The server observes what an adapter weighs and how long its trial too
   v1::SweepSpec spec = RandomSpec(2);
   spec.mutable_metric()->add_objectives("adapter/bytes=minimize");
   spec.mutable_metric()->add_constraints("trial/seconds <= 60");
+  spec.mutable_metric()->add_constraints("trial/tokens_per_second >= 1");
   const std::string sweep = world.Create(spec);
   const v1::Lease lease = world.LeaseOne("workers/a");
   world.clock.Advance(absl::Seconds(40));
@@ -85,10 +86,13 @@ TEST_CASE("The server observes what an adapter weighs and how long its trial too
   CHECK(board.rows(0).objectives(0) == 7);
   CHECK(board.rows(0).violation() == 0);
   double seconds = 0;
+  double speed = 0;
   for (const v1::Observation& observation : world.Observations(sweep, 0)) {
     if (observation.metric() == "trial/seconds") seconds = observation.value();
+    if (observation.metric() == "trial/tokens_per_second") speed = observation.value();
   }
   CHECK(seconds == 40);
+  CHECK(speed == static_cast<double>(Loss(100, 1.0).tokens()) / 40);
   // Another sweep that does not ask gets none of it.
   const std::string plain = world.Create(RandomSpec(1));
   const v1::Lease other = world.LeaseOne("workers/a");
