@@ -14,8 +14,10 @@
 #include "absl/strings/str_cat.h"
 #include "trainer_core/chat/chat_template.h"
 #include "trainer_core/chat/end_of_turn.h"
+#include "trainer_core/text/growing_text.h"
 #include "trainer_core/text/tokenizer.h"
 #include "worker/flags.h"
+#include "worker/inference_task.h"
 
 namespace lorasweep::worker {
 namespace {
@@ -35,34 +37,6 @@ void Print(std::string_view text) {
   std::fflush(stdout);
 }
 
-// Puts an answer's tokens out as text, character by whole character.
-class Printer {
- public:
-  explicit Printer(const text::Tokenizer& tokenizer) : tokenizer_(tokenizer) {}
-
-  void Add(std::int32_t id) {
-    ids_.push_back(id);
-    const std::string text = Text();
-    // Half a character is shown as U+FFFD until its other half comes.
-    if (text.size() <= printed_ || text.ends_with("\uFFFD")) return;
-    Print(std::string_view(text).substr(printed_));
-    printed_ = text.size();
-  }
-
-  std::string Text() const { return tokenizer_.Decode(ids_, {.skip_special = true}); }
-
-  void End() {
-    const std::string text = Text();
-    if (text.size() > printed_) Print(std::string_view(text).substr(printed_));
-    Print("\n");
-  }
-
- private:
-  const text::Tokenizer& tokenizer_;
-  std::vector<std::int32_t> ids_;
-  std::size_t printed_ = 0;
-};
-
 class Chat {
  public:
   Chat(const ChatFlags& flags, text::Tokenizer tokenizer, std::optional<chat::ChatTemplate> chat_template,
@@ -81,18 +55,18 @@ class Chat {
     absl::StatusOr<std::vector<std::int32_t>> prompt = Prompt(line);
     if (!prompt.ok()) return prompt.status();
     if (prompt->empty()) return absl::OkStatus();
-    Printer printer(tokenizer_);
+    text::GrowingText answer(tokenizer_);
     interrupted = 0;
     const absl::StatusOr<trainer::Generation> generation =
-        generator_->Generate(*prompt, options_, [&](std::int32_t id) {
-          printer.Add(id);
+        generator_->Generate({.prompt = *std::move(prompt), .options = options_}, [&](std::int32_t id) {
+          Print(answer.Add(id));
           return interrupted == 0;
         });
-    printer.End();
+    Print(answer.Rest() + "\n");
     interrupted = 0;
     if (!generation.ok()) return generation.status();
     ++options_.seed;  // the same question may be answered otherwise
-    if (template_) messages_.push_back({.role = "assistant", .content = printer.Text()});
+    if (template_) messages_.push_back({.role = "assistant", .content = answer.Whole()});
     return absl::OkStatus();
   }
 
@@ -137,7 +111,7 @@ absl::Status Run(const ChatFlags& flags, const trainer::TrainerOptions& options)
   auto generator = trainer::MakeGenerator(options, flags.model);
   if (!generator.ok()) return generator.status();
   if (!flags.adapter.empty()) {
-    if (absl::Status used = (*generator)->UseAdapter(flags.adapter); !used.ok()) return used;
+    if (absl::Status used = (*generator)->UseAdapters({flags.adapter}); !used.ok()) return used;
   }
   const bool person = isatty(STDIN_FILENO) == 1 && isatty(STDOUT_FILENO) == 1;
   if (person) {
@@ -165,8 +139,7 @@ absl::Status Run(const ChatFlags& flags, const trainer::TrainerOptions& options)
 }  // namespace
 
 int RunChat(const ChatFlags& flags, trainer::TrainerOptions options) {
-  if (flags.precision == "bf16") options.precision = trainer::Precision::kBf16;
-  if (flags.precision == "fp32") options.precision = trainer::Precision::kFp32;
+  options.precision = PrecisionOf(flags.precision);
   CatchInterrupts();
   const absl::Status status = Run(flags, options);
   if (status.ok()) return kDone;

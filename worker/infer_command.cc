@@ -14,7 +14,7 @@
 #include "lorasweep/v1/inference.pb.h"
 #include "trainer_core/text/file.h"
 #include "trainer_core/trainer/generator.h"
-#include "worker/flags.h"
+#include "worker/inference_task.h"
 #include "worker/lines.h"
 
 namespace lorasweep::worker {
@@ -58,7 +58,7 @@ absl::Status Score(trainer::Generator& generator, const std::vector<v1::Inferenc
     for (std::size_t i = 0; i < numbers.size(); ++i) {
       v1::InferenceAnswer answer;
       answer.mutable_scored()->set_task(static_cast<std::int64_t>(numbers[i]));
-      answer.mutable_scored()->set_loss(losses->sequence_losses[i]);
+      answer.mutable_scored()->set_loss(losses->front().sequence_losses[i]);
       Tell(answer);
     }
     numbers.clear();
@@ -78,19 +78,19 @@ absl::Status Score(trainer::Generator& generator, const std::vector<v1::Inferenc
 }
 
 absl::Status Generate(trainer::Generator& generator, const std::vector<v1::InferenceTask>& tasks) {
+  std::vector<std::size_t> numbers;
+  std::vector<trainer::GenerationRequest> requests;
   for (std::size_t number = 0; number < tasks.size(); ++number) {
     if (!tasks[number].has_generate()) continue;
-    const v1::InferenceTask::Generate& task = tasks[number].generate();
-    const trainer::GenerationOptions options{.max_new_tokens = task.max_tokens(),
-                                             .extra_stop_ids = {task.stop_ids().begin(), task.stop_ids().end()}};
-    const auto generation = generator.Generate({task.prompt().begin(), task.prompt().end()}, options, nullptr);
-    if (!generation.ok()) return generation.status();
-    v1::InferenceAnswer answer;
-    answer.mutable_generated()->set_task(static_cast<std::int64_t>(number));
-    answer.mutable_generated()->mutable_ids()->Add(generation->ids.begin(), generation->ids.end());
-    Tell(answer);
+    numbers.push_back(number);
+    requests.push_back(ToRequest(tasks[number].generate()));
   }
-  return absl::OkStatus();
+  return generator.GenerateAll(requests, [&](std::size_t place, const trainer::Generation& text) {
+    v1::InferenceAnswer answer;
+    answer.mutable_generated()->set_task(static_cast<std::int64_t>(numbers[place]));
+    answer.mutable_generated()->mutable_ids()->Add(text.ids.begin(), text.ids.end());
+    Tell(answer);
+  });
 }
 
 absl::Status Run(const InferFlags& flags, const trainer::TrainerOptions& options) {
@@ -102,7 +102,7 @@ absl::Status Run(const InferFlags& flags, const trainer::TrainerOptions& options
   if (flags.adapter.empty() || flags.base) adapters.emplace_back();
   if (!flags.adapter.empty()) adapters.push_back(flags.adapter);
   for (const std::filesystem::path& adapter : adapters) {
-    if (absl::Status used = (*generator)->UseAdapter(adapter); !used.ok()) return used;
+    if (absl::Status used = (*generator)->UseAdapters({adapter}); !used.ok()) return used;
     v1::InferenceAnswer answer;
     answer.mutable_start()->set_device((*generator)->description());
     answer.mutable_start()->set_tuned(!adapter.empty());
@@ -110,9 +110,6 @@ absl::Status Run(const InferFlags& flags, const trainer::TrainerOptions& options
     if (absl::Status done = Score(**generator, *tasks); !done.ok()) return done;
     if (absl::Status done = Generate(**generator, *tasks); !done.ok()) return done;
   }
-  v1::InferenceAnswer answer;
-  answer.mutable_end();
-  Tell(answer);
   return absl::OkStatus();
 }
 
@@ -121,15 +118,8 @@ absl::Status Run(const InferFlags& flags, const trainer::TrainerOptions& options
 int RunInfer(const InferFlags& flags, trainer::TrainerOptions options) {
   signal(SIGPIPE, SIG_IGN);
   if (flags.with_parent) prctl(PR_SET_PDEATHSIG, SIGKILL);
-  if (flags.precision == "bf16") options.precision = trainer::Precision::kBf16;
-  if (flags.precision == "fp32") options.precision = trainer::Precision::kFp32;
-  const absl::Status status = Run(flags, options);
-  if (status.ok()) return kDone;
-  v1::InferenceAnswer answer;
-  answer.mutable_error()->set_code(static_cast<int>(status.code()));
-  answer.mutable_error()->set_message(std::string{status.message()});
-  Tell(answer);
-  return absl::IsInvalidArgument(status) ? kWrongUsage : kFailed;
+  options.precision = PrecisionOf(flags.precision);
+  return TellEnd(Run(flags, options));
 }
 
 }  // namespace lorasweep::worker

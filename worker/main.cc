@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 
+#include "manual/completion.h"
 #include "manual/man_page.h"
 #include "spdlog/spdlog.h"
 #include "trainer_core/trainer/checkpoint.h"
@@ -13,6 +14,7 @@
 #include "worker/flags.h"
 #include "worker/infer_command.h"
 #include "worker/run_worker.h"
+#include "worker/serve_command.h"
 #include "worker/train_command.h"
 
 namespace {
@@ -61,6 +63,30 @@ CLI::App* AddInferCommand(CLI::App& app, lorasweep::worker::InferFlags* flags) {
   return infer;
 }
 
+CLI::App* AddServeCommand(CLI::App& app, lorasweep::worker::ServeFlags* flags) {
+  CLI::App* serve = app.add_subcommand(
+      "serve", "Answers tasks of standard input with a model and its adapters; `lorasweep playground` asks it");
+  serve->fallthrough();
+  serve->add_option("--model", flags->model, "Folder of the base model")->required()->check(CLI::ExistingDirectory);
+  serve->add_option("--adapter", flags->adapters, "PEFT folder; may be given several times")
+      ->check(CLI::ExistingDirectory)
+      ->allow_extra_args(false);
+  serve->add_option("--precision", flags->precision, "auto, bf16 or fp32")
+      ->check(CLI::IsMember({"auto", "bf16", "fp32"}));
+  return serve;
+}
+
+int PrintCompletionScript(const std::string& shell) {
+  namespace worker = lorasweep::worker;
+  const auto script = lorasweep::manual::CompletionScript(shell, "lorasweep-worker");
+  if (script.ok()) {
+    std::cout << *script;
+    return worker::kDone;
+  }
+  std::cerr << std::string{script.status().message()} << "\n";
+  return worker::kWrongUsage;
+}
+
 CLI::App* AddManCommand(CLI::App& app) {
   return app.add_subcommand("man", "Prints the manual page: lorasweep-worker man | man -l -");
 }
@@ -95,9 +121,15 @@ int main(int argc, char** argv) {
   const CLI::App* chat_command = AddChatCommand(app, &chat);
   worker::InferFlags infer;
   const CLI::App* infer_command = AddInferCommand(app, &infer);
+  worker::ServeFlags serve;
+  const CLI::App* serve_command = AddServeCommand(app, &serve);
+  std::string shell;
+  const CLI::App* completion_command = lorasweep::manual::AddCompletionCommand(app, &shell);
   const CLI::App* man_command = AddManCommand(app);
+  if (lorasweep::manual::AnswerCompletion(app, argc, argv, std::cout)) return worker::kDone;
   if (const std::optional<int> code = worker::Parse(app, argc, argv)) return *code;
   if (man_command->parsed()) return PrintManPage(app);
+  if (completion_command->parsed()) return PrintCompletionScript(shell);
 
   lorasweep::trainer::UsePlainPath(flags.plain);
   worker::BuiltinTrainerOptions options;
@@ -121,6 +153,10 @@ int main(int argc, char** argv) {
   if (infer_command->parsed()) {
     infer.with_parent = flags.with_parent;
     return worker::RunInfer(infer, trainer);
+  }
+  if (serve_command->parsed()) {
+    serve.with_parent = flags.with_parent;
+    return worker::RunServe(serve, trainer);
   }
   worker::BuiltinTrainerFactory factory(options);
   if (train_command->parsed()) {

@@ -1,10 +1,10 @@
 #include "trainer_core/trainer/attention.h"
 
 #include <algorithm>
-#include <limits>
 #include <map>
 #include <span>
 
+#include "trainer_core/trainer/attention_rule.h"
 #include "trainer_core/trainer/autograd_step.h"
 #include "trainer_core/trainer/cpu_tensors.h"
 #include "trainer_core/trainer/layer_ops.h"
@@ -17,21 +17,6 @@ namespace {
 constexpr std::int64_t kQueryBlock = 256;
 // Scores that are there at once where several segments are attended together: about what caches hold.
 constexpr std::int64_t kScores = std::int64_t{1} << 20;
-
-// How scores come from products of queries and keys, and which there are.
-struct ScoreRule {
-  double scale = 1;
-  double softcap = 0;
-  std::int64_t window = 0;
-};
-
-ScoreRule RuleOf(const text::ModelConfig& model, std::int64_t window) {
-  return {.scale = model.query_scale, .softcap = model.attention_softcap, .window = window};
-}
-
-const Rotary& RotaryOf(const AttentionPlan& plan, std::int64_t window) {
-  return window > 0 && plan.window_rotary ? *plan.window_rotary : plan.rotary;
-}
 
 // Heads of all segments; 0 where no token attends.
 at::Tensor MakePacked(const at::Tensor& like, const kernels::HeadLayout& layout, const Packing& packing,
@@ -192,64 +177,6 @@ at::Tensor AttendBackward(const at::Tensor& dout, const PackedHeads& heads, cons
   return dqkv;
 }
 
-// Queries, keys and values of flat qkv by themselves: [slots, tokens, heads, head_dim].
-struct SplitHeads {
-  at::Tensor q;
-  at::Tensor k;
-  at::Tensor v;
-
-  SplitHeads(const at::Tensor& qkv, std::int64_t slots, const text::ModelConfig& model, std::int64_t tokens) {
-    const auto part = [&](std::int64_t heads_before, std::int64_t heads) {
-      const std::int64_t per_head = slots * tokens * model.head_dim;
-      return qkv.narrow(0, heads_before * per_head, heads * per_head).view({slots, tokens, heads, model.head_dim});
-    };
-    q = part(0, model.heads);
-    k = part(model.heads, model.kv_heads);
-    v = part(model.heads + model.kv_heads, model.kv_heads);
-  }
-};
-
-// [slots, tokens, heads, head_dim] turned.
-at::Tensor Rotate(const at::Tensor& heads, const Rotary& rotary) {
-  const std::int64_t turning = 2 * rotary.cosine.size(1);
-  if (turning == 0) return heads;
-  const auto table = [&](const at::Tensor& angles) {
-    const at::Tensor rows = angles.index_select(0, rotary.rows.to(at::kLong)).unsqueeze(1);
-    return at::cat({rows, rows}, -1);
-  };
-  const at::Tensor wide = heads.narrow(-1, 0, turning).to(at::kFloat);
-  const auto halves = wide.chunk(2, -1);
-  const at::Tensor turned =
-      (wide * table(rotary.cosine) + at::cat({-halves[1], halves[0]}, -1) * table(rotary.sine)).to(heads.scalar_type());
-  if (turning == heads.size(-1)) return turned;
-  return at::cat({turned, heads.narrow(-1, turning, heads.size(-1) - turning)}, -1);
-}
-
-// q [slots, heads, n, d] of the last n of m tokens against k and v [slots, kv_heads, m, d].
-at::Tensor Attend(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, const ScoreRule& rule) {
-  const std::int64_t queries = q.size(2);
-  const std::int64_t keys = k.size(2);
-  const bool windowed = rule.window > 0 && rule.window < keys;
-  at::Tensor visible;  // [n, m]; undefined: all, or as plain causality has it
-  if (windowed || rule.softcap > 0 || (queries > 1 && queries != keys)) {
-    const at::Tensor to = at::arange(keys, q.options().dtype(at::kLong));
-    const at::Tensor from = at::arange(keys - queries, keys, q.options().dtype(at::kLong)).unsqueeze(1);
-    visible = to <= from;
-    if (windowed) visible = visible.logical_and(to > from - rule.window);
-  }
-  const std::int64_t group = q.size(1) / k.size(1);
-  if (rule.softcap == 0) {
-    const bool causal = !visible.defined() && queries > 1;
-    return at::scaled_dot_product_attention(q, k, v, visible.defined() ? std::optional(visible) : std::nullopt, 0.0,
-                                            causal, rule.scale, group != 1);
-  }
-  const at::Tensor wide_k = k.repeat_interleave(group, 1);
-  const at::Tensor wide_v = v.repeat_interleave(group, 1);
-  const at::Tensor scores = Softcap(at::matmul(q, wide_k.transpose(2, 3)) * rule.scale, rule.softcap)
-                                .masked_fill(visible.logical_not(), -std::numeric_limits<double>::infinity());
-  return at::matmul(at::softmax(scores, -1, at::kFloat).to(q.scalar_type()), wide_v);
-}
-
 }  // namespace
 
 Packing PackSegments(const std::vector<Segment>& segments, std::int64_t padding, std::int64_t unit) {
@@ -330,45 +257,6 @@ at::Tensor Attention(const at::Tensor& qkv, std::int64_t slots, const text::Mode
                           return AttendBackward(dout.contiguous(), heads, layout, plan, rule);
                         }};
   });
-}
-
-at::Tensor ComposedAttention(const at::Tensor& qkv, std::int64_t slots, const text::ModelConfig& model,
-                             std::int64_t window, const AttentionPlan& plan) {
-  const std::int64_t tokens = plan.positions.size(0);
-  const SplitHeads heads(qkv, slots, model, tokens);
-  const Rotary& rotary = RotaryOf(plan, window);
-  const at::Tensor q = Rotate(heads.q, rotary).transpose(1, 2);
-  const at::Tensor k = Rotate(heads.k, rotary).transpose(1, 2);
-  const at::Tensor v = heads.v.transpose(1, 2);
-  std::vector<at::Tensor> outputs;
-  for (const Segment& segment : plan.segments) {
-    const auto part = [&](const at::Tensor& all) { return all.narrow(2, segment.start, segment.length); };
-    outputs.push_back(Attend(part(q), part(k), part(v), RuleOf(model, window)));
-  }
-  if (plan.padding > 0) outputs.push_back(at::zeros({slots, model.heads, plan.padding, model.head_dim}, q.options()));
-  return at::cat(outputs, 2).transpose(1, 2).reshape({slots, tokens, model.heads * model.head_dim});
-}
-
-at::Tensor CachedAttention(const at::Tensor& qkv, const text::ModelConfig& model, std::int64_t window,
-                           const AttentionPlan& plan, std::int64_t past, LayerCache& cache) {
-  constexpr std::int64_t kLeastCapacity = 256;
-  const std::int64_t tokens = plan.positions.size(0);
-  const SplitHeads heads(qkv, 1, model, tokens);
-  const Rotary& rotary = RotaryOf(plan, window);
-  const auto add = [&](at::Tensor& kept, const at::Tensor& fresh) {
-    if (!kept.defined() || kept.size(2) < past + tokens) {
-      const std::int64_t capacity = std::max(kLeastCapacity, 2 * (past + tokens));
-      at::Tensor wider = at::empty({1, model.kv_heads, capacity, model.head_dim}, fresh.options());
-      if (past > 0) wider.narrow(2, 0, past).copy_(kept.narrow(2, 0, past));
-      kept = wider;
-    }
-    kept.narrow(2, past, tokens).copy_(fresh);
-    return kept.narrow(2, 0, past + tokens);
-  };
-  const at::Tensor k = add(cache.keys, Rotate(heads.k, rotary).transpose(1, 2));
-  const at::Tensor v = add(cache.values, heads.v.transpose(1, 2));
-  const at::Tensor q = Rotate(heads.q, rotary).transpose(1, 2);
-  return Attend(q, k, v, RuleOf(model, window)).transpose(1, 2).reshape({1, tokens, model.heads * model.head_dim});
 }
 
 }  // namespace lorasweep::trainer

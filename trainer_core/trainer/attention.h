@@ -50,15 +50,47 @@ at::Tensor Attention(const at::Tensor& qkv, std::int64_t slots, const text::Mode
 at::Tensor ComposedAttention(const at::Tensor& qkv, std::int64_t slots, const text::ModelConfig& model,
                              std::int64_t window, const AttentionPlan& plan);
 
-// Turned keys and values of one layer for the tokens of one text so far, each [1, kv_heads, capacity, head_dim].
+// Turned keys and values of one layer, of the texts that are being made: each [rows, capacity, kv_heads, head_dim].
+// What of a row no token has reached is finite.
 struct LayerCache {
   at::Tensor keys;
   at::Tensor values;
 };
 
-// Attention of the tokens that follow the `past` ones in the cache, one text, one slot; adds their keys and values to
-// the cache, which grows as needed. Without gradient.
+// A row's tokens in a step of generation: `length` of the stream's from `start` on, which follow `past` ones.
+struct RowStep {
+  std::int64_t row = 0;
+  std::int64_t start = 0;
+  std::int64_t length = 0;
+  std::int64_t past = 0;
+};
+
+// What attention needs to know of the rows in a step, on the device.
+struct StepPlan {
+  // Neighbours in the cache that go on by one token each: attended together.
+  struct Run {
+    std::int64_t first_row = 0;
+    std::int64_t longest = 0;  // tokens, with the new one
+    at::Tensor rows;           // [n] int64, as are the next
+    at::Tensor pasts;
+    at::Tensor tokens;             // their places in the stream
+    at::Tensor visible;            // [n, 1, 1, longest] bool; undefined: all
+    at::Tensor visible_in_window;  // likewise, in layers with a window
+  };
+  std::vector<Run> runs;
+  std::vector<RowStep> longer;  // those with several tokens
+  std::int64_t rows = 0;        // of the cache, at least
+  std::int64_t longest = 0;     // text
+  bool full = true;             // every token of the stream is some row's
+};
+
+// `steps` by ascending rows; `tokens`: of the stream. `window`: the model's, 0: none of its layers has one.
+StepPlan PlanStep(const std::vector<RowStep>& steps, std::int64_t tokens, std::int64_t window, at::Device device);
+
+// Attention of a stream of tokens [tokens], each after its row's in the cache; their keys and values join it, and it
+// grows as needed. qkv is flat as above, with one slot; the result is [tokens, heads · head_dim], 0 where a token is no
+// row's. Without gradient.
 at::Tensor CachedAttention(const at::Tensor& qkv, const text::ModelConfig& model, std::int64_t window,
-                           const AttentionPlan& plan, std::int64_t past, LayerCache& cache);
+                           const AttentionPlan& plan, const StepPlan& step, LayerCache& cache);
 
 }  // namespace lorasweep::trainer

@@ -9,9 +9,13 @@ namespace {
 
 // The factor is rounded to the type of the table first, as transformers does it.
 at::Tensor Rows(const Embedding& embedding, const at::Tensor& table, const at::Tensor& ids) {
-  const at::Tensor rows = table.index_select(0, ids);
+  const at::Tensor rows = at::embedding(table, ids);
   if (embedding.scale == 1) return rows;
   return rows * at::scalar_tensor(embedding.scale, table.scalar_type()).item();
+}
+
+at::Tensor IdsOf(const at::Tensor& ids, std::int64_t slot) {
+  return ids.dim() == 1 ? ids : ids.select(0, slot);
 }
 
 void AddLora(const Embedding& embedding, const LoraPass& pass, const LoraSite& site, const at::Tensor& ids,
@@ -21,7 +25,8 @@ void AddLora(const Embedding& embedding, const LoraPass& pass, const LoraSite& s
   for (std::int64_t slot = 0; slot < pass.size(); ++slot) {
     const double scale = pass.Scale(static_cast<std::size_t>(slot), site) * embedding.scale;
     if (scale == 0) continue;
-    h.select(0, slot).addmm_(a.select(0, slot).index_select(1, ids).t(), b.select(0, slot).t(), 1, scale);
+    const at::Tensor reduced = a.select(0, slot).index_select(1, IdsOf(ids, slot));
+    h.select(0, slot).addmm_(reduced.t(), b.select(0, slot).t(), 1, scale);
   }
 }
 
@@ -49,13 +54,14 @@ at::Tensor Embed(const Embedding& embedding, const at::Tensor& ids, std::int64_t
                  const LoraSite* site) {
   const bool own = AnyOwns(pass, embedding.parameter);
   if (!own && site == nullptr) {
-    return Rows(embedding, embedding.table, ids).unsqueeze(0).expand({slots, -1, -1}).contiguous();
+    const at::Tensor rows = Rows(embedding, embedding.table, ids);
+    return ids.dim() == 2 ? rows : rows.unsqueeze(0).expand({slots, -1, -1}).contiguous();
   }
   return RunStep(embedding.table, pass->anchor, [&] {
-    at::Tensor h = at::empty({slots, ids.numel(), embedding.table.size(1)}, embedding.table.options());
+    at::Tensor h = at::empty({slots, ids.size(-1), embedding.table.size(1)}, embedding.table.options());
     for (std::int64_t slot = 0; slot < slots; ++slot) {
       const at::Tensor table = pass->Own(static_cast<std::size_t>(slot), embedding.parameter);
-      h.select(0, slot).copy_(Rows(embedding, table.defined() ? table : embedding.table, ids));
+      h.select(0, slot).copy_(Rows(embedding, table.defined() ? table : embedding.table, IdsOf(ids, slot)));
     }
     if (site != nullptr) AddLora(embedding, *pass, *site, ids, h);
     return AutogradStep{h, [embedding, pass, site, ids](const at::Tensor& dh_any) {

@@ -17,9 +17,10 @@ struct Embedding {
   std::int64_t untrained = -1;  // a row without gradient: nn.Embedding's padding_idx
 };
 
-// Rows `ids` (int64, [T]) for every slot, [slots, T, width]: of a slot's own table or the base's, with what LoRA adds,
-// scale · s · A[:, id] B^T at `site` (null: none). As PEFT's Embedding, which knows no dropout. Backward adds to
-// pass->gradients itself; on a GPU in any order. A pass, which may be null, must live until it has run.
+// Rows `ids` (int64, [T] for every slot, or [slots, T]; a gradient needs the former), [slots, T, width]: of a slot's
+// own table or the base's, with what LoRA adds, scale · s · A[:, id] B^T at `site` (null: none). As PEFT's Embedding,
+// which knows no dropout. Backward adds to pass->gradients itself; on a GPU in any order. A pass, which may be null,
+// must live until it has run.
 at::Tensor Embed(const Embedding& embedding, const at::Tensor& ids, std::int64_t slots, const LoraPass* pass,
                  const LoraSite* site);
 

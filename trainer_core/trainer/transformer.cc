@@ -283,11 +283,11 @@ at::Tensor Transformer::EmbedTokens(const DeviceBatch& batch, const LoraPass* pa
       pass == nullptr ? nullptr : pass->layout->Find(config_.layers, AdapterLayout::kEmbeddingModule);
   const at::Tensor h = Embed(embedding_, batch.ids, slots, pass, site);
   if (!positions_.table.defined()) return h;
-  return h + Embed(positions_, batch.attention.positions.to(at::kLong), slots, pass, nullptr);
+  return h + Embed(positions_, batch.attention.positions.to(at::kLong).view_as(batch.ids), slots, pass, nullptr);
 }
 
 at::Tensor Transformer::Attended(const Layer& layer, const at::Tensor& x, const DeviceBatch& batch,
-                                 const LoraPass* pass, LayerCache* cache, std::int64_t past) const {
+                                 const LoraPass* pass, const CachedStep* step) const {
   const std::int64_t queries = config_.heads * config_.head_dim;
   const std::int64_t keys = config_.kv_heads * config_.head_dim;
   const std::int64_t rows = x.size(0) * x.size(1);
@@ -296,8 +296,10 @@ at::Tensor Transformer::Attended(const Layer& layer, const at::Tensor& x, const 
   if (config_.qk_norm) {
     qkv = NormalizeHeads(qkv, layer.query_norm, queries * rows, layer.key_norm, keys * rows, pass);
   }
-  return cache == nullptr ? Attention(qkv, x.size(0), config_, layer.window, batch.attention)
-                          : CachedAttention(qkv, config_, layer.window, batch.attention, past, *cache);
+  if (step == nullptr) return Attention(qkv, x.size(0), config_, layer.window, batch.attention);
+  // The slots' tokens are one stream: whose they are matters to linear maps only.
+  return CachedAttention(qkv, config_, layer.window, batch.attention, step->plan, step->cache)
+      .view({x.size(0), x.size(1), queries});
 }
 
 at::Tensor Transformer::FeedForward(const Layer& layer, const at::Tensor& x, const LoraPass* pass, RowKind rows) const {
@@ -310,11 +312,10 @@ at::Tensor Transformer::FeedForward(const Layer& layer, const at::Tensor& x, con
 }
 
 at::Tensor Transformer::Block(const Layer& layer, const at::Tensor& all, const DeviceBatch& batch,
-                              const at::Tensor& rows, const LoraPass* pass, LayerCache* cache,
-                              std::int64_t past) const {
+                              const at::Tensor& rows, const LoraPass* pass, const CachedStep* step) const {
   const RowKind kind = rows.defined() ? RowKind::kTargets : RowKind::kTokens;
   const auto wanted = [&rows](const at::Tensor& x) { return rows.defined() ? x.index_select(1, rows) : x; };
-  const at::Tensor seen = Attended(layer, Normalize(all, layer.attention_norm, pass), batch, pass, cache, past);
+  const at::Tensor seen = Attended(layer, Normalize(all, layer.attention_norm, pass), batch, pass, step);
   const at::Tensor input = wanted(all);
   at::Tensor attended = LoraLinear(wanted(seen), layer.output, pass, kind).view(input.sizes());
   if (config_.sandwich_norms) attended = Normalize(attended, layer.after_attention, pass);
@@ -332,30 +333,12 @@ at::Tensor Transformer::Hidden(const DeviceBatch& batch, const at::Tensor& rows,
   for (const Layer& layer : layers_) {
     const at::Tensor& needed = &layer == &layers_.back() ? rows : every_row;
     const auto block = [this, &layer, &batch, needed, pass](const at::Tensor& input) {
-      return Block(layer, input, batch, needed, pass, nullptr, 0);
+      return Block(layer, input, batch, needed, pass, nullptr);
     };
     h = gradient_checkpointing_ ? Recomputed(h, anchor, block) : block(h);
   }
   if (!rows.defined()) h = h.narrow(1, 0, h.size(1) - batch.attention.padding).contiguous();
   return Normalize(h, final_norm_, pass);
-}
-
-at::Tensor Transformer::Continue(const std::vector<std::int32_t>& ids, const LoraPass* pass, TokenCache& cache) {
-  const at::NoGradGuard no_grad;
-  const auto count = static_cast<std::int64_t>(ids.size());
-  std::vector<std::int32_t> positions;
-  for (std::int64_t i = 0; i < count; ++i) positions.push_back(static_cast<std::int32_t>(cache.tokens + i));
-  const std::vector<std::int32_t> lengths(ids.size(), static_cast<std::int32_t>(cache.tokens + count));
-  DeviceBatch batch;
-  batch.ids = at::tensor(ids, at::kLong).to(device_);
-  batch.attention = PlanOf({{0, count}}, 0, positions, lengths);
-  cache.layers.resize(layers_.size());
-  at::Tensor h = EmbedTokens(batch, pass);
-  for (std::size_t layer = 0; layer < layers_.size(); ++layer) {
-    h = Block(layers_[layer], h, batch, at::Tensor(), pass, &cache.layers[layer], cache.tokens);
-  }
-  cache.tokens += count;
-  return Normalize(h.narrow(1, count - 1, 1).contiguous(), final_norm_, pass);
 }
 
 at::Tensor Transformer::Logits(const at::Tensor& hidden, const LoraPass* pass) const {

@@ -22,16 +22,22 @@ namespace lorasweep::trainer {
 
 // A TokenBatch on the device.
 struct DeviceBatch {
-  at::Tensor ids;         // [T] int64, with the padding
+  at::Tensor ids;         // [T] int64, with the padding; in steps of generation [K, T], each slot's own
   at::Tensor predictors;  // [N] int64
   at::Tensor targets;     // [N] int64
   AttentionPlan attention;
 };
 
-// What generation keeps of the tokens so far: see Transformer::Continue.
+// What generation keeps of the texts that are being made, one a row: see Transformer::Continue.
 struct TokenCache {
-  std::int64_t tokens = 0;
+  std::vector<std::int64_t> tokens;  // so many are there of each row
   std::vector<LayerCache> layers;
+};
+
+// Tokens that join a row of the cache.
+struct RowTokens {
+  std::size_t row = 0;
+  std::vector<std::int32_t> ids = {};
 };
 
 struct TransformerOptions {
@@ -66,9 +72,10 @@ class Transformer {
   // Final hidden states, normed, of the tokens `rows` (int64, the batch's predictors; undefined: of all but padding):
   // [K, rows, hidden]. `pass` null: the base alone, K = 1.
   at::Tensor Hidden(const DeviceBatch& batch, const at::Tensor& rows, const LoraPass* pass) const;
-  // The final hidden state [1, 1, hidden] of the last of `ids`, which follow the tokens in the cache and join them.
-  // One text, one slot, without gradient.
-  at::Tensor Continue(const std::vector<std::int32_t>& ids, const LoraPass* pass, TokenCache& cache);
+  // Texts go on, each by some tokens, which join the cache: `texts[k]` are those of the pass's slot k, and no two are
+  // of one row. The final hidden states of their last tokens, [K, n, hidden], n the most texts of a slot: [k, i] is
+  // that of texts[k][i], places behind a slot's last have no meaning. Without gradient.
+  at::Tensor Continue(const std::vector<std::vector<RowTokens>>& texts, const LoraPass* pass, TokenCache& cache);
   // What the head makes of hidden states [K, T, hidden], in the model's type: [K, T, vocabulary].
   at::Tensor Logits(const at::Tensor& hidden, const LoraPass* pass) const;
 
@@ -93,13 +100,18 @@ class Transformer {
   Layer LoadLayer(Loader& loader, std::int64_t layer) const;
   // [K, T, hidden], ready for the first layer.
   at::Tensor EmbedTokens(const DeviceBatch& batch, const LoraPass* pass) const;
-  // A layer's output for the tokens `rows` (undefined: all) from its input for all, [K, T, hidden]. `cache`: what the
-  // layer keeps of `past` tokens, or null.
+  // A step of generation, in one layer.
+  struct CachedStep {
+    const StepPlan& plan;
+    LayerCache& cache;
+  };
+  // A layer's output for the tokens `rows` (undefined: all) from its input for all, [K, T, hidden]. `step` null: texts
+  // that are there whole.
   at::Tensor Block(const Layer& layer, const at::Tensor& all, const DeviceBatch& batch, const at::Tensor& rows,
-                   const LoraPass* pass, LayerCache* cache, std::int64_t past) const;
+                   const LoraPass* pass, const CachedStep* step) const;
   // What attention makes of x, before its output map.
   at::Tensor Attended(const Layer& layer, const at::Tensor& x, const DeviceBatch& batch, const LoraPass* pass,
-                      LayerCache* cache, std::int64_t past) const;
+                      const CachedStep* step) const;
   at::Tensor FeedForward(const Layer& layer, const at::Tensor& x, const LoraPass* pass, RowKind rows) const;
   // `lengths`: of each token's text, which some kinds of rotation depend on.
   AttentionPlan PlanOf(const std::vector<Segment>& segments, std::int64_t padding,

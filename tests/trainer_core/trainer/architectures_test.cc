@@ -114,7 +114,7 @@ void CheckLosses(const std::filesystem::path& home, const Json& expected_case, c
   }
   for (const std::string adapter : {"", "adapter"}) {
     INFO("adapter " << adapter);
-    REQUIRE((*generator)->UseAdapter(adapter.empty() ? std::filesystem::path() : home / adapter).ok());
+    REQUIRE((*generator)->UseAdapters({adapter.empty() ? std::filesystem::path() : home / adapter}).ok());
     const auto losses = (*generator)->Losses(texts);
     INFO(std::string{losses.status().message()});
     REQUIRE(losses.ok());
@@ -123,8 +123,8 @@ void CheckLosses(const std::filesystem::path& home, const Json& expected_case, c
         at::cross_entropy_loss(logits, at::tensor(ids, at::kLong).narrow(0, 1, count), {}, at::Reduction::None);
     for (std::size_t i = 0; i < texts.size(); ++i) {
       const std::int64_t tokens = texts[i].LearnedTokens();
-      CHECK(losses->sequence_tokens[i] == tokens);
-      CHECK(losses->sequence_losses[i] ==
+      CHECK(losses->front().sequence_tokens[i] == tokens);
+      CHECK(losses->front().sequence_losses[i] ==
             Approx(each.narrow(0, count - tokens, tokens).sum().item().toDouble()).margin(kTolerance * 2 * tokens));
     }
   }
@@ -138,7 +138,7 @@ void CheckText(const std::filesystem::path& home, const Json& expected_case) {
   const auto text = [&](const SamplingOptions& sampling) {
     Ids all = prompt;
     const GenerationOptions options{.max_new_tokens = 40, .sampling = sampling};
-    const auto generation = (*generator)->Generate(prompt, options, [&](std::int32_t id) {
+    const auto generation = (*generator)->Generate({.prompt = prompt, .options = options}, [&](std::int32_t id) {
       all.push_back(id);
       return true;
     });
@@ -149,9 +149,9 @@ void CheckText(const std::filesystem::path& home, const Json& expected_case) {
   };
   CHECK(text({}) == expected_case["greedy"].get<Ids>());
   CHECK(text({.repetition_penalty = expected_case["penalty"]}) == expected_case["penalized"].get<Ids>());
-  REQUIRE((*generator)->UseAdapter(home / "adapter").ok());
+  REQUIRE((*generator)->UseAdapters({home / "adapter"}).ok());
   CHECK(text({}) == expected_case["adapted_greedy"].get<Ids>());
-  REQUIRE((*generator)->UseAdapter({}).ok());
+  REQUIRE((*generator)->UseAdapters({""}).ok());
   CHECK(text({}) == expected_case["greedy"].get<Ids>());
 }
 
