@@ -23,11 +23,12 @@ bool IsLocalName(std::string_view host) {
 }
 
 absl::Status CheckAccess(const HttpCaller& caller) {
-  if (!IsLocalName(WithoutPort(caller.host))) {
+  if (!caller.encrypted && !IsLocalName(WithoutPort(caller.host))) {
     return absl::PermissionDeniedError(absl::StrCat("Host is \"", Shorten(std::string(caller.host), 100),
                                                     "\"; this server answers as localhost, 127.0.0.1 and [::1] only"));
   }
-  if (!caller.origin.empty() && caller.origin != absl::StrCat("http://", std::string(caller.host))) {
+  const char* const scheme = caller.encrypted ? "https://" : "http://";
+  if (!caller.origin.empty() && caller.origin != absl::StrCat(scheme, std::string(caller.host))) {
     return absl::PermissionDeniedError(
         absl::StrCat("pages of ", Shorten(std::string(caller.origin), 100), " may not use this server"));
   }

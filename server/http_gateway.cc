@@ -2,10 +2,7 @@
 
 #include <httplib.h>
 
-#include <condition_variable>
-#include <deque>
 #include <functional>
-#include <mutex>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -18,15 +15,13 @@
 #include "server/http_access.h"
 #include "server/http_json.h"
 #include "server/http_routes.h"
+#include "server/http_serving.h"
 #include "server/openapi.h"
 #include "server/sweep_watch.h"
 
 namespace lorasweep::server {
 namespace {
 
-constexpr std::size_t kMaxBodyBytes = 16 << 20;  // as gRPC's
-constexpr std::size_t kMaxThreads = 1024;        // watchers hold half of them at most
-constexpr std::size_t kMaxWaiting = 1024;        // connections that no thread is free for
 constexpr std::size_t kChunkBytes = 1 << 20;
 constexpr absl::Duration kLookUp = absl::Seconds(1);      // how often a stream looks whether its client has left
 constexpr absl::Duration kHeartbeat = absl::Seconds(15);  // a silent stream says that it lives
@@ -37,11 +32,6 @@ constexpr std::string_view kNoDashboard =
     "<h1>lorasweep</h1><p>The server runs, but the dashboard was not built with it: install Node.js 18 or newer with "
     "npm and build again.</p><p>The API is at <a href='/v1/sweeps'>/v1/sweeps</a>, described by "
     "<a href='/openapi.json'>/openapi.json</a>.</p>";
-
-void SendError(const absl::Status& status, httplib::Response& response) {
-  response.status = HttpCode(status.code());
-  response.set_content(ErrorJson(status), "application/json");
-}
 
 // The request's message: from the body of a POST, from the query otherwise, and from the path.
 absl::Status ReadRequest(const httplib::Request& http, const HttpMatch& match, google::protobuf::Message* request) {
@@ -61,55 +51,6 @@ absl::Status ReadRequest(const httplib::Request& http, const HttpMatch& match, g
 std::unique_ptr<google::protobuf::Message> NewMessage(const google::protobuf::Descriptor& type) {
   return std::unique_ptr<google::protobuf::Message>(
       google::protobuf::MessageFactory::generated_factory()->GetPrototype(&type)->New());
-}
-
-// A thread for each connection, made when there are more connections than idle threads and kept for the next. (The
-// library's own pool lets a burst of connections wait for threads that others hold.)
-class Threads final : public httplib::TaskQueue {
- public:
-  bool enqueue(std::function<void()> connection) override {
-    std::lock_guard lock(mutex_);
-    if (waiting_.size() >= kMaxWaiting) return false;
-    waiting_.push_back(std::move(connection));
-    if (waiting_.size() > idle_ && threads_.size() < kMaxThreads) threads_.emplace_back([this] { Serve(); });
-    wake_.notify_one();
-    return true;
-  }
-  void shutdown() override {
-    {
-      std::lock_guard lock(mutex_);
-      closing_ = true;
-    }
-    wake_.notify_all();
-    for (std::thread& thread : threads_) thread.join();
-  }
-
- private:
-  void Serve() {
-    std::unique_lock lock(mutex_);
-    while (true) {
-      ++idle_;
-      wake_.wait(lock, [this] { return closing_ || !waiting_.empty(); });
-      --idle_;
-      if (waiting_.empty()) return;
-      const std::function<void()> connection = std::move(waiting_.front());
-      waiting_.pop_front();
-      lock.unlock();
-      connection();
-      lock.lock();
-    }
-  }
-
-  std::mutex mutex_;
-  std::condition_variable wake_;
-  std::deque<std::function<void()>> waiting_;
-  std::vector<std::thread> threads_;
-  std::size_t idle_ = 0;
-  bool closing_ = false;
-};
-
-bool Write(httplib::DataSink& sink, const std::string& text) {
-  return sink.write(text.data(), text.size());
 }
 
 // Writes a sweep's changes as events until it has ended, the client has left or the server closes.
@@ -149,26 +90,44 @@ Claims ClaimsOf(const httplib::Request& request) {
 }
 
 // "127.0.0.1:50152", "[::1]:0"
-absl::StatusOr<std::pair<std::string, int>> ParseAddress(const std::string& address) {
+struct Address {
+  std::string host;  // without brackets
+  int port = 0;
+  bool local = true;  // nobody of elsewhere reaches it
+};
+absl::StatusOr<Address> ParseAddress(const std::string& address) {
   const std::size_t colon = address.rfind(':');
   int port = -1;
   if (colon == std::string::npos || !absl::SimpleAtoi(address.substr(colon + 1), &port) || port < 0 || port > 65535) {
     return absl::InvalidArgumentError(absl::StrCat("the HTTP address is \"", address, "\"; it must be HOST:PORT"));
   }
   std::string host = address.substr(0, colon);
-  if (!IsLocalName(host)) {
-    return absl::InvalidArgumentError(absl::StrCat("the HTTP address is ", address,
-                                                   "; HTTP is for this machine only: 127.0.0.1, localhost or [::1]"));
-  }
-  if (host.front() == '[') host = host.substr(1, host.size() - 2);
-  return std::make_pair(host, port);
+  const bool local = IsLocalName(host);
+  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+  return Address{host, port, local};
 }
 
 }  // namespace
 
 struct HttpGateway::Parts {
-  Parts(Coordinator& coordinator_in, const ArtifactStore& artifacts_in, const HttpGuard& guard_in)
-      : coordinator(coordinator_in), artifacts(artifacts_in), guard(guard_in) {}
+  // With `tls` it speaks HTTPS.
+  Parts(Coordinator& coordinator_in, const ArtifactStore& artifacts_in, const HttpGuard& guard_in,
+        const TlsMaterial* tls)
+      : coordinator(coordinator_in), artifacts(artifacts_in), guard(guard_in), encrypted(tls != nullptr) {
+    if (encrypted) {
+      library = std::make_unique<httplib::SSLServer>(httplib::SSLServer::PemMemory{
+          .cert_pem = tls->certificate.data(),
+          .cert_pem_len = tls->certificate.size(),
+          .key_pem = tls->key.data(),
+          .key_pem_len = tls->key.size(),
+          .client_ca_pem = nullptr,
+          .client_ca_pem_len = 0,
+          .private_key_password = nullptr,
+      });
+    } else {
+      library = std::make_unique<httplib::Server>();
+    }
+  }
 
   void Install(const HttpOptions& options);
   void Answer(const httplib::Request& http, httplib::Response& response);
@@ -181,7 +140,8 @@ struct HttpGateway::Parts {
   Coordinator& coordinator;
   const ArtifactStore& artifacts;
   const HttpGuard guard;
-  httplib::Server http;
+  const bool encrypted;
+  std::unique_ptr<httplib::Server> library;
   std::thread listener;
   std::string url;
 };
@@ -288,34 +248,8 @@ void HttpGateway::Parts::Answer(const httplib::Request& request_http, httplib::R
 }
 
 void HttpGateway::Parts::Install(const HttpOptions& options) {
-  http.new_task_queue = [] { return new Threads; };
-  http.set_payload_max_length(kMaxBodyBytes);
-  // A second server on the port is an error: not SO_REUSEPORT, the library's own choice.
-  http.set_socket_options([](socket_t socket) {
-    const int yes = 1;
-    setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
-  });
-  http.set_default_headers({{"X-Content-Type-Options", "nosniff"},
-                            {"Referrer-Policy", "no-referrer"},
-                            {"Content-Security-Policy",
-                             "default-src 'self'; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; "
-                             "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"}});
-  http.set_pre_routing_handler([](const httplib::Request& request, httplib::Response& response) {
-    const std::string host = request.get_header_value("Host");
-    const std::string origin = request.get_header_value("Origin");
-    const std::string type = request.get_header_value("Content-Type");
-    const std::string length = request.get_header_value("Content-Length");
-    const absl::Status status =
-        CheckAccess({.verb = request.method,
-                     .host = host,
-                     .origin = origin,
-                     .content_type = type,
-                     .has_body = (!length.empty() && length != "0") || request.has_header("Transfer-Encoding")});
-    if (status.ok()) return httplib::Server::HandlerResponse::Unhandled;
-    SendError(status, response);
-    response.set_header("Connection", "close");  // the body was not read
-    return httplib::Server::HandlerResponse::Handled;
-  });
+  httplib::Server& http = *library;
+  PrepareHttp(http, encrypted);
   const auto answer = [this](const httplib::Request& request, httplib::Response& response) {
     Answer(request, response);
   };
@@ -331,60 +265,55 @@ void HttpGateway::Parts::Install(const HttpOptions& options) {
     }
     response.set_content(coordinator.Metrics(), "text/plain; version=0.0.4");
   });
-  http.set_error_handler([](const httplib::Request& request, httplib::Response& response) {
-    if (!response.body.empty()) return;  // ours
-    absl::Status status = absl::InvalidArgumentError("the request is not understood");
-    if (response.status == 404) status = absl::NotFoundError(absl::StrCat("there is no ", request.path));
-    if (response.status == 413) status = absl::ResourceExhaustedError("the body is over 16 MiB");
-    const int code = response.status;
-    SendError(status, response);
-    response.status = code;
-  });
-  http.set_exception_handler([](const httplib::Request&, httplib::Response& response, std::exception_ptr) {
-    SendError(absl::InternalError("the server failed to answer"), response);
-  });
   if (options.web.empty()) {
     http.Get("/", [](const httplib::Request&, httplib::Response& response) {
       response.set_content(std::string(kNoDashboard), "text/html; charset=utf-8");
     });
   } else {
-    http.set_static_file_compression(true);
-    http.set_mount_point("/", options.web.string(), {{"Cache-Control", "no-cache"}});
+    ServeFolder(http, options.web);
   }
 }
 
 HttpGateway::HttpGateway(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 
 HttpGateway::~HttpGateway() {
-  parts_->http.stop();
+  parts_->library->stop();
   if (parts_->listener.joinable()) parts_->listener.join();
 }
 
 absl::StatusOr<std::unique_ptr<HttpGateway>> HttpGateway::Start(Coordinator& coordinator,
                                                                 const ArtifactStore& artifacts, const HttpGuard& guard,
                                                                 const HttpOptions& options) {
-  const auto address = ParseAddress(options.address);
+  const absl::StatusOr<Address> address = ParseAddress(options.address);
   if (!address.ok()) return address.status();
+  if (!address->local && options.tls == nullptr) {
+    return absl::InvalidArgumentError(absl::StrCat("the HTTP address is ", options.address,
+                                                   ", which others can reach: HTTPS is needed there, with ",
+                                                   "--tls-certificate and --tls-key; without, use 127.0.0.1"));
+  }
   const auto make = [&] {
-    auto made = std::make_unique<Parts>(coordinator, artifacts, guard);
+    auto made = std::make_unique<Parts>(coordinator, artifacts, guard, address->local ? nullptr : options.tls);
     made->Install(options);
     return made;
   };
-  const auto& [host, wanted] = *address;
   std::unique_ptr<Parts> parts = make();
-  int port = wanted;
-  if (wanted == 0) {
-    port = parts->http.bind_to_any_port(host);
-  } else if (!parts->http.bind_to_port(host, wanted)) {
+  if (!parts->library->is_valid()) {
+    return absl::InvalidArgumentError("HTTPS takes the certificate of --tls-certificate or its key for broken");
+  }
+  int port = address->port;
+  if (port == 0) {
+    port = parts->library->bind_to_any_port(address->host);
+  } else if (!parts->library->bind_to_port(address->host, port)) {
     parts = make();  // one that could not be bound cannot be bound again
-    port = options.elsewhere ? parts->http.bind_to_any_port(host) : -1;
+    port = options.elsewhere ? parts->library->bind_to_any_port(address->host) : -1;
   }
   if (port <= 0) {
     return absl::UnavailableError(absl::StrCat("cannot listen on ", options.address, " for HTTP; is the port in use?"));
   }
-  parts->url = absl::StrCat("http://", options.address.substr(0, options.address.rfind(':')), ":", port, "/");
-  parts->listener = std::thread([&http = parts->http] { http.listen_after_bind(); });
-  parts->http.wait_until_ready();
+  parts->url = absl::StrCat(parts->encrypted ? "https://" : "http://",
+                            options.address.substr(0, options.address.rfind(':')), ":", port, "/");
+  parts->listener = std::thread([&http = *parts->library] { http.listen_after_bind(); });
+  parts->library->wait_until_ready();
   return std::unique_ptr<HttpGateway>(new HttpGateway(std::move(parts)));
 }
 

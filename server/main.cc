@@ -11,8 +11,10 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_split.h"
 #include "absl/synchronization/mutex.h"
+#include "manual/completion.h"
 #include "manual/man_page.h"
 #include "server/backup.h"
+#include "server/health_check.h"
 #include "server/server.h"
 #include "server/token_commands.h"
 
@@ -22,6 +24,7 @@ namespace {
 constexpr int kDone = 0;
 constexpr int kFailed = 1;
 constexpr int kWrongUsage = 2;
+constexpr absl::Duration kHealthPatience = absl::Seconds(4);
 
 ServerOptions DefaultOptions() {
   ServerOptions options;
@@ -37,6 +40,7 @@ struct Flags {
   NewTokenOptions new_token;
   std::string token;             // that is revoked
   std::filesystem::path folder;  // a backup
+  std::string shell;             // that learns to complete
   bool needs_state = true;
   std::function<absl::Status()> command = nullptr;  // null: serve
 };
@@ -54,8 +58,9 @@ void AddServeFlags(CLI::App& app, Flags* flags) {
            options.http = address == "none" ? "" : address;
            options.http_elsewhere = false;
          },
-         "Address of the dashboard and of JSON over HTTP, on this machine only (default: " + options.http +
-             ", or any free port when that is taken); none: no HTTP")
+         "Address of the dashboard and of JSON over HTTP; beyond this machine it speaks HTTPS, with the certificate of "
+         "--tls-certificate (default: " +
+             options.http + ", or any free port when that is taken); none: no HTTP")
       ->type_name("HOST:PORT");
   app.add_option("--tls-certificate", options.tls.certificate,
                  "PEM file of the server's certificate; needed to listen beyond loopback, and calls need tokens then")
@@ -144,7 +149,23 @@ void AddBackupCommands(CLI::App& app, Flags* flags) {
       [flags] { flags->command = [flags] { return Tell("restored", Restore(flags->folder, flags->options.state)); }; });
 }
 
-void AddManCommand(CLI::App& app, Flags* flags) {
+void AddHealthCommand(CLI::App& app, Flags* flags) {
+  CLI::App* health = app.add_subcommand("health", "Asks the server at --listen whether it serves; ends with 0 if so");
+  health->fallthrough()->callback([flags] {
+    flags->needs_state = false;
+    flags->command = [flags] { return CheckHealth(flags->options.listen, kHealthPatience); };
+  });
+}
+
+void AddShellCommands(CLI::App& app, Flags* flags) {
+  manual::AddCompletionCommand(app, &flags->shell)->callback([flags] {
+    flags->needs_state = false;
+    flags->command = [flags] {
+      const auto script = manual::CompletionScript(flags->shell, "lorasweep-server");
+      if (script.ok()) std::cout << *script;
+      return script.status();
+    };
+  });
   app.add_subcommand("man", "Prints the manual page: lorasweep-server man | man -l -")->callback([&app, flags] {
     flags->needs_state = false;
     flags->command = [&app] {
@@ -216,7 +237,9 @@ int Main(int argc, char** argv) {
   AddServeFlags(app, &flags);
   AddTokenCommands(app, &flags);
   AddBackupCommands(app, &flags);
-  AddManCommand(app, &flags);
+  AddHealthCommand(app, &flags);
+  AddShellCommands(app, &flags);
+  if (manual::AnswerCompletion(app, argc, argv, std::cout)) return kDone;
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

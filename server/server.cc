@@ -199,7 +199,10 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& optio
   if (!options.http.empty()) {
     absl::StatusOr<std::unique_ptr<HttpGateway>> http =
         HttpGateway::Start(*parts->coordinator, *parts->artifacts, {*parts->gate, *parts->audit, clock},
-                           {.address = options.http, .elsewhere = options.http_elsewhere, .web = FindWebFolder()});
+                           {.address = options.http,
+                            .tls = tls->has_value() ? &**tls : nullptr,
+                            .elsewhere = options.http_elsewhere,
+                            .web = FindWebFolder()});
     if (!http.ok()) return http.status();
     parts->http = *std::move(http);
     parts->url = parts->http->url();

@@ -15,6 +15,7 @@
 #include "absl/status/statusor.h"
 #include "lorasweep/v1/worker_service.grpc.pb.h"
 #include "worker/backoff.h"
+#include "worker/blob_digest.h"
 #include "worker/clock.h"
 
 namespace lorasweep::worker {
@@ -33,6 +34,7 @@ struct ClientOptions {
   std::uint64_t seed = 0;                           // jitter and request ids: different in every process
   std::chrono::milliseconds call_deadline{10'000};  // of one try of a small call
   std::int64_t slowest_bytes_per_second = 250'000;  // below this a transfer is given up and tried again
+  std::function<void()> on_answer = nullptr;        // runs after each call that was answered, on its thread; may be null
 };
 
 // The worker's side of WorkerService: deadlines, and tries again with growing waits. Every call is safe to repeat. What
@@ -55,7 +57,8 @@ class CoordinatorClient {
   absl::Status Complete(v1::CompleteTrialRequest request, const Patience& patience);
   absl::Status Fail(v1::FailTrialRequest request, const Patience& patience);
 
-  // Stores a file under its hash and returns its entry for an Artifact.
+  // Stores a file under its hash and returns its entry for an Artifact. A broken transfer goes on behind the last chunk
+  // that arrived; chunks that the coordinator holds, of whatever file, are not sent.
   absl::StatusOr<v1::ArtifactFile> Upload(const std::filesystem::path& file, std::string_view path_in_artifact,
                                           const Patience& patience);
   // Fetches a file and checks its hash. `destination` appears complete or not at all; a broken transfer goes on where
@@ -73,6 +76,8 @@ class CoordinatorClient {
                      const Call& call);
   grpc::Status CallOnce(std::chrono::milliseconds deadline, const std::stop_token& stop, const Call& call);
   std::chrono::milliseconds TransferDeadline(std::int64_t bytes) const;
+  // One try. What the coordinator holds of the file is not sent.
+  grpc::Status SendBlob(grpc::ClientContext& context, const std::filesystem::path& file, const BlobDigest& digest);
   std::string worker_name() const;
   std::uint64_t NextRandom();
 

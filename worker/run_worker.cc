@@ -69,7 +69,8 @@ int RunWorker(const WorkerFlags& flags, TrainerFactory& factory) {
   }
 
   SystemClock clock;
-  CoordinatorClient client(Connect(flags.server, *credentials), {.seed = RandomNumber()}, clock);
+  CoordinatorClient client(Connect(flags.server, *credentials),
+                           {.seed = RandomNumber(), .on_answer = [&folder] { folder->Touch(); }}, clock);
   WorkerOptions options;
   options.name = flags.name;
   options.device = *device;

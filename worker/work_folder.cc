@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -54,6 +55,10 @@ absl::StatusOr<WorkFolder> WorkFolder::Make(const std::filesystem::path& parent)
     if (const int lock = Lock(pattern, O_RDWR | O_CREAT); lock >= 0) return WorkFolder(pattern, lock);
   }
   return absl::InternalError(absl::StrCat("cannot make a folder in ", parent.string(), ": ", std::strerror(errno)));
+}
+
+void WorkFolder::Touch() const {
+  if (lock_ >= 0) futimens(lock_, nullptr);
 }
 
 WorkFolder::~WorkFolder() {

@@ -20,6 +20,8 @@ class WorkFolder {
   WorkFolder& operator=(WorkFolder&&) = delete;
 
   const std::filesystem::path& path() const { return path_; }
+  // Sets the time of its file `in-use` to now: a sign of life for whoever watches the worker. Thread safe.
+  void Touch() const;
 
  private:
   WorkFolder(std::filesystem::path path, int lock) : path_(std::move(path)), lock_(lock) {}

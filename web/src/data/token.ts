@@ -4,6 +4,7 @@ import { signal } from '@preact/signals';
 export const tokenAsked = signal('');  // why: what the server said; '' while nothing is asked for
 
 export function keepToken(token: string): void {
-  document.cookie = `lorasweep_token=${encodeURIComponent(token.trim())}; SameSite=Strict; Path=/v1`;
+  const secure = location.protocol === 'https:' ? '; Secure' : '';
+  document.cookie = `lorasweep_token=${encodeURIComponent(token.trim())}; SameSite=Strict; Path=/v1${secure}`;
   location.reload();
 }
