@@ -2,7 +2,6 @@
 # trainer_core includes this too when it is built alone.
 include_guard(GLOBAL)
 
-option(LORASWEEP_TESTS "Build the tests" ON)
 option(LORASWEEP_WERROR "Treat warnings as errors" ON)
 option(LORASWEEP_FUZZ "Build the fuzzers (clang only)" OFF)
 set(LORASWEEP_SANITIZE "" CACHE STRING "Sanitizers to build with, as -fsanitize takes them (address,undefined or thread)")
