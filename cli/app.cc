@@ -10,6 +10,7 @@
 #include "cli/context.h"
 #include "cli/names.h"
 #include "cli/shell_completion.h"
+#include "manual/completion.h"
 #include "proto/spelling.h"
 
 namespace lorasweep::cli {
@@ -108,6 +109,7 @@ int RunProgram(const std::vector<std::string>& arguments, std::ostream& out, std
   AddWaitCommand(app, context);
   AddTrainCommand(app, context);
   AddChatCommand(app, context);
+  AddPlaygroundCommand(app, context);
   AddEvaluateCommand(app, context);
   AddSpeedCommand(app, context);
   AddPreviewCommand(app, context);
@@ -124,7 +126,7 @@ int RunProgram(const std::vector<std::string>& arguments, std::ostream& out, std
   AddDoctorCommand(app, context);
   AddShellCommands(app, context);
 
-  if (arguments.size() > 1 && arguments[1] == kCompleteCommand) {
+  if (arguments.size() > 1 && arguments[1] == manual::kCompleteCommand) {
     PrintCompletion(app, context, {arguments.begin() + 2, arguments.end()});
     return 0;
   }

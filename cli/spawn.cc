@@ -23,7 +23,8 @@ class SpawnPlan {
  public:
   explicit SpawnPlan(const SpawnOptions& options) {
     posix_spawn_file_actions_init(&actions_);
-    posix_spawn_file_actions_addopen(&actions_, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+    if (options.in < 0) posix_spawn_file_actions_addopen(&actions_, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+    if (options.in >= 0) posix_spawn_file_actions_adddup2(&actions_, options.in, STDIN_FILENO);
     posix_spawn_file_actions_addopen(&actions_, STDERR_FILENO, options.log.c_str(), O_WRONLY | O_CREAT | O_APPEND,
                                      0644);
     posix_spawn_file_actions_adddup2(&actions_, options.out < 0 ? STDERR_FILENO : options.out, STDOUT_FILENO);

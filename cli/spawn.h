@@ -14,10 +14,11 @@ struct SpawnOptions {
   std::vector<std::string> words;  // the program's path, then its arguments
   std::filesystem::path log;       // standard error, and standard output where `out` is -1, are appended to it
   int out = -1;                    // file descriptor that becomes standard output
+  int in = -1;                     // likewise standard input; -1: it has none
 };
 
-// Starts a program without standard input, in a process group of its own, so that Ctrl-C in the terminal reaches only
-// us. Its process id. NotFound: there is no such program. Internal: the system refused.
+// Starts a program in a process group of its own, so that Ctrl-C in the terminal reaches only us. Its
+// process id. NotFound: there is no such program. Internal: the system refused.
 absl::StatusOr<pid_t> Spawn(const SpawnOptions& options);
 
 struct ForegroundOptions {

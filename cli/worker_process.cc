@@ -1,6 +1,7 @@
 #include "cli/worker_process.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -15,33 +16,60 @@
 
 namespace lorasweep::cli {
 
-absl::StatusOr<WorkerProcess> WorkerProcess::Start(std::vector<std::string> words, const std::filesystem::path& log) {
-  int ends[2];
-  if (pipe2(ends, O_CLOEXEC) != 0) {
+absl::StatusOr<WorkerProcess> WorkerProcess::Start(std::vector<std::string> words, const std::filesystem::path& log,
+                                                   Input input) {
+  int out[2];
+  int in[2] = {-1, -1};
+  if (pipe2(out, O_CLOEXEC) != 0) {
     return absl::InternalError(absl::StrCat("cannot make a pipe: ", std::strerror(errno)));
   }
-  fcntl(ends[0], F_SETFL, O_NONBLOCK);
-  const absl::StatusOr<pid_t> pid = Spawn({.words = std::move(words), .log = log, .out = ends[1]});
-  close(ends[1]);
+  if (input == Input::kLines && pipe2(in, O_CLOEXEC) != 0) {
+    const std::string why = std::strerror(errno);
+    close(out[0]);
+    close(out[1]);
+    return absl::InternalError(absl::StrCat("cannot make a pipe: ", why));
+  }
+  fcntl(out[0], F_SETFL, O_NONBLOCK);
+  const absl::StatusOr<pid_t> pid = Spawn({.words = std::move(words), .log = log, .out = out[1], .in = in[0]});
+  close(out[1]);
+  if (in[0] >= 0) close(in[0]);
   if (!pid.ok()) {
-    close(ends[0]);
+    close(out[0]);
+    if (in[1] >= 0) close(in[1]);
     return pid.status();
   }
-  return WorkerProcess(*pid, ends[0]);
+  return WorkerProcess(*pid, out[0], in[1]);
 }
 
 WorkerProcess::WorkerProcess(WorkerProcess&& other) noexcept
     : pid_(std::exchange(other.pid_, -1)),
       out_(std::exchange(other.out_, -1)),
+      in_(std::exchange(other.in_, -1)),
       rest_(std::move(other.rest_)),
       status_(other.status_),
       peak_bytes_(other.peak_bytes_) {}
 
 WorkerProcess::~WorkerProcess() {
   if (out_ >= 0) close(out_);
+  if (in_ >= 0) close(in_);
   if (pid_ < 0 || status_) return;
   kill(pid_, SIGKILL);
   waitpid(pid_, nullptr, 0);
+}
+
+void WorkerProcess::WaitForLines(std::chrono::milliseconds time) const {
+  pollfd source{.fd = out_, .events = POLLIN, .revents = 0};
+  poll(&source, out_ < 0 ? 0 : 1, static_cast<int>(time.count()));
+}
+
+bool WorkerProcess::Send(std::string line) const {
+  line += '\n';
+  for (std::size_t done = 0; done < line.size();) {
+    const ssize_t count = write(in_, line.data() + done, line.size() - done);
+    if (count > 0) done += static_cast<std::size_t>(count);
+    if (count < 0 && errno != EINTR) return false;
+  }
+  return true;
 }
 
 std::vector<std::string> WorkerProcess::Lines() {

@@ -39,10 +39,10 @@ room_rule(trainer_core/gguf OWN "trainer_core/(text|merge|gguf)/" FORBIDDEN ${ar
 room_rule(trainer_core/trainer OWN "trainer_core/(text|trainer)/" FORBIDDEN ${arrow} ${wire} ${log} ${database})
 room_rule(recipe OWN "recipe/|proto/|trainer_core/(text|chat)/" FORBIDDEN ${arrow} ${torch} ${log} ${database})
 room_rule(doors OWN "doors/|proto/|search/" FORBIDDEN ${torch} ${log} ${database})
-# Of the doors, the server needs the one to HTTP: it tells web hooks of sweeps that ended.
-room_rule(server OWN "server/|doors/http_client\\.h|manual/|proto/|search/" FORBIDDEN ${arrow} ${torch})
+# Of the doors, the server needs the one to HTTP: it tells web hooks of sweeps that ended, and the one to S3.
+room_rule(server OWN "server/|doors/(http_client|s3_bucket)\\.h|manual/|proto/|search/" FORBIDDEN ${arrow} ${torch})
 room_rule(worker OWN "worker/|manual/|recipe/|proto/|search/|trainer_core/(text|chat|gguf)/|trainer_core/trainer/(trainer|train_config|config_words|checkpoint|generator|process)\\.h" FORBIDDEN ${arrow} ${torch} ${database})
-room_rule(cli OWN "cli/|doors/|manual/|server/server\\.h|recipe/|proto/|search/|trainer_core/(text|chat|merge|gguf)/" FORBIDDEN ${arrow} ${torch} ${database})
+room_rule(cli OWN "cli/|doors/|manual/|server/(server|http_serving|web_folder)\\.h|recipe/|proto/|search/|trainer_core/(text|chat|merge|gguf)/" FORBIDDEN ${arrow} ${torch} ${database})
 
 if(broken)
   list(JOIN broken "\n  " text)

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <limits>
 
@@ -170,7 +171,7 @@ at::Tensor CachedAttention(const at::Tensor& qkv, const text::ModelConfig& model
   const at::Tensor v = heads.v.squeeze(0);
   MakeRoom(cache.keys, step.rows, step.longest, k);
   MakeRoom(cache.values, step.rows, step.longest, v);
-  const at::IntArrayRef shape{tokens, model.heads * model.head_dim};
+  const std::array<std::int64_t, 2> shape = {tokens, model.heads * model.head_dim};
   at::Tensor out = step.full ? at::empty(shape, qkv.options()) : at::zeros(shape, qkv.options());
   for (const RowStep& row : step.longer) {
     const auto fresh = [&](const at::Tensor& all) { return all.narrow(0, row.start, row.length); };

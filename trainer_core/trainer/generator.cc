@@ -37,8 +37,8 @@ bool Contains(const std::vector<std::int32_t>& ids, std::int32_t id) {
 struct Seat {
   std::int64_t text = -1;  // its number; -1: none is under way
   std::size_t slot = 0;
-  std::vector<std::int32_t> all;     // the tokens so far; the cache has those before the last step's choice
-  std::int64_t made = 0;             // of them, how many are not the prompt's
+  std::vector<std::int32_t> all;  // the tokens so far; the cache has those before the last step's choice
+  std::int64_t made = 0;          // of them, how many are not the prompt's
   GenerationOptions options;
   std::int64_t ended = 0;  // when: the larger, the later
 };
@@ -192,8 +192,7 @@ class TorchGenerator : public Generator {
     for (std::size_t place = 0; place < seats_.size(); ++place) {
       const Seat& seat = seats_[place];
       if (seat.text >= 0) continue;
-      const std::int64_t common =
-          seat.slot == request.slot ? Reusable(seat, cache_.tokens[place], request.prompt) : 0;
+      const std::int64_t common = seat.slot == request.slot ? Reusable(seat, cache_.tokens[place], request.prompt) : 0;
       if (best && (common < best_common || (common == best_common && seat.ended > seats_[*best].ended))) continue;
       best = place;
       best_common = common;

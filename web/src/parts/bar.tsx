@@ -4,10 +4,7 @@ import type { Connection } from '../data/live';
 import * as format from '../data/format';
 import type { Worker } from '../data/model';
 import { now } from '../data/now';
-import { theme, type Theme } from '../data/theme';
-
-const next: Record<Theme, Theme> = { system: 'dark', dark: 'light', light: 'system' };
-const marks: Record<Theme, string> = { system: '◐', dark: '☾', light: '☀' };
+import { ThemeButton } from './theme_button';
 
 function workersText(workers: Worker[]): string {
   const online = workers.filter((one) => one.online);
@@ -30,8 +27,7 @@ export function Bar({ crumbs, workers, live }: BarProps) {
       <span class="spring" />
       {live && <span class="live" title="Changes arrive as they happen"><i aria-hidden="true" />live</span>}
       <span class="muted wide-only">{workersText(workers)}</span>
-      <button type="button" class="icon" aria-label={`Colours: ${theme.value}`} title={`Colours: ${theme.value}`}
-              onClick={() => (theme.value = next[theme.value])}>{marks[theme.value]}</button>
+      <ThemeButton />
     </header>
   );
 }

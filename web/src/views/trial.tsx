@@ -2,7 +2,7 @@
 import { useComputed, useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import * as api from '../data/api';
-import { diagnose } from '../data/diagnosis';
+import { cost, diagnose } from '../data/diagnosis';
 import * as format from '../data/format';
 import type { LiveSweep } from '../data/live';
 import { ended, type Artifact, type Attempt, type Measurement, type Row, type Sweep, type Trial } from '../data/model';
@@ -11,16 +11,20 @@ import { go, href } from '../data/route';
 import { Bar, LostSweep } from '../parts/bar';
 import { Copy } from '../parts/copy';
 import { useKeysOf } from '../parts/keys';
+import { Note } from '../parts/note';
 import { TrialMark } from '../parts/state';
 import { TrialActions } from '../parts/trial_actions';
 import { NotFound } from './not_found';
 import { TrialCurve } from './trial_curve';
+
+const SPEED = 'trial/tokens_per_second';
 
 function Facts({ live, trial, row }: { live: LiveSweep; trial: Trial; row?: Row }) {
   const decimals = format.decimalsFor(row?.stderr ?? 0) ?? 4;
   const best = live.board.value?.rows[0];
   const facts: [string, string][] = [['steps', `${format.count(trial.step)} of ${format.count(trial.maxSteps)}`]];
   if (trial.tokens > 0) facts.push(['training tokens', format.compact(trial.tokens)]);
+  if (trial.warmStartOf !== undefined) facts.push(['goes on from', `trial ${trial.warmStartOf}`]);
   if (trial.start) facts.push(['time', format.duration((trial.end ?? now.value) - trial.start)]);
   if (row && best && row.rank > 1 && Number.isFinite(row.gap)) {
     const gap = format.decimalsFor(row.gapStderr) ?? decimals;
@@ -133,7 +137,9 @@ function Files({ sweep, trial }: { sweep: Sweep; trial: Trial }) {
             </div>
           ))}
           {trial.artifacts.some((one) => one.kind === 'adapter') && <Copy text={`lorasweep adapter get ${sweep.id}/${trial.number} --out adapter`} />}
+          {trial.artifacts.some((one) => one.kind === 'adapter') && <Copy text={`lorasweep adapter gguf ${sweep.id}/${trial.number} --out model.gguf`} />}
           {trial.artifacts.some((one) => one.kind === 'adapter') && <Copy text={`lorasweep chat ${sweep.id}/${trial.number}`} />}
+          {trial.artifacts.some((one) => one.kind === 'adapter') && <Copy text={`lorasweep playground ${sweep.id}/${trial.number}`} />}
         </>
       )}
     </section>
@@ -146,7 +152,9 @@ function Page({ live, sweep, trial }: { live: LiveSweep; sweep: Sweep; trial: Tr
   const notes = useComputed(() => {
     void live.curvesVersion.value;
     const curves = live.curves.get(trial.number);
-    return diagnose(curves?.get('train/loss'), curves?.get(sweep.spec.metric.name));
+    const best = live.board.value?.rows[0]?.trial.number ?? trial.number;
+    const slow = best === trial.number ? [] : cost(curves?.get(SPEED), live.curves.get(best)?.get(SPEED), best);
+    return [...diagnose(curves?.get('train/loss'), curves?.get(sweep.spec.metric.name)), ...slow];
   });
   return (
     <main class="page trial">
@@ -172,6 +180,8 @@ function Page({ live, sweep, trial }: { live: LiveSweep; sweep: Sweep; trial: Tr
           {trial.outcomeReason && <div><dt>{ended(trial.state) ? 'Why it ended' : 'Why it is to end'}</dt><dd>{trial.outcomeReason}</dd></div>}
           {notes.value.map((note) => <div key={note}><dt>Its curves say</dt><dd>{note}</dd></div>)}
         </dl>
+        <Note note={trial.note} command={`lorasweep note ${sweep.id}/${trial.number} TEXT`}
+              save={async (note) => live.adoptTrial(await api.setTrialNote(sweep.id, trial.number, note))} />
       </section>
       <TrialCurve live={live} sweep={sweep} trial={trial} />
       <Settings live={live} sweep={sweep} trial={trial} />
