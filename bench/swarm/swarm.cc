@@ -25,6 +25,13 @@ struct Held {
   std::int64_t step = 0;
 };
 
+// A call's answer, and what reads it.
+template <typename Message>
+struct Pending {
+  Message answer;
+  std::unique_ptr<grpc::ClientAsyncResponseReader<Message>> reader;
+};
+
 // One call of a worker at a time.
 struct Worker {
   enum class Call { kNone, kLease, kReport, kComplete, kWait };
@@ -36,12 +43,9 @@ struct Worker {
   absl::Time begin;
   std::optional<grpc::ClientContext> context;
   grpc::Status status;
-  v1::LeaseTrialsResponse leases;
-  v1::ReportResponse verdicts;
-  v1::Trial trial;
-  std::unique_ptr<grpc::ClientAsyncResponseReader<v1::LeaseTrialsResponse>> lease_reader;
-  std::unique_ptr<grpc::ClientAsyncResponseReader<v1::ReportResponse>> report_reader;
-  std::unique_ptr<grpc::ClientAsyncResponseReader<v1::Trial>> complete_reader;
+  Pending<v1::LeaseTrialsResponse> leases;
+  Pending<v1::ReportResponse> verdicts;
+  Pending<v1::Trial> trial;
   grpc::Alarm alarm;
 };
 
@@ -72,7 +76,9 @@ struct Swarm::State {
   void Lease(Worker& worker);
   void Report(Worker& worker);
   void Complete(Worker& worker);
-  void Begin(Worker& worker, Worker::Call call);
+  // Begins a call whose answer comes into `pending`, and the worker out of the queue.
+  template <typename Method, typename Request, typename Message>
+  void Begin(Worker& worker, Worker::Call call, Method method, const Request& request, Pending<Message>* pending);
   void Done(Worker& worker);
   void Pause(Worker& worker, absl::Time until);
 
@@ -103,24 +109,25 @@ void Swarm::State::Register(Worker& worker) {
   if (!status.ok()) throw std::runtime_error("RegisterWorker: " + status.error_message());
 }
 
-void Swarm::State::Begin(Worker& worker, Worker::Call call) {
+template <typename Method, typename Request, typename Message>
+void Swarm::State::Begin(Worker& worker, Worker::Call call, Method method, const Request& request,
+                         Pending<Message>* pending) {
   worker.call = call;
   worker.context.emplace();
   worker.begin = absl::Now();
+  pending->reader = (worker.stub.get()->*method)(&*worker.context, request, &queue);
+  pending->reader->Finish(&pending->answer, &worker.status, &worker);
 }
 
 void Swarm::State::Lease(Worker& worker) {
-  Begin(worker, Worker::Call::kLease);
   v1::LeaseTrialsRequest request;
   request.set_worker(worker.name);
   request.set_max_trials(options.trials_at_once);
-  request.set_request_id(absl::StrCat(worker.name, "-", absl::ToUnixNanos(worker.begin)));
-  worker.lease_reader = worker.stub->AsyncLeaseTrials(&*worker.context, request, &queue);
-  worker.lease_reader->Finish(&worker.leases, &worker.status, &worker);
+  request.set_request_id(absl::StrCat(worker.name, "-", absl::ToUnixNanos(absl::Now())));
+  Begin(worker, Worker::Call::kLease, &v1::WorkerService::Stub::AsyncLeaseTrials, request, &worker.leases);
 }
 
 void Swarm::State::Report(Worker& worker) {
-  Begin(worker, Worker::Call::kReport);
   Held& held = worker.held.front();
   v1::ReportRequest request;
   request.set_worker(worker.name);
@@ -129,20 +136,17 @@ void Swarm::State::Report(Worker& worker) {
   if (!options.heartbeats) {
     for (int i = 0; i < options.observations; ++i) AddObservation(held, report.mutable_observations());
   }
-  worker.report_reader = worker.stub->AsyncReport(&*worker.context, request, &queue);
-  worker.report_reader->Finish(&worker.verdicts, &worker.status, &worker);
+  Begin(worker, Worker::Call::kReport, &v1::WorkerService::Stub::AsyncReport, request, &worker.verdicts);
 }
 
 void Swarm::State::Complete(Worker& worker) {
-  Begin(worker, Worker::Call::kComplete);
   Held& held = worker.held.front();
   v1::CompleteTrialRequest request;
   request.set_worker(worker.name);
   request.set_token(held.token);
   held.step = (held.step + 9) / 10 * 10;  // a trial ends with a validation
   for (int i = 0; i < options.observations; ++i) AddObservation(held, request.mutable_observations());
-  worker.complete_reader = worker.stub->AsyncCompleteTrial(&*worker.context, request, &queue);
-  worker.complete_reader->Finish(&worker.trial, &worker.status, &worker);
+  Begin(worker, Worker::Call::kComplete, &v1::WorkerService::Stub::AsyncCompleteTrial, request, &worker.trial);
 }
 
 void Swarm::State::Next(Worker& worker) {
@@ -172,7 +176,7 @@ void Swarm::State::Done(Worker& worker) {
     return Pause(worker, absl::Now() + kAfterFailure);
   }
   if (call == Worker::Call::kLease) {
-    for (const v1::Lease& lease : worker.leases.leases()) worker.held.push_back({.token = lease.token()});
+    for (const v1::Lease& lease : worker.leases.answer.leases()) worker.held.push_back({.token = lease.token()});
     if (worker.held.empty()) {  // the sweep has no more trials
       worker.call = Worker::Call::kNone;
       --busy;
@@ -183,7 +187,7 @@ void Swarm::State::Done(Worker& worker) {
     ++worker.held.front().reports;
     result.milliseconds.push_back(absl::ToDoubleMilliseconds(absl::Now() - worker.begin));
     if (!options.heartbeats) result.observations += options.observations;
-    if (worker.verdicts.verdicts(0).action() != v1::Verdict::CONTINUE) {
+    if (worker.verdicts.answer.verdicts(0).action() != v1::Verdict::CONTINUE) {
       ++result.refused;
       worker.held.pop_front();
     }

@@ -1,6 +1,6 @@
 // Sweeps in a storm: kill -9 of server and workers at random moments, processes that freeze for longer than a lease,
-// and a network that loses, doubles and delays calls. LORASWEEP_CHAOS_KILLS says how many kills (default 12), and
-// LORASWEEP_CHAOS_SEED makes it the same storm again, but for what the machine does meanwhile.
+// and a network that loses, doubles and delays calls, or lets none through. LORASWEEP_CHAOS_KILLS says how many kills
+// (default 12), and LORASWEEP_CHAOS_SEED makes it the same storm again, but for what the machine does meanwhile.
 #include <algorithm>
 #include <csignal>
 #include <cstdio>
@@ -146,6 +146,9 @@ class Storm {
       workers_[victim].frozen = true;
       workers_[victim].thaws = now + kFreeze;
       ++freezes;
+    } else if (what < 0.43) {
+      proxy_.Part(absl::FromChrono(kFreeze));
+      ++partitions;
     } else {
       workers_[victim].process->Kill();
       ++worker_kills;
@@ -164,6 +167,7 @@ class Storm {
   std::uint64_t server_kills = 0;
   std::uint64_t worker_kills = 0;
   std::uint64_t freezes = 0;
+  std::uint64_t partitions = 0;
 
  private:
   struct Worker {
@@ -264,11 +268,13 @@ TEST_CASE(
   CHECK(verified.status == 0);
 
   std::printf(
-      "%llu kills of the server, %llu of workers, %llu freezes, %lld faults of the network; %zu rounds of 22 "
+      "%llu kills of the server, %llu of workers, %llu freezes, %llu partitions, %lld faults of the network; %zu "
+      "rounds of 22 "
       "trials in %zu attempts; %zu observations acknowledged to witnesses, %zu lost; %.0f s\n%s",
       static_cast<unsigned long long>(storm.server_kills), static_cast<unsigned long long>(storm.worker_kills),
-      static_cast<unsigned long long>(storm.freezes), static_cast<long long>(storm.proxy().faults()), rounds, attempts,
-      acknowledged, lost, std::chrono::duration<double>(Clock::now() - begin).count(), verified.output.c_str());
+      static_cast<unsigned long long>(storm.freezes), static_cast<unsigned long long>(storm.partitions),
+      static_cast<long long>(storm.proxy().faults()), rounds, attempts, acknowledged, lost,
+      std::chrono::duration<double>(Clock::now() - begin).count(), verified.output.c_str());
 }
 
 }  // namespace

@@ -2,6 +2,8 @@
 // ails, and goes on when it can.
 #include <sys/resource.h>
 
+#include <chrono>
+#include <cstdlib>
 #include <fstream>
 #include <map>
 #include <string>
@@ -112,6 +114,17 @@ TEST_CASE("A disk that is full costs no trial: all goes on when there is room", 
   cluster.KillServer();
   std::filesystem::remove(filler);
   cluster.StartServer();
+  CheckUnharmed(cluster, sweep);
+}
+
+TEST_CASE("A disk that is slow costs time and nothing else", "[e2e]") {
+  setenv("LD_PRELOAD", (BinDir() / "libslow_disk.so").c_str(), 1);
+  Cluster cluster(3);
+  unsetenv("LD_PRELOAD");
+  cluster.StartFakeWorker("only", 5);
+  const auto begin = std::chrono::steady_clock::now();
+  const std::string sweep = SubmitSweep(cluster);
+  CHECK(std::chrono::steady_clock::now() - begin > std::chrono::milliseconds(250));
   CheckUnharmed(cluster, sweep);
 }
 

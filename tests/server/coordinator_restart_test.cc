@@ -75,6 +75,24 @@ TEST_CASE("Running leases hold for a full lease time from the restart") {
   CHECK(world.Trial(sweep, 0).state() == State::QUEUED);
 }
 
+TEST_CASE("The time of day may jump by years, and neither leases nor results notice") {
+  World world;
+  world.Register("workers/a", "1");
+  const std::string sweep = world.Create(RandomSpec(1));
+  const v1::Lease lease = world.LeaseOne("workers/a");
+  std::int64_t step = 0;
+  for (const int years : {1, -3, 2, 10, -20}) {
+    world.clock.Jump(absl::Hours(24 * 365) * years);
+    REQUIRE(world.coordinator->ExpireLeases().ok());
+    step += 20;
+    CHECK(world.Report("workers/a", lease.token(), {Loss(step, 1.0)}).action() == v1::Verdict::CONTINUE);
+    if (years == 10) world.Restart();
+  }
+  CHECK(world.Observations(sweep, 0).size() >= 5);
+  CHECK(world.Trial(sweep, 0).attempts_size() == 1);
+  CHECK(world.Trial(sweep, 0).state() == State::RUNNING);
+}
+
 TEST_CASE("Tokens grow over restarts") {
   World world;
   world.Register("workers/a", "1");

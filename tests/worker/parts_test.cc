@@ -112,6 +112,13 @@ TEST_CASE("A work folder is removed with its worker, and those of killed workers
     CHECK(std::filesystem::exists(kept));
     CHECK(!std::filesystem::exists(abandoned));
     CHECK(std::filesystem::exists(strange));
+
+    // Whoever watches the worker looks at the time of this file.
+    const std::filesystem::path life = kept / "in-use";
+    const auto long_ago = std::filesystem::last_write_time(life) - std::chrono::hours(1);
+    std::filesystem::last_write_time(life, long_ago);
+    in_use->Touch();
+    CHECK(std::filesystem::last_write_time(life) > long_ago + std::chrono::minutes(59));
   }
   CHECK(!std::filesystem::exists(kept));
   CHECK(!WorkFolder::Make("/proc/no/such/place").ok());
