@@ -3,10 +3,13 @@
 # wheels' own layout, by which their libraries find each other.
 include_guard(GLOBAL)
 
+add_custom_target(programs)  # all that is installed, without tests and benchmarks
+
 # lorasweep_install(PROGRAM COMPONENT): the program, its manual page and its systemd unit.
 function(lorasweep_install program component)
   set_target_properties(${program} PROPERTIES
     INSTALL_RPATH "$ORIGIN/../lib/lorasweep/torch/lib;$ORIGIN/../lib/lorasweep/pyarrow")
+  add_dependencies(programs ${program})
   install(TARGETS ${program} RUNTIME DESTINATION bin COMPONENT ${component})
   install(FILES ${CMAKE_BINARY_DIR}/share/man/man1/${program}.1 DESTINATION share/man/man1 COMPONENT ${component} OPTIONAL)
   file(GLOB units ${CMAKE_SOURCE_DIR}/systemd/${program}*.service)
@@ -22,7 +25,7 @@ endfunction()
 
 # lorasweep_install_arrow(COMPONENT): Arrow's libraries, for programs that read or write its formats.
 function(lorasweep_install_arrow component)
-  file(GLOB libraries ${ARROW_ROOT}/libarrow.so.[0-9]* ${ARROW_ROOT}/libparquet.so.[0-9]*)
+  file(GLOB libraries ${ARROW_ROOT}/libarrow.so.[0-9]* ${ARROW_ROOT}/libarrow_s3.so.[0-9]* ${ARROW_ROOT}/libparquet.so.[0-9]*)
   install(FILES ${libraries} DESTINATION lib/lorasweep/pyarrow COMPONENT ${component})
 endfunction()
 

@@ -117,6 +117,8 @@ TEST_CASE("A disk that is full costs no trial: all goes on when there is room", 
   CheckUnharmed(cluster, sweep);
 }
 
+// Sanitizers want to come before whatever is preloaded.
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 TEST_CASE("A disk that is slow costs time and nothing else", "[e2e]") {
   setenv("LD_PRELOAD", (BinDir() / "libslow_disk.so").c_str(), 1);
   Cluster cluster(3);
@@ -127,6 +129,7 @@ TEST_CASE("A disk that is slow costs time and nothing else", "[e2e]") {
   CHECK(std::chrono::steady_clock::now() - begin > std::chrono::milliseconds(250));
   CheckUnharmed(cluster, sweep);
 }
+#endif
 
 TEST_CASE("A state folder that may only be read is refused with its name and what is needed", "[e2e]") {
   TempDir folder;
