@@ -61,10 +61,8 @@ void AddTrials(Client& client, const std::string& sweep, manual::Completion* com
 }  // namespace
 
 void AddShellCommands(CLI::App& app, Context& context) {
-  CLI::App* completion = app.add_subcommand("completion", "Print a script that completes commands when Tab is pressed");
   auto shell = std::make_shared<std::string>();
-  completion->add_option("shell", *shell, "The shell that is to learn it")->required()->type_name("bash|zsh|fish");
-  completion->callback([=, &context] {
+  manual::AddCompletionCommand(app, shell.get())->callback([=, &context] {
     context.action = [=, &context]() -> absl::Status {
       const auto script = manual::CompletionScript(*shell, "lorasweep");
       if (!script.ok()) return script.status();

@@ -11,9 +11,6 @@ class App;
 
 namespace lorasweep::cli {
 
-// The argument that a shell's script asks with: `lorasweep __complete WORDS...`.
-inline constexpr char kCompleteCommand[] = "__complete";
-
 // Prints what may stand at the end of a command line (manual/completion.h): names of sweeps and trials too, where they
 // are wanted and the server answers within a second. Says nothing of errors: it stands in people's prompts. `app` has
 // all commands.

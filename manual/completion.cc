@@ -155,4 +155,16 @@ std::string CompletionLines(const Completion& completion) {
   return lines;
 }
 
+CLI::App* AddCompletionCommand(CLI::App& app, std::string* shell) {
+  CLI::App* completion = app.add_subcommand("completion", "A script that completes commands when Tab is pressed");
+  completion->add_option("shell", *shell, "The shell that is to learn it")->required()->type_name("bash|zsh|fish");
+  return completion;
+}
+
+bool AnswerCompletion(const CLI::App& app, int argc, const char* const* argv, std::ostream& out) {
+  if (argc < 2 || std::string_view(argv[1]) != kCompleteCommand) return false;
+  out << CompletionLines(Complete(app, {argv + 2, argv + argc}));
+  return true;
+}
+
 }  // namespace lorasweep::manual

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <map>
+#include <ostream>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,6 +15,8 @@ class App;
 // What a shell offers when Tab is pressed. The shells' scripts know nothing of a program: they ask it at every Tab, by
 // `PROGRAM __complete WORDS...`, so that they fit whatever version is installed.
 namespace lorasweep::manual {
+
+inline constexpr char kCompleteCommand[] = "__complete";
 
 struct Candidate {
   std::string word;  // whole, as it would stand on the line
@@ -43,5 +46,11 @@ std::string CompletionLines(const Completion& completion);
 
 // The script that teaches a shell to ask `program`. InvalidArgument: not bash, zsh or fish.
 absl::StatusOr<std::string> CompletionScript(std::string_view shell, const std::string& program);
+
+// Adds the command `completion bash|zsh|fish`, which prints that script. `shell` gets the word; it outlives the parse.
+CLI::App* AddCompletionCommand(CLI::App& app, std::string* shell);
+
+// Answers a script, for a program whose command line says all that it has to offer. False: no script asks.
+bool AnswerCompletion(const CLI::App& app, int argc, const char* const* argv, std::ostream& out);
 
 }  // namespace lorasweep::manual

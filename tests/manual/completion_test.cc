@@ -2,7 +2,11 @@
 
 #include <catch2/catch.hpp>
 
+#include <tuple>
+
 #include "tests/manual/toy_program.h"
+#include "tests/support/paths.h"
+#include "tests/support/process.h"
 
 namespace lorasweep::manual {
 namespace {
@@ -87,6 +91,22 @@ TEST_CASE("There are scripts for three shells, and an error that names them for 
     CHECK(script->find("lorasweep_server") != std::string::npos);
   }
   CHECK(std::string{CompletionScript("tcsh", "x").status().message()}.find("bash, zsh and fish") != std::string::npos);
+}
+
+TEST_CASE("Each of our programs has the scripts, and answers them", "[manual]") {
+  for (const auto& [program, typed, whole] :
+       {std::tuple("lorasweep", "leader", "leaderboard\t"), std::tuple("lorasweep-server", "tok", "token\t"),
+        std::tuple("lorasweep-worker", "tra", "train\t")}) {
+    INFO(program);
+    const std::string file = std::filesystem::absolute(testing::BinDir()) / program;
+    const auto script = testing::RunProgram({file, "completion", "bash"});
+    CHECK(script.status == 0);
+    CHECK(script.output.find(std::string(" ") + program + "\n") != std::string::npos);
+    CHECK(testing::RunProgram({file, "completion", "tcsh"}).status == 2);
+    const auto answer = testing::RunProgram({file, "__complete", typed});
+    CHECK(answer.status == 0);
+    CHECK(answer.output.starts_with(whole));
+  }
 }
 
 }  // namespace
