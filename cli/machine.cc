@@ -49,6 +49,7 @@ CpuFacts ParseCpuInfo(std::string_view cpuinfo) {
     if (key == "flags" || key == "Features") {
       facts.native_bf16 = HasWord(value, "avx512_bf16") || HasWord(value, "amx_bf16") || HasWord(value, "bf16");
       facts.avx2 = HasWord(value, "avx2");
+      facts.x86 = key == "flags";  // ARM's are called Features
     }
   });
   return facts;
@@ -59,6 +60,8 @@ MemoryFacts ParseMemInfo(std::string_view meminfo) {
   ForEachField(meminfo, [&facts](std::string_view key, std::string_view value) {
     if (key == "MemTotal") facts.total_bytes = Kibibytes(value);
     if (key == "MemAvailable") facts.available_bytes = Kibibytes(value);
+    if (key == "SwapTotal") facts.swap_total_bytes = Kibibytes(value);
+    if (key == "SwapFree") facts.swap_free_bytes = Kibibytes(value);
   });
   return facts;
 }
