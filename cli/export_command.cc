@@ -1,20 +1,17 @@
 #include <CLI/CLI.hpp>
-#include <atomic>
 #include <cstdlib>
 #include <memory>
 #include <nlohmann/json.hpp>
-#include <stop_token>
-#include <thread>
 #include <type_traits>
 
 #include "absl/strings/str_cat.h"
 #include "cli/client.h"
 #include "cli/commands.h"
+#include "cli/event_writer.h"
 #include "cli/format.h"
 #include "cli/names.h"
 #include "cli/progress.h"
 #include "cli/signals.h"
-#include "cli/sweep_feed.h"
 #include "cli/tables.h"
 #include "doors/frame.h"
 #include "doors/mlflow.h"
@@ -109,34 +106,14 @@ absl::Status WriteEvents(const ExportFlags& flags, const doors::SweepResults& re
 }
 
 // Writes events as they come, until the sweep has ended or Ctrl-C.
-absl::Status WatchEvents(Context& context, Client& client, const ExportFlags& flags, const std::string& sweep,
-                         Signals& signals) {
-  doors::TensorBoardWriter writer(flags.out);
-  absl::Status written;
-  std::stop_source stop;
-  const auto take = [&](const v1::WatchSweepResponse& change) {
-    for (const v1::Trial& trial : change.trials()) written.Update(writer.Add(trial));
-    for (const v1::TrialObservation& seen : change.observations()) {
-      written.Update(writer.Add(seen.trial_number(), seen.observation()));
-    }
-    written.Update(writer.Flush());
-    if (!written.ok()) stop.request_stop();
-  };
+absl::Status WatchEvents(Context& context, const ExportFlags& flags, const std::string& sweep, Signals& signals) {
   context.err << "writing events to " << flags.out << " until " << IdOf(sweep) << " has ended; Ctrl-C leaves\n"
               << std::flush;
-  absl::Status followed;
-  std::atomic<bool> done = false;
-  std::jthread thread([&] {
-    followed = FollowSweep(
-        client, sweep, 0, take, [](bool) {}, stop.get_token());
-    done = true;
-  });
-  while (!done) {
-    if (signals.Wait(std::chrono::milliseconds(100)) != 0) stop.request_stop();
+  EventWriter events(context.server, context.access, sweep, flags.out);
+  while (!events.done()) {
+    if (signals.Wait(std::chrono::milliseconds(100)) != 0) events.Leave();
   }
-  thread.join();
-  if (!written.ok()) return written;
-  return absl::IsCancelled(followed) ? absl::OkStatus() : context.Explain(followed, client);
+  return events.Finish();
 }
 
 absl::Status Write(const ExportFlags& flags, const doors::SweepResults& results) {
@@ -164,7 +141,7 @@ absl::Status Export(Context& context, const ExportFlags& flags) {
   Client client(context.server, context.access);
   auto sweep = client.FindSweep(flags.sweep);
   if (!sweep.ok()) return context.Explain(sweep.status(), client);
-  if (flags.watch) return WatchEvents(context, client, flags, sweep->name(), *signals);
+  if (flags.watch) return WatchEvents(context, flags, sweep->name(), *signals);
   const auto results = Fetch(context, client, *sweep);
   if (!results.ok()) return context.Explain(results.status(), client);
   if (absl::Status written = Write(flags, *results); !written.ok()) return written;

@@ -3,12 +3,15 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <thread>
 
 #include "absl/strings/str_cat.h"
 #include "cli/adapter_download.h"
 #include "cli/client.h"
 #include "cli/commands.h"
+#include "cli/display_text.h"
+#include "cli/event_writer.h"
 #include "cli/format.h"
 #include "cli/inputs_check.h"
 #include "cli/local_server.h"
@@ -38,6 +41,7 @@ struct RunFlags {
   std::string device = "auto";
   std::string http = "127.0.0.1:50152";
   std::string notify;
+  std::string tensorboard;
   bool fresh = false;
 };
 
@@ -202,7 +206,13 @@ absl::Status Run(Context& context, const RunFlags& flags) {
   auto sweep = FindOrCreate(context, client, *spec, flags.fresh);
   if (!sweep.ok()) return context.Explain(sweep.status(), client);
   const std::string id = IdOf(sweep->name());
+  std::optional<EventWriter> events;
+  if (!flags.tensorboard.empty()) events.emplace(client.address(), client.access(), sweep->name(), flags.tensorboard);
   const auto conclude = [&] {
+    if (events) {
+      const absl::Status written = events->Finish();
+      if (!written.ok()) context.err << "tensorboard: " << PrintableLines(std::string{written.message()}) << '\n';
+    }
     const absl::Status concluded = Conclude(context, client, sweep->name(), flags);
     NotifyOfEnd(context, client, flags.notify, sweep->name());
     return concluded;
@@ -261,6 +271,8 @@ void AddRunCommand(CLI::App& app, Context& context) {
   run->add_option("--http-address", flags->http,
                   "Where the dashboard is, on this machine only; any free port when it is taken; none: no dashboard")
       ->type_name("HOST:PORT");
+  run->add_option("--tensorboard", flags->tensorboard, "Write events for TensorBoard while it runs: a folder of runs")
+      ->type_name("DIR");
   run->add_option("--notify", flags->notify,
                   "Shell command to run at the end; LORASWEEP_STATE and others tell it what came of the sweep")
       ->type_name("COMMAND");

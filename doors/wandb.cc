@@ -192,8 +192,8 @@ absl::Status ExportToWandb(const SweepResults& results, const WandbOptions& opti
     std::error_code error;
     fs::create_directories(folder, error);
     const fs::path file = folder / absl::StrCat("run-", id, ".wandb");
-    // It marks what was synced already; what is written now was not.
-    fs::remove(fs::path(file) += ".synced", error);
+    // What was synced before is not what is written now.
+    for (const char* mark : {".synced", ".syncstate"}) fs::remove(fs::path(file) += mark, error);
     std::ofstream out(file, std::ios::binary | std::ios::trunc);
     out << LogOf(id, results.sweep, one, options.project) << std::flush;
     if (!out) return absl::InternalError(absl::StrCat("cannot write ", file.string()));

@@ -57,5 +57,33 @@ TEST_CASE("pandas, TensorBoard, Optuna, its dashboard, MLflow and W&B open what 
   CHECK(opened.status == 0);
 }
 
+TEST_CASE("Events for TensorBoard are there within seconds while a sweep runs") {
+  Cluster cluster;
+  cluster.StartFakeWorker("w", 50);
+  WriteFile(cluster.folder() / "rows.jsonl", "{}\n");
+  WriteFile(cluster.folder() / "slow.yaml",
+            "name: slow\nmodel: toy\ndata: {train: rows.jsonl}\ntraining: {max_steps: 10000, eval_every: 2}\n"
+            "method: random\nparameters: {lora_dropout: {min: 0.0, max: 0.1}}\nlimits: {trials: 1}\n");
+  const std::string sweep = cluster.Submit(cluster.folder() / "slow.yaml");
+  Process watch({BinDir() / "lorasweep", "--server", cluster.address(), "export", sweep, "--format", "tensorboard",
+                 "--watch", "--out", cluster.folder() / "live"},
+                cluster.folder() / "watch.txt");
+  const auto written = [&] {
+    std::uintmax_t bytes = 0;
+    std::error_code error;
+    for (fs::recursive_directory_iterator at(cluster.folder() / "live", error), end; !error && at != end;
+         at.increment(error)) {
+      if (at->is_regular_file(error)) bytes += at->file_size(error);
+    }
+    return bytes;
+  };
+  REQUIRE(Eventually([&] { return written() > 200; }, std::chrono::seconds(10)));
+  const std::uintmax_t before = written();
+  CHECK(Eventually([&] { return written() > before + 200; }, std::chrono::seconds(5)));
+  CHECK(cluster.GetSweep(sweep).state() == v1::Sweep::RUNNING);
+  CHECK(cluster.Cli({"cancel", sweep}).status == 0);
+  CHECK(watch.Wait(std::chrono::seconds(10)) == 0);
+}
+
 }  // namespace
 }  // namespace lorasweep::testing

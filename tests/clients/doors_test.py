@@ -211,9 +211,10 @@ class WandbServer(http.server.BaseHTTPRequestHandler):
         if "upsertBucket" in call["query"]:
             run = variables["name"]
             with self.server.lock:
-                self.server.runs[run] = variables
-            project = {"id": "p", "name": variables["project"], "entity": {"id": "e", "name": "us"}}
-            bucket = {"id": run, "name": run, "displayName": variables["displayName"], "config": "{}",
+                known = self.server.runs.setdefault(run, {})
+                known.update({key: value for key, value in variables.items() if value is not None})
+            project = {"id": "p", "name": known["project"], "entity": {"id": "e", "name": "us"}}
+            bucket = {"id": run, "name": run, "displayName": known["displayName"], "config": "{}",
                       "project": project, "historyLineCount": 0}
             return {"data": {"upsertBucket": {"bucket": bucket, "inserted": True}}}
         if "createRunFiles" in call["query"]:

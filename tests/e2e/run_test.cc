@@ -46,7 +46,8 @@ TEST_CASE("run trains a real model from a sweep file to a leaderboard and an ada
   LORASWEEP_NEEDS(SharedDir() / "models/stories260K");
   RunFolder run(6, 20);
   std::vector<std::string> notifying = run.Command();
-  notifying.insert(notifying.end(), {"--notify", "echo told $LORASWEEP_SWEEP $LORASWEEP_STATE $LORASWEEP_BEST_TRIAL"});
+  notifying.insert(notifying.end(), {"--notify", "echo told $LORASWEEP_SWEEP $LORASWEEP_STATE $LORASWEEP_BEST_TRIAL",
+                                     "--tensorboard", run.path() / "runs"});
   const Finished first = RunProgram(notifying);
   INFO(first.output);
   REQUIRE(first.status == 0);
@@ -54,6 +55,10 @@ TEST_CASE("run trains a real model from a sweep file to a leaderboard and an ada
   CHECK(first.output.find("base model") != std::string::npos);
   REQUIRE(run.Adapters().size() == 1);
   CHECK(std::filesystem::exists(run.Adapters()[0] / "adapter_config.json"));
+  for (int trial = 0; trial < 6; ++trial) {
+    INFO("trial " << trial);
+    CHECK(std::filesystem::exists(run.path() / "runs" / ("trial-" + std::to_string(trial))));
+  }
 
   const auto start = std::chrono::steady_clock::now();
   const Finished again = RunProgram(run.Command());
