@@ -91,6 +91,8 @@ class Renamer {
     kept.keys.clear();
     kept.items.clear();
     std::vector<std::string> ignored;
+    YamlNode training;
+    training.kind = YamlNode::Kind::kMap;
     for (std::size_t i = 0; i < found->keys.size(); ++i) {
       const YamlNode::Key& key = found->keys[i];
       YamlNode& value = found->items[i];
@@ -102,6 +104,13 @@ class Renamer {
         Mistake(key, "is a part of a step; search batch_size, which is what one step takes in all");
       } else if (key.text == kPerDevice) {
         Put(key, "batch_size", std::move(value), &kept);
+      } else if (key.text == "epochs" || key.text == "num_train_epochs") {
+        // Steps are counted from it before there is any trial.
+        if (constant) {
+          Put(key, "epochs", *value.Find("value"), &training);
+        } else {
+          Mistake(key, "may be a constant only: trials of different lengths would not compare");
+        }
       } else if (alias != Aliases().end() && alias->second != "seed" &&
                  proto::FindSetting(absl::StrCat("training.", key.text)) == nullptr) {
         const std::string name(alias->second.substr(alias->second.rfind('.') + 1));
@@ -113,6 +122,18 @@ class Renamer {
     }
     *found = std::move(kept);
     TellIgnored("parameters", ignored, warnings);
+    AddToTraining(std::move(training));
+  }
+
+  void AddToTraining(YamlNode more) {
+    if (more.keys.empty()) return;
+    YamlNode* training = root_->Find("training");
+    if (training == nullptr) {
+      root_->keys.push_back({"training", more.keys.front().line});
+      root_->items.push_back(std::move(more));
+    } else if (training->kind == YamlNode::Kind::kMap) {
+      Put(more.keys.front(), more.keys.front().text, std::move(more.items.front()), training);
+    }
   }
 
   static void TellIgnored(const char* section, const std::vector<std::string>& ignored,

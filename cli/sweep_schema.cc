@@ -54,9 +54,11 @@ compare otherwise. Nested `parameters` are not supported.
 
 constexpr char kWandb[] = R"(## Files of W&B
 
-A W&B sweep file works here once it names `model` and `data`. `run_cap` is `limits.trials`, `early_terminate` of type
-`hyperband` with `min_iter`, or `max_iter` and `s`, is `asha` with the same rungs (in steps), `method: bayes` is `auto`,
-and a metric named `val_loss`, `eval/loss` or the like is `validation/loss`. `impute` of `metric` and the keys
+A W&B sweep file works here once it names `model` and `data`, or the command does: `lorasweep run FILE --set model=NAME
+--set data.train=FILE`. `run_cap` is `limits.trials`, `early_terminate` of type `hyperband` with `min_iter`, or `max_iter` and
+`s`, is `asha` with the same rungs (in steps), `method: bayes` is `auto`, and a metric named `val_loss`, `eval/loss` or the like
+is `validation/loss`. Parameters may have the names that TRL, PEFT and Unsloth give them (`lr`, `r`, `num_train_epochs`,
+`lr_scheduler_type`, `per_device_train_batch_size`, …). `impute` of `metric` and the keys
 )";
 
 // How each distribution is understood, for the table.

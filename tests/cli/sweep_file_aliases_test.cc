@@ -71,10 +71,10 @@ TEST_CASE("A W&B sweep file for a program that trains with TRL and PEFT is taken
   CHECK(ParameterOf(*spec, "batch_size").values_size() == 2);
   CHECK(ParameterOf(*spec, "lora_rank").values(1).integer() == 16);
   CHECK(ParameterOf(*spec, "learning_rate").has_min());
-  CHECK(ParameterOf(*spec, "epochs").has_value());
+  CHECK(spec->training().epochs() == 2);
   CHECK(ParameterOf(*spec, "schedule").values_size() == 2);
   CHECK(ParameterOf(*spec, "max_length").value().integer() == 512);
-  CHECK(spec->parameters_size() == 6);
+  CHECK(spec->parameters_size() == 5);
   CHECK(warnings == std::vector<std::string>{"parameters: output_dir: without a meaning here",
                                              "metric.name: eval/loss is taken as validation/loss",
                                              "program, command: W&B's, without a meaning here"});
@@ -84,6 +84,7 @@ TEST_CASE("A W&B sweep file for a program that trains with TRL and PEFT is taken
   };
   CHECK(message("  gradient_accumulation_steps: {values: [1, 2]}\n").find("search batch_size") != std::string::npos);
   CHECK(message("  r: {values: [4]}\n  lora_rank: {values: [4]}\n").find("is given twice") != std::string::npos);
+  CHECK(message("  num_train_epochs: {values: [1, 2]}\n").find("may be a constant only") != std::string::npos);
   CHECK(message("  output_dir: {values: [a, b]}\n").find("not a setting") != std::string::npos);
   // What another program trains with has its own names.
   const auto external = Parse("trainer: external\nmetric: {name: loss}\nparameters: {r: {min: 0.0, max: 1.0}}\n");

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
@@ -92,6 +93,34 @@ TEST_CASE("evaluate measures the best trial against its base, and the numbers jo
   CHECK(nowhere.status == 2);
   CHECK(Has(nowhere.output, "in none of the data's own answers"));
   CHECK(evaluate({sweep + "/best", "--data", rows, "--answer", "x ="}).status == 2);
+
+  // How fast it is, by a benchmark that answers at once.
+  const fs::path bench = cluster.folder() / "llama-bench";
+  WriteFile(
+      bench,
+      "#!/bin/sh\n[ \"$(head -c 4 \"$2\")\" = GGUF ] || exit 1\n"
+      "echo '[{\"n_threads\": 2, \"cpu_info\": \"C\", \"n_prompt\": 8, \"n_gen\": 0, \"samples_ts\": [90, 110]},'\n"
+      "echo ' {\"n_threads\": 2, \"cpu_info\": \"C\", \"n_prompt\": 0, \"n_gen\": 8, \"samples_ts\": [20, 24]}]'\n");
+  fs::permissions(bench, fs::perms::owner_all);
+  const Finished fast = cluster.Cli({"speed", sweep + "/best", "--all-trials", "--type", "f16,q8_0", "--llama-bench",
+                                     bench, "--out", cluster.folder() / "gguf", "--output", "json"});
+  INFO(fast.output);
+  REQUIRE(fast.status == 0);
+  const nlohmann::json speed = Json(fast.output);
+  CHECK(speed["recorded"] == 2);
+  CHECK(speed["types"][1]["type"] == "q8_0");
+  CHECK(speed["types"][1]["tokens_per_second"]["value"] == 22);
+  CHECK(speed["types"][0]["file_bytes"] == fs::file_size(cluster.folder() / "gguf/f16.gguf"));
+  for (const v1::Trial& trial : cluster.Trials(sweep)) {
+    const auto rate = std::find_if(trial.measurements().begin(), trial.measurements().end(),
+                                   [](const auto& one) { return one.metric() == "cpu/f16/tokens_per_second"; });
+    REQUIRE(rate != trial.measurements().end());
+    CHECK(rate->value() == 22);
+    CHECK(rate->low() < 22);
+  }
+  const Finished unknown = cluster.Cli({"speed", sweep + "/best", "--type", "q4km", "--llama-bench", bench});
+  CHECK(unknown.status == 2);
+  CHECK(Has(unknown.output, "did you mean q4_k_m?"));
 }
 
 }  // namespace
