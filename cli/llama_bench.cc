@@ -2,8 +2,8 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
-#include <cmath>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 #include <system_error>
@@ -98,14 +98,16 @@ absl::StatusOr<LlamaBenchResult> RunLlamaBench(const LlamaBenchOptions& options,
   auto process = WorkerProcess::Start(std::move(words), options.log);
   if (!process.ok()) return process.status();
   std::string json;
+  std::int64_t memory_bytes = 0;
   while (!process->ended()) {
+    memory_bytes = std::max(memory_bytes, process->PeakBytes());
     if (signals.Wait(kTick) != 0) return absl::CancelledError("stopped; nothing was recorded");
     for (const std::string& line : process->Lines()) absl::StrAppend(&json, line, "\n");
   }
   const int status = process->Wait();
   auto result = ParseLlamaBench(json);
   if (status == 0 && result.ok()) {
-    result->memory_bytes = process->peak_bytes();
+    result->memory_bytes = memory_bytes;
     return result;
   }
   std::string what = status != 0 ? absl::StrCat(options.program.string(), " ", HowItEnded(status))

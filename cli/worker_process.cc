@@ -2,13 +2,14 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <csignal>
+#include <cstdlib>
 #include <cstring>
+#include <fstream>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -46,8 +47,7 @@ WorkerProcess::WorkerProcess(WorkerProcess&& other) noexcept
       out_(std::exchange(other.out_, -1)),
       in_(std::exchange(other.in_, -1)),
       rest_(std::move(other.rest_)),
-      status_(other.status_),
-      peak_bytes_(other.peak_bytes_) {}
+      status_(other.status_) {}
 
 WorkerProcess::~WorkerProcess() {
   if (out_ >= 0) close(out_);
@@ -98,13 +98,20 @@ void WorkerProcess::Signal(int signal) const {
   if (pid_ > 0 && !status_) kill(pid_, signal);
 }
 
+std::int64_t WorkerProcess::PeakBytes() const {
+  // Not what wait4 tells, which begins at our own peak: a started program shares our memory for a moment.
+  std::ifstream status(absl::StrCat("/proc/", pid_, "/status"));
+  std::int64_t kibibytes = 0;
+  for (std::string line; std::getline(status, line);) {
+    if (line.starts_with("VmHWM:")) kibibytes = std::atoll(line.c_str() + std::strlen("VmHWM:"));
+  }
+  return kibibytes * 1024;
+}
+
 int WorkerProcess::Wait() {
   int status = 0;
   while (!status_) {
-    rusage use{};
-    if (wait4(pid_, &status, 0, &use) != pid_ && errno == EINTR) continue;
-    status_ = status;
-    peak_bytes_ = static_cast<std::int64_t>(use.ru_maxrss) * 1024;
+    if (waitpid(pid_, &status, 0) == pid_ || errno != EINTR) status_ = status;
   }
   return *status_;
 }

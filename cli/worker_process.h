@@ -38,8 +38,8 @@ class WorkerProcess {
   void Signal(int signal) const;
   // Waits until it has ended; waitpid's status.
   int Wait();
-  // The most memory that it held resident; 0 before Wait.
-  std::int64_t peak_bytes() const { return peak_bytes_; }
+  // The most memory that it held resident so far; 0: it has ended, or the system does not tell.
+  std::int64_t PeakBytes() const;
 
  private:
   WorkerProcess(pid_t pid, int out, int in) : pid_(pid), out_(out), in_(in) {}
@@ -49,7 +49,6 @@ class WorkerProcess {
   int in_;   // our end of its input's pipe; -1: none
   std::string rest_;
   std::optional<int> status_;
-  std::int64_t peak_bytes_ = 0;
 };
 
 }  // namespace lorasweep::cli
