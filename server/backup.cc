@@ -8,6 +8,8 @@
 #include <cerrno>
 #include <cstring>
 #include <map>
+#include <memory>
+#include <optional>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -15,8 +17,11 @@
 
 #include "absl/strings/str_cat.h"
 #include "lorasweep/v1/sweep.pb.h"
-#include "server/artifact_store.h"
+#include "proto/blob_chunks.h"
+#include "server/local_objects.h"
+#include "server/removal_lock.h"
 #include "server/schema.h"
+#include "server/sha256.h"
 #include "server/sqlite_guard.h"
 #include "server/store_columns.h"
 
@@ -26,11 +31,14 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr int kBusyTimeoutMs = 5000;
-constexpr std::size_t kChunkBytes = 1 << 20;
 // Beyond what any server hands out between a backup and the day that it is restored.
 constexpr std::int64_t kTokensSkipped = std::int64_t{1} << 32;
 
-using Files = std::map<std::string, std::int64_t>;  // SHA-256 to size
+// What the database names, by SHA-256.
+struct Files {
+  std::map<std::string, std::int64_t> sizes;    // of files
+  std::map<std::string, std::int64_t> objects;  // that they are made of, with what they have at most
+};
 
 fs::path DatabaseIn(const fs::path& folder) {
   return folder / "lorasweep.db";
@@ -137,39 +145,29 @@ absl::StatusOr<Inventory> ReadInventory(const fs::path& folder, Files* files) {
       if (!ColumnMessage(artifacts, 0, &artifact)) {
         return absl::FailedPreconditionError(absl::StrCat(file, ": an artifact cannot be read"));
       }
-      for (const v1::ArtifactFile& each : artifact.files()) (*files)[each.sha256()] = each.size_bytes();
+      for (const v1::ArtifactFile& each : artifact.files()) {
+        files->sizes[each.sha256()] = each.size_bytes();
+        for (const std::string& chunk : each.chunks()) files->objects[chunk] = proto::kBlobChunkBytes;
+        if (each.chunks().empty()) files->objects[each.sha256()] = each.size_bytes();
+      }
     }
-    inventory.files = static_cast<std::int64_t>(files->size());
-    for (const auto& [sha256, size] : *files) inventory.bytes += size;
+    inventory.files = static_cast<std::int64_t>(files->sizes.size());
+    for (const auto& [sha256, size] : files->sizes) inventory.bytes += size;
     return inventory;
   });
 }
 
-// Passes on what the file holds, once it is known that it is the right content. NotFound: it is not there.
-absl::Status ReadFile(const ArtifactStore& store, const std::string& sha256, ArtifactStore::Upload* copy) {
-  const absl::StatusOr<std::unique_ptr<ArtifactStore::Download>> download = store.Read(sha256, 0);
-  if (!download.ok()) return download.status();
-  Sha256 hash;
-  while (true) {
-    const absl::StatusOr<std::string> data = (*download)->Next(kChunkBytes);
-    if (!data.ok()) return data.status();
-    if (data->empty()) break;
-    hash.Update(*data);
-    if (copy == nullptr) continue;
-    if (absl::Status appended = copy->Append(*data); !appended.ok()) return appended;
+// What is stored, once it is known that it is the right content.
+absl::StatusOr<std::string> ReadObject(const ObjectStore& store, const std::string& sha256, std::int64_t size) {
+  absl::StatusOr<std::string> data = store.Get(sha256, 0, size);
+  if (absl::IsNotFound(data.status())) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(std::string{data.status().message()}, " (where the server has --artifacts, say it here too)"));
   }
-  if (hash.Hex() != sha256) {
+  if (data.ok() && Sha256Hex(*data) != sha256) {
     return absl::FailedPreconditionError(absl::StrCat("the file with the SHA-256 ", sha256, " is damaged"));
   }
-  return copy == nullptr ? absl::OkStatus() : copy->Commit();
-}
-
-absl::Status CopyFile(const ArtifactStore& from, const std::string& sha256, ArtifactStore& to) {
-  const absl::StatusOr<std::int64_t> size = from.Size(sha256);
-  if (!size.ok()) return size.status();
-  const absl::StatusOr<std::unique_ptr<ArtifactStore::Upload>> copy = to.Create(sha256, *size);
-  if (!copy.ok()) return copy.status();
-  return ReadFile(from, sha256, copy->get());
+  return data;
 }
 
 absl::Status CopyAuditLogs(const fs::path& from, const fs::path& to) {
@@ -184,18 +182,21 @@ absl::Status CopyAuditLogs(const fs::path& from, const fs::path& to) {
   return error ? SystemError(from, error.value()) : absl::OkStatus();
 }
 
+absl::StatusOr<std::unique_ptr<ObjectStore>> OpenToRead(const ArtifactPlace& artifacts, const fs::path& folder) {
+  if (artifacts.where.empty()) return std::make_unique<LocalObjects>(folder / "artifacts");
+  return OpenObjects(artifacts, folder / "artifacts", std::nullopt);
+}
+
 // Completes a folder that has its database: the files that it names, and the audit log.
-absl::StatusOr<Inventory> CopyFiles(const fs::path& from, Draft& draft) {
+absl::StatusOr<Inventory> CopyFiles(const fs::path& from, const ObjectStore& source, ObjectStore& target,
+                                    Draft& draft) {
   Files files;
   absl::StatusOr<Inventory> inventory = ReadInventory(draft.path(), &files);
   if (!inventory.ok()) return inventory;
-  const std::unique_ptr<const ArtifactStore> source = ArtifactStore::At(from / "artifacts");
-  absl::StatusOr<std::unique_ptr<ArtifactStore>> target = ArtifactStore::Open(draft.path() / "artifacts");
-  if (!target.ok()) return target.status();
-  for (const auto& [sha256, size] : files) {
-    absl::Status copied = CopyFile(*source, sha256, **target);
-    if (absl::IsNotFound(copied)) return absl::FailedPreconditionError(copied.message());
-    if (!copied.ok()) return copied;
+  for (const auto& [sha256, size] : files.objects) {
+    const absl::StatusOr<std::string> data = ReadObject(source, sha256, size);
+    if (!data.ok()) return data.status();
+    if (absl::Status put = target.Put(sha256, *data); !put.ok()) return put;
   }
   if (absl::Status logs = CopyAuditLogs(from, draft.path()); !logs.ok()) return logs;
   if (absl::Status finished = draft.Finish(); !finished.ok()) return finished;
@@ -204,19 +205,23 @@ absl::StatusOr<Inventory> CopyFiles(const fs::path& from, Draft& draft) {
 
 }  // namespace
 
-absl::StatusOr<Inventory> BackUp(const fs::path& state, const fs::path& backup) {
+absl::StatusOr<Inventory> BackUp(const fs::path& state, const fs::path& backup, const ArtifactPlace& artifacts) {
   if (absl::Status there = CheckHasDatabase(state, "--state"); !there.ok()) return there;
   absl::StatusOr<Draft> draft = Draft::Make(backup, "the backup");
   if (!draft.ok()) return draft.status();
+  const absl::StatusOr<std::unique_ptr<ObjectStore>> source = OpenToRead(artifacts, state);
+  if (!source.ok()) return source.status();
+  const absl::StatusOr<std::unique_ptr<LocalObjects>> target = LocalObjects::Open(draft->path() / "artifacts");
+  if (!target.ok()) return target.status();
   // A server that runs lets go of files that nothing names any more, such as a checkpoint once there is a newer one:
   // not while this copies what was named at the database's moment.
-  const absl::StatusOr<ArtifactStore::Lock> kept = ArtifactStore::At(state / "artifacts")->Keep();
+  const absl::StatusOr<RemovalLock> kept = RemovalLock::Keep(state / "artifacts");
   if (!kept.ok()) return kept.status();
   if (absl::Status taken = CopyDatabase(DatabaseIn(state), DatabaseIn(draft->path())); !taken.ok()) return taken;
-  return CopyFiles(state, *draft);
+  return CopyFiles(state, **source, **target, *draft);
 }
 
-absl::StatusOr<Inventory> Verify(const fs::path& folder) {
+absl::StatusOr<Inventory> Verify(const fs::path& folder, const ArtifactPlace& artifacts) {
   if (absl::Status there = CheckHasDatabase(folder, "the folder to verify"); !there.ok()) return there;
   const std::string file = DatabaseIn(folder).string();
   const absl::Status sound = SqliteGuard(file, [&]() -> absl::Status {
@@ -232,17 +237,16 @@ absl::StatusOr<Inventory> Verify(const fs::path& folder) {
   Files files;
   const absl::StatusOr<Inventory> inventory = ReadInventory(folder, &files);
   if (!inventory.ok()) return inventory.status();
-  const std::unique_ptr<const ArtifactStore> artifacts = ArtifactStore::At(folder / "artifacts");
-  for (const auto& [sha256, size] : files) {
-    absl::Status read = ReadFile(*artifacts, sha256, nullptr);
-    if (absl::IsNotFound(read)) return absl::FailedPreconditionError(read.message());
-    if (!read.ok()) return read;
+  const absl::StatusOr<std::unique_ptr<ObjectStore>> objects = OpenToRead(artifacts, folder);
+  if (!objects.ok()) return objects.status();
+  for (const auto& [sha256, size] : files.objects) {
+    if (absl::Status read = ReadObject(**objects, sha256, size).status(); !read.ok()) return read;
   }
   return inventory;
 }
 
-absl::StatusOr<Inventory> Restore(const fs::path& backup, const fs::path& state) {
-  if (absl::Status sound = Verify(backup).status(); !sound.ok()) return sound;
+absl::StatusOr<Inventory> Restore(const fs::path& backup, const fs::path& state, const ArtifactPlace& artifacts) {
+  if (absl::Status sound = Verify(backup, {}).status(); !sound.ok()) return sound;
   absl::StatusOr<Draft> draft = Draft::Make(state, "--state");
   if (!draft.ok()) return draft.status();
   const fs::path database = DatabaseIn(draft->path());
@@ -256,7 +260,10 @@ absl::StatusOr<Inventory> Restore(const fs::path& backup, const fs::path& state)
     return absl::OkStatus();
   });
   if (!skipped.ok()) return skipped;
-  return CopyFiles(backup, *draft);
+  const absl::StatusOr<std::unique_ptr<ObjectStore>> target =
+      OpenObjects(artifacts, draft->path() / "artifacts", /*identity=*/"");
+  if (!target.ok()) return target.status();
+  return CopyFiles(backup, LocalObjects(backup / "artifacts"), **target, *draft);
 }
 
 }  // namespace lorasweep::server

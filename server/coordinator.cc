@@ -56,8 +56,7 @@ absl::Status Coordinator::Load() {
   const absl::Duration now = options_.clock->Steady();
   // Tokens given out since the last commit, if any, were told to nobody; still, never go back.
   leases_ = LeaseTable(std::max(*last_token, leases_.last_token()), options_.lease_duration);
-  blobs_ = BlobReferences();
-  for (const std::string& sha256 : artifacts_.List()) blobs_.Claim(sha256, now);
+  artifacts_.ForgetArtifacts();
   notices_ = *std::move(notices);
   attempts_.clear();
   slugs_.clear();
@@ -98,8 +97,9 @@ void Coordinator::LoadTrial(const SweepState& sweep, std::int64_t number, absl::
     if (answer == answered.end()) answer = answered.insert(answer, {attempt.request_id, {}});
     answer->second.push_back(attempt.token);
   }
-  if (record.adapter) blobs_.Add(*record.adapter);
-  if (record.checkpoint) blobs_.Add(*record.checkpoint);
+  if (record.adapter) artifacts_.Add(*record.adapter);
+  if (record.checkpoint) artifacts_.Add(*record.checkpoint);
+  if (record.start) artifacts_.Add(*record.start);
 }
 
 absl::Status Coordinator::Finish(Change& change, absl::Status status) {
@@ -229,6 +229,17 @@ absl::StatusOr<v1::LeaseTrialsResponse> Coordinator::LeaseTrials(const v1::Lease
 
 absl::StatusOr<v1::ReportResponse> Coordinator::Report(const v1::ReportRequest& request) {
   return Mutate(&Coordinator::DoReport, request);
+}
+
+void Coordinator::ReportThen(const v1::ReportRequest& request,
+                             std::function<void(absl::StatusOr<v1::ReportResponse>)> done) {
+  auto [answer, group] = Unsettled([&] {
+    mutex_.AssertHeld();
+    return Apply(&Coordinator::DoReport, request);
+  });
+  group->Then([answer = std::move(answer), done = std::move(done)](const absl::Status& stored) {
+    done(stored.ok() ? answer : stored);
+  });
 }
 
 absl::StatusOr<v1::Trial> Coordinator::CompleteTrial(const v1::CompleteTrialRequest& request) {

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -21,7 +22,6 @@
 #include "lorasweep/v1/sweep_service.pb.h"
 #include "lorasweep/v1/worker_service.pb.h"
 #include "server/artifact_store.h"
-#include "server/blob_references.h"
 #include "server/change.h"
 #include "server/clock.h"
 #include "server/commit_group.h"
@@ -75,6 +75,7 @@ class Coordinator {
 
   absl::StatusOr<v1::Sweep> CreateSweep(const v1::CreateSweepRequest& request);
   absl::Status DeleteSweep(const v1::DeleteSweepRequest& request);
+  absl::StatusOr<v1::Sweep> UpdateSweep(const v1::UpdateSweepRequest& request);
   absl::StatusOr<v1::Sweep> PauseSweep(const v1::ChangeSweepRequest& request);
   absl::StatusOr<v1::Sweep> ResumeSweep(const v1::ChangeSweepRequest& request);
   absl::StatusOr<v1::Sweep> StopSweep(const v1::ChangeSweepRequest& request);
@@ -84,6 +85,7 @@ class Coordinator {
   absl::StatusOr<v1::ListSweepsResponse> ListSweeps(const v1::ListSweepsRequest& request);
   absl::StatusOr<v1::Trial> GetTrial(const v1::GetTrialRequest& request);
   absl::StatusOr<v1::ListTrialsResponse> ListTrials(const v1::ListTrialsRequest& request);
+  absl::StatusOr<v1::Trial> UpdateTrial(const v1::UpdateTrialRequest& request);
   absl::StatusOr<v1::ListObservationsResponse> ListObservations(const v1::ListObservationsRequest& request);
   absl::StatusOr<v1::Trial> RecordMeasurements(const v1::RecordMeasurementsRequest& request);
   absl::StatusOr<v1::Trial> StopTrial(const v1::ChangeTrialRequest& request);
@@ -92,6 +94,7 @@ class Coordinator {
   absl::StatusOr<v1::GetLeaderboardResponse> GetLeaderboard(const v1::GetLeaderboardRequest& request);
   absl::StatusOr<v1::GetImportanceResponse> GetImportance(const v1::GetImportanceRequest& request);
   absl::StatusOr<v1::ReplaySweepResponse> ReplaySweep(const v1::ReplaySweepRequest& request);
+  absl::StatusOr<v1::CompareSweepsResponse> CompareSweeps(const v1::CompareSweepsRequest& request);
   absl::StatusOr<v1::ListWorkersResponse> ListWorkers(const v1::ListWorkersRequest& request);
 
   // What one message of WatchSweep carries: everything after `after_revision`, or as much of it as fits a message.
@@ -109,14 +112,15 @@ class Coordinator {
   // The answer could not be delivered: these leases are the worker's next answer, whatever request_id it comes with.
   void MarkUnanswered(const v1::LeaseTrialsResponse& response);
   absl::StatusOr<v1::ReportResponse> Report(const v1::ReportRequest& request);
+  // As Report, without holding a thread until all is on disk: `done` gets the answer, on any thread, and may neither
+  // block nor call the coordinator.
+  void ReportThen(const v1::ReportRequest& request, std::function<void(absl::StatusOr<v1::ReportResponse>)> done);
   absl::StatusOr<v1::Trial> CompleteTrial(const v1::CompleteTrialRequest& request);
   absl::StatusOr<v1::Trial> FailTrial(const v1::FailTrialRequest& request);
-  // True: the file is in the artifact store, and is kept long enough for an artifact to name it.
-  bool ClaimBlob(const std::string& sha256);
 
   // Takes the leases away that were not renewed in time.
   absl::Status ExpireLeases();
-  // Removes files that belong to nothing any more.
+  // Removes files that belong to nothing any more. May take long; nothing waits for it.
   void CollectBlobs();
 
   // Notices that are not settled, also from before a restart, in the order of the sweeps.
@@ -161,6 +165,9 @@ class Coordinator {
   // What `work` answers under the lock, once all that it rests on is on disk.
   template <typename Work>
   auto Settled(const Work& work) ABSL_LOCKS_EXCLUDED(mutex_);
+  // The same at once, with the group that it rests on.
+  template <typename Work>
+  auto Unsettled(const Work& work) ABSL_LOCKS_EXCLUDED(mutex_);
   absl::Status Load() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Makes memory what the store has, where that is known.
   void ReadBack(const absl::Status& why) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -175,6 +182,9 @@ class Coordinator {
   template <typename Answer, typename Request>
   absl::StatusOr<Answer> Mutate(absl::StatusOr<Answer> (Coordinator::*work)(Change&, const Request&),
                                 const Request& request) ABSL_LOCKS_EXCLUDED(mutex_);
+  template <typename Answer, typename Request>
+  absl::StatusOr<Answer> Apply(absl::StatusOr<Answer> (Coordinator::*work)(Change&, const Request&),
+                               const Request& request) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // As Mutate, and a repeated call with the same request_id gets the first answer.
   template <typename Answer, typename Request>
   absl::StatusOr<Answer> MutateOnce(std::string_view method,
@@ -211,6 +221,12 @@ class Coordinator {
   // Puts the trials of the sweeps that `warm_start` names into known_trials.
   absl::Status AddKnownTrials(v1::SweepSpec* spec) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   std::string FreeSlug(std::string_view name) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  // coordinator_update.cc: what people change of what is there.
+  absl::StatusOr<v1::Sweep> DoUpdateSweep(Change& change, const v1::UpdateSweepRequest& request);
+  absl::StatusOr<v1::Trial> DoUpdateTrial(Change& change, const v1::UpdateTrialRequest& request);
+  absl::Status ChangeLimits(Change& change, SweepState& sweep, const v1::LimitsSpec& wanted)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   // coordinator_lease.cc: from the sampler to the worker.
   absl::StatusOr<v1::LeaseTrialsResponse> DoLeaseTrials(Change& change, const v1::LeaseTrialsRequest& request);
@@ -260,6 +276,9 @@ class Coordinator {
   absl::Status Ingest(Change& change, const Standing& standing,
                       const google::protobuf::RepeatedPtrField<v1::Observation>& observations)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Lets go of what nobody will ask for, now that the trial has ended for good.
+  absl::Status DropUnneeded(Change& change, SweepState& sweep, std::int64_t trial)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status KeepArtifact(Change& change, const Standing& standing, const v1::Artifact& artifact)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
@@ -289,6 +308,8 @@ class Coordinator {
   absl::StatusOr<v1::Trial> DoStopTrial(Change& change, const v1::ChangeTrialRequest& request);
   absl::StatusOr<v1::Trial> DoRetryTrial(Change& change, const v1::ChangeTrialRequest& request);
   absl::StatusOr<v1::Trial> DoEnqueueTrial(Change& change, const v1::EnqueueTrialRequest& request);
+  // Keeps the adapter that a new trial goes on from, whatever becomes of the trial that it is of.
+  absl::Status KeepStart(Change& change, SweepState& sweep, std::int64_t trial) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // A sweep that has ended goes on for trials that are added to it, and proposes none.
   absl::Status TakeUp(Change& change, SweepState& sweep) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
@@ -320,7 +341,6 @@ class Coordinator {
   std::unordered_map<std::int64_t, Place> attempts_ ABSL_GUARDED_BY(mutex_);  // by token
   std::map<std::string, WorkerState> workers_ ABSL_GUARDED_BY(mutex_);
   LeaseTable leases_ ABSL_GUARDED_BY(mutex_);
-  BlobReferences blobs_ ABSL_GUARDED_BY(mutex_);
   std::map<std::int64_t, std::int64_t> notices_ ABSL_GUARDED_BY(mutex_);  // revisions, by sweep id
   std::shared_ptr<CommitGroup> group_ ABSL_GUARDED_BY(mutex_);            // the open one
   std::shared_ptr<CommitGroup> closed_ ABSL_GUARDED_BY(mutex_);  // the one before, which may be on its way to the disk

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <set>
 #include <string>
 #include <utility>
 
@@ -211,6 +212,45 @@ absl::Status Coordinator::MoveTrial(Change& change, SweepState& sweep, std::int6
   record.end_time = search::IsFinal(state) ? change.now : absl::InfinitePast();
   change.Touch(sweep, trial);
   change.news_for_workers = true;
+  return search::IsFinal(state) ? DropUnneeded(change, sweep, trial) : absl::OkStatus();
+}
+
+absl::Status Coordinator::DropUnneeded(Change& change, SweepState& sweep, std::int64_t trial) {
+  const auto drop = [&](std::int64_t number, std::optional<v1::Artifact>& artifact) -> absl::Status {
+    if (!artifact) return absl::OkStatus();
+    change.Touch(sweep, number);
+    absl::Status deleted = change.transaction().DeleteArtifact(sweep.record(number).id, artifact->kind());
+    if (!deleted.ok()) return deleted;
+    artifacts_.Release(*artifact);
+    artifact.reset();
+    return absl::OkStatus();
+  };
+  // A trial that failed may be tried again from its checkpoint.
+  if (!search::CanTransition(sweep.trial(trial).state, search::TrialState::kQueued)) {
+    if (absl::Status dropped = drop(trial, sweep.record(trial).checkpoint); !dropped.ok()) return dropped;
+  }
+  const std::int64_t limit = sweep.spec().limits().keep_adapters();
+  if (limit == 0) return absl::OkStatus();
+  // Repeats stand where the trial stands that they repeat.
+  const auto point_of = [&](std::int64_t number) {
+    const std::int64_t original = sweep.trial(number).repeat_of;
+    return original >= 0 ? original : number;
+  };
+  std::set<std::int64_t> ended;
+  for (std::int64_t number = 0; number < sweep.size(); ++number) {
+    if (sweep.record(number).adapter && search::IsFinal(sweep.trial(number).state)) ended.insert(number);
+  }
+  std::set<std::int64_t> best;
+  for (const search::LeaderboardRow& row : sweep.Ranking()) {
+    if (static_cast<std::int64_t>(best.size()) == limit) break;
+    if (ended.contains(row.trial)) best.insert(row.trial);
+  }
+  // While fewer have a rank than may be kept, those without one are no burden.
+  if (static_cast<std::int64_t>(best.size()) < limit) return absl::OkStatus();
+  for (const std::int64_t number : ended) {
+    if (best.contains(point_of(number))) continue;
+    if (absl::Status dropped = drop(number, sweep.record(number).adapter); !dropped.ok()) return dropped;
+  }
   return absl::OkStatus();
 }
 

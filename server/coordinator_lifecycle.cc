@@ -76,6 +76,7 @@ absl::StatusOr<v1::Sweep> Coordinator::DoCreateSweep(Change& change, const v1::C
   }
   if (absl::Status added = AddKnownTrials(&fresh.sweep.spec); !added.ok()) return added;
   fresh.sweep.slug = FreeSlug(fresh.sweep.spec.name());
+  fresh.sweep.first_trials = fresh.sweep.spec.limits().trials();
   fresh.sweep.create_time = fresh.sweep.update_time = change.now;
   absl::StatusOr<std::unique_ptr<SweepState>> made = SweepState::Make(std::move(fresh), options_.policies);
   if (!made.ok()) return absl::InvalidArgumentError(std::string(made.status().message()));
@@ -114,8 +115,9 @@ absl::StatusOr<google::protobuf::Empty> Coordinator::DoDeleteSweep(Change& chang
   for (std::int64_t number = 0; number < sweep.size(); ++number) {
     const TrialRecord& record = sweep.record(number);
     for (const AttemptRecord& attempt : record.attempts) attempts_.erase(attempt.token);
-    if (record.adapter) blobs_.Release(*record.adapter);
-    if (record.checkpoint) blobs_.Release(*record.checkpoint);
+    if (record.adapter) artifacts_.Release(*record.adapter);
+    if (record.checkpoint) artifacts_.Release(*record.checkpoint);
+    if (record.start) artifacts_.Release(*record.start);
   }
   Log(LogLevel::kInfo, absl::StrCat(SweepName(sweep.sweep().slug), " deleted"));
   notices_.erase(id);

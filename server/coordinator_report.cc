@@ -147,15 +147,12 @@ absl::Status Coordinator::CheckReport(const Standing& standing, const Observatio
   if (artifact == nullptr) return absl::OkStatus();
   if (absl::Status status = CheckArtifact(*artifact, kind, limit); !status.ok()) return status;
   for (const v1::ArtifactFile& file : artifact->files()) {
-    const absl::StatusOr<std::int64_t> size = artifacts_.Size(file.sha256());
-    if (!size.ok()) {
+    const absl::Status there = artifacts_.Check(file);
+    if (absl::IsNotFound(there)) {
       return absl::FailedPreconditionError(
           absl::StrCat(file.path(), " (", file.sha256(), ") was not uploaded; upload it, then report it"));
     }
-    if (*size != file.size_bytes()) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("size_bytes of ", file.path(), " is ", file.size_bytes(), "; the file has ", *size));
-    }
+    if (!there.ok()) return there;
   }
   return absl::OkStatus();
 }
@@ -211,14 +208,15 @@ absl::Status Coordinator::Ingest(Change& change, const Standing& standing, const
   return absl::OkStatus();
 }
 
-absl::Status Coordinator::KeepArtifact(Change& change, const Standing& standing, const v1::Artifact& artifact) {
+absl::Status Coordinator::KeepArtifact(Change& change, const Standing& standing, const v1::Artifact& reported) {
   TrialRecord& record = standing.sweep->record(standing.trial);
+  const v1::Artifact artifact = artifacts_.WithChunks(reported);
   std::optional<v1::Artifact>& kept = artifact.kind() == "adapter" ? record.adapter : record.checkpoint;
   if (kept && kept->step() > artifact.step()) return absl::OkStatus();  // a repeated or late report
   change.Touch(*standing.sweep, standing.trial);
   if (absl::Status put = change.transaction().PutArtifact(record.id, artifact); !put.ok()) return put;
-  blobs_.Add(artifact);
-  if (kept) blobs_.Release(*kept);
+  artifacts_.Add(artifact);
+  if (kept) artifacts_.Release(*kept);
   kept = artifact;
   if (artifact.kind() == "adapter") standing.sweep->NoteAdapter(standing.trial);
   return absl::OkStatus();

@@ -104,26 +104,15 @@ void Coordinator::Seen(const std::string& worker) {
   found->second.record.last_seen_time = options_.clock->Now();
 }
 
-bool Coordinator::ClaimBlob(const std::string& sha256) {
-  absl::MutexLock lock(&mutex_);
-  if (!artifacts_.Size(sha256).ok()) return false;
-  blobs_.Claim(sha256, options_.clock->Steady());
-  return true;
-}
-
 void Coordinator::CollectBlobs() {
-  const std::optional<ArtifactStore::Lock> unkept = artifacts_.MayRemove();
-  if (!unkept) return;  // a backup copies them; the next call has them all
   // Settled: what let go of the files is on disk, so that no restart asks for them again.
   const absl::StatusOr<std::vector<std::string>> unwanted = Settled([&]() -> absl::StatusOr<std::vector<std::string>> {
     mutex_.AssertHeld();
-    return blobs_.Collect(options_.clock->Steady());
+    return artifacts_.Unwanted();
   });
   if (!unwanted.ok()) return;
-  absl::MutexLock lock(&mutex_);
-  for (const std::string& sha256 : *unwanted) {
-    if (!blobs_.IsKnown(sha256)) artifacts_.Remove(sha256);  // else it was claimed again
-  }
+  const absl::Status removed = artifacts_.Collect(*unwanted);
+  if (!removed.ok()) Log(LogLevel::kWarning, absl::StrCat("removing unused files: ", removed.ToString()));
 }
 
 }  // namespace lorasweep::server

@@ -73,6 +73,17 @@ void AddServeFlags(CLI::App& app, Flags* flags) {
       ->check(CLI::Range(1, 86400))
       ->type_name("N")
       ->capture_default_str();
+  app.add_option("--artifacts", options.artifacts.where,
+                 "Where checkpoints and adapters are kept: s3://BUCKET/PREFIX or a folder, of this server alone "
+                 "(default: in the state folder). S3's credentials come from AWS' usual variables and files")
+      ->type_name("PLACE");
+  app.add_option("--artifacts-endpoint", options.artifacts.endpoint,
+                 "s3: what speaks S3 in place of AWS, such as http://127.0.0.1:9000")
+      ->type_name("URL")
+      ->envname("AWS_ENDPOINT_URL");
+  app.add_option("--artifacts-region", options.artifacts.region, "s3: the bucket's region (default: it is asked for)")
+      ->type_name("NAME")
+      ->envname("AWS_REGION");
   app.add_option("--artifact-quota", options.artifact_quota,
                  "What checkpoints and adapters may take together, such as 200GB (default: all there is)")
       ->type_name("SIZE")
@@ -131,8 +142,11 @@ absl::Status Tell(const char* what, const absl::StatusOr<Inventory>& inventory) 
 void AddBackupCommands(CLI::App& app, Flags* flags) {
   CLI::App* backup = app.add_subcommand("backup", "Copies the state, also while a server runs")->fallthrough();
   backup->add_option("folder", flags->folder, "Folder to make")->required()->type_name("DIR");
-  backup->callback(
-      [flags] { flags->command = [flags] { return Tell("saved", BackUp(flags->options.state, flags->folder)); }; });
+  backup->callback([flags] {
+    flags->command = [flags] {
+      return Tell("saved", BackUp(flags->options.state, flags->folder, flags->options.artifacts));
+    };
+  });
 
   CLI::App* verify = app.add_subcommand("verify", "Reads all of a backup and says whether it is sound")->fallthrough();
   verify->add_option("folder", flags->folder, "The backup, or the state of a server that does not run")
@@ -140,13 +154,16 @@ void AddBackupCommands(CLI::App& app, Flags* flags) {
       ->type_name("DIR");
   verify->callback([flags] {
     flags->needs_state = false;
-    flags->command = [flags] { return Tell("sound", Verify(flags->folder)); };
+    flags->command = [flags] { return Tell("sound", Verify(flags->folder, flags->options.artifacts)); };
   });
 
   CLI::App* restore = app.add_subcommand("restore", "Makes a new state folder from a backup")->fallthrough();
   restore->add_option("folder", flags->folder, "The backup")->required()->type_name("DIR");
-  restore->callback(
-      [flags] { flags->command = [flags] { return Tell("restored", Restore(flags->folder, flags->options.state)); }; });
+  restore->callback([flags] {
+    flags->command = [flags] {
+      return Tell("restored", Restore(flags->folder, flags->options.state, flags->options.artifacts));
+    };
+  });
 }
 
 void AddHealthCommand(CLI::App& app, Flags* flags) {

@@ -8,8 +8,8 @@
 
 namespace lorasweep::server {
 
-// The thread that lets time pass for the coordinator: it expires leases even when no worker is left to ask, and
-// removes files that nothing names any more. Ends with the object.
+// The threads that let time pass for the coordinator: one expires leases even when no worker is left to ask, another,
+// which may take long, removes files that nothing names any more. They end with the object.
 class Reaper {
  public:
   // Looks every `period`. Borrows the coordinator.
@@ -20,7 +20,8 @@ class Reaper {
 
  private:
   absl::Notification stop_;
-  std::thread thread_;
+  std::thread expire_;
+  std::thread collect_;
 };
 
 }  // namespace lorasweep::server

@@ -98,6 +98,17 @@ absl::Status CheckWebhooks(const std::vector<std::string>& webhooks) {
   return absl::OkStatus();
 }
 
+absl::StatusOr<std::unique_ptr<ArtifactStore>> OpenArtifacts(const StateFolder& folder, const ServerOptions& options,
+                                                             const Clock& clock) {
+  std::error_code error;
+  std::filesystem::create_directories(folder.artifacts(), error);  // for its lock, also where the files lie elsewhere
+  const absl::StatusOr<std::string> identity = folder.Identity();
+  if (!identity.ok()) return identity.status();
+  absl::StatusOr<std::unique_ptr<ObjectStore>> objects = OpenObjects(options.artifacts, folder.artifacts(), *identity);
+  if (!objects.ok()) return objects.status();
+  return ArtifactStore::Open(*std::move(objects), folder.artifacts(), clock, options.artifact_quota);
+}
+
 std::string DashboardUrl(const ServerOptions& options, const std::string& own) {
   if (options.dashboard_url.empty()) return own;
   return options.dashboard_url.ends_with('/') ? options.dashboard_url : options.dashboard_url + "/";
@@ -149,13 +160,12 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& optio
   absl::StatusOr<std::unique_ptr<TrialStore>> store = TrialStore::Open(parts->folder.database());
   if (!store.ok()) return store.status();
   parts->store = *std::move(store);
-  absl::StatusOr<std::unique_ptr<ArtifactStore>> artifacts =
-      ArtifactStore::Open(parts->folder.artifacts(), options.artifact_quota);
+  const Clock& clock = options.clock != nullptr ? *options.clock : parts->system_clock;
+  absl::StatusOr<std::unique_ptr<ArtifactStore>> artifacts = OpenArtifacts(parts->folder, options, clock);
   if (!artifacts.ok()) return artifacts.status();
   parts->artifacts = *std::move(artifacts);
   CoordinatorOptions coordinator_options;
   coordinator_options.lease_duration = options.lease_duration;
-  const Clock& clock = options.clock != nullptr ? *options.clock : parts->system_clock;
   coordinator_options.clock = &clock;
   coordinator_options.log = options.log;
   coordinator_options.notices = !options.webhooks.empty();

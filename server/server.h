@@ -8,6 +8,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "server/log.h"
+#include "server/object_store.h"
 #include "server/tls_files.h"
 
 namespace lorasweep::server {
@@ -15,12 +16,13 @@ namespace lorasweep::server {
 class Clock;
 
 struct ServerOptions {
-  std::filesystem::path state;                        // made when missing; one server at a time
-  std::string listen = "127.0.0.1:50151";             // HOST:PORT; port 0: any free one
-  TlsFiles tls;                                       // without, only loopback may be listened on, open to all there
-  std::int64_t artifact_quota = 0;                    // bytes of all artifacts together; 0: as many as the disk takes
-  std::string http;                                   // HOST:PORT of the web gateway, HTTPS beyond loopback; empty: none
-  bool http_elsewhere = false;                        // when its port is taken, listen on any free one
+  std::filesystem::path state;             // made when missing; one server at a time
+  std::string listen = "127.0.0.1:50151";  // HOST:PORT; port 0: any free one
+  TlsFiles tls;                            // without, only loopback may be listened on, open to all there
+  ArtifactPlace artifacts;                 // where checkpoints and adapters are kept
+  std::int64_t artifact_quota = 0;         // bytes of all artifacts together; 0: as many as the disk takes
+  std::string http;                        // HOST:PORT of the web gateway, HTTPS beyond loopback; empty: none
+  bool http_elsewhere = false;             // when its port is taken, listen on any free one
   absl::Duration lease_duration = absl::Seconds(60);  // a lease not renewed for so long is revoked
   std::vector<std::string> webhooks = {};             // told when a sweep has ended (server/notifier.h); kept secret
   std::string dashboard_url;                          // where people reach the dashboard; empty: at the web gateway

@@ -6,12 +6,15 @@
 
 #include <cerrno>
 #include <cstring>
+#include <fstream>
+#include <random>
 #include <string>
 #include <system_error>
 #include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 
 namespace lorasweep::server {
 namespace {
@@ -58,6 +61,18 @@ absl::StatusOr<StateFolder> StateFolder::Open(const std::filesystem::path& path)
   }
   WriteHolder(lock);
   return folder;
+}
+
+absl::StatusOr<std::string> StateFolder::IdentityOf(const std::filesystem::path& path) {
+  const std::filesystem::path file = path / "identity";
+  std::string identity;
+  if (std::ifstream in(file); in >> identity && !identity.empty()) return identity;
+  std::random_device random;
+  identity = absl::StrFormat("%08x%08x%08x%08x", random(), random(), random(), random());
+  std::ofstream out(file);
+  out << identity << std::endl;
+  if (!out) return absl::InvalidArgumentError(absl::StrCat("cannot write ", file.string()));
+  return identity;
 }
 
 StateFolder::StateFolder(StateFolder&& other) noexcept

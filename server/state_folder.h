@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <string>
 
 #include "absl/status/statusor.h"
 
@@ -17,6 +18,10 @@ class StateFolder {
   StateFolder(StateFolder&& other) noexcept;
   StateFolder& operator=(StateFolder&&) = delete;
   ~StateFolder();
+
+  // A text that no other state folder has, made at the first call and kept in its file `identity`. Not in its backups.
+  absl::StatusOr<std::string> Identity() const { return IdentityOf(path_); }
+  static absl::StatusOr<std::string> IdentityOf(const std::filesystem::path& path);
 
   const std::filesystem::path& path() const { return path_; }
   std::filesystem::path database() const { return path_ / "lorasweep.db"; }

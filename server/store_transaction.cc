@@ -3,6 +3,7 @@
 
 #include <type_traits>
 
+#include "absl/strings/str_join.h"
 #include "proto/convert.h"
 #include "server/sqlite_guard.h"
 #include "server/store_columns.h"
@@ -65,8 +66,8 @@ absl::Status StoreTransaction::PutSweep(SweepRecord* sweep) {
     const bool fresh = sweep->id == 0;
     SQLite::Statement& put =
         fresh ? connection.Prepared(
-                    "INSERT INTO sweeps (state, error, update_time, revision, slug, spec, metric, create_time) "
-                    "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")
+                    "INSERT INTO sweeps (state, error, update_time, revision, slug, spec, metric, create_time, "
+                    "first_trials) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)")
               : connection.Prepared(
                     "UPDATE sweeps SET state = ?1, error = ?2, update_time = ?3, revision = ?4 WHERE id = ?5");
     put.bind(1, static_cast<int>(sweep->state));
@@ -80,6 +81,7 @@ absl::Status StoreTransaction::PutSweep(SweepRecord* sweep) {
       BindBytes(put, 6, spec);
       put.bind(7, sweep->spec.metric().name());
       BindTime(put, 8, sweep->create_time);
+      put.bind(9, sweep->first_trials);
     } else {
       put.bind(5, sweep->id);
     }
@@ -90,6 +92,20 @@ absl::Status StoreTransaction::PutSweep(SweepRecord* sweep) {
       return absl::AlreadyExistsError(absl::StrCat("there is a sweep named sweeps/", sweep->slug));
     }
     if (fresh) sweep->id = connection.database().getLastInsertRowid();
+    return absl::OkStatus();
+  });
+}
+
+absl::Status StoreTransaction::PutSweepTexts(const SweepRecord& sweep) {
+  return Write([&](StoreConnection& connection) {
+    const std::string spec = sweep.spec.SerializeAsString();
+    const std::string tags = absl::StrJoin(sweep.tags, " ");
+    SQLite::Statement& put = connection.Prepared("UPDATE sweeps SET spec = ?1, note = ?2, tags = ?3 WHERE id = ?4");
+    BindBytes(put, 1, spec);
+    put.bindNoCopy(2, sweep.note);
+    put.bindNoCopy(3, tags);
+    put.bind(4, sweep.id);
+    put.exec();
     return absl::OkStatus();
   });
 }
@@ -112,8 +128,8 @@ absl::Status StoreTransaction::PutTrial(std::int64_t sweep_id, const search::Tri
                   "INSERT INTO trials (state, outcome_reason, verdict, verdict_reason, invalid, step, sequences, "
                   "tokens, "
                   "update_time, start_time, end_time, revision, sweep_id, number, parameters, suggestion_reason, "
-                  "max_steps, create_time, repeat_of) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, "
-                  "?14, ?15, ?16, ?17, ?18, ?19)")
+                  "max_steps, create_time, repeat_of, warm_start_of) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, "
+                  "?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)")
             : connection.Prepared(
                   "UPDATE trials SET state = ?1, outcome_reason = ?2, verdict = ?3, verdict_reason = ?4, invalid = ?5, "
                   "step = ?6, sequences = ?7, tokens = ?8, update_time = ?9, start_time = ?10, end_time = ?11, "
@@ -142,6 +158,7 @@ absl::Status StoreTransaction::PutTrial(std::int64_t sweep_id, const search::Tri
       put.bind(17, record->max_steps);
       BindTime(put, 18, record->create_time);
       if (trial.repeat_of >= 0) put.bind(19, trial.repeat_of);  // else NULL
+      if (trial.warm_start_of >= 0) put.bind(20, trial.warm_start_of);
     } else {
       put.bind(13, record->id);
     }
@@ -152,6 +169,16 @@ absl::Status StoreTransaction::PutTrial(std::int64_t sweep_id, const search::Tri
       return absl::AlreadyExistsError(absl::StrCat("the sweep has a trial ", trial.number, " already"));
     }
     if (fresh) record->id = connection.database().getLastInsertRowid();
+    return absl::OkStatus();
+  });
+}
+
+absl::Status StoreTransaction::PutTrialNote(const TrialRecord& trial) {
+  return Write([&](StoreConnection& connection) {
+    SQLite::Statement& put = connection.Prepared("UPDATE trials SET note = ?1 WHERE id = ?2");
+    put.bindNoCopy(1, trial.note);
+    put.bind(2, trial.id);
+    put.exec();
     return absl::OkStatus();
   });
 }
@@ -223,6 +250,16 @@ absl::Status StoreTransaction::PutArtifact(std::int64_t trial_id, const v1::Arti
     put.bindNoCopy(2, artifact.kind());
     BindBytes(put, 3, content);
     put.exec();
+    return absl::OkStatus();
+  });
+}
+
+absl::Status StoreTransaction::DeleteArtifact(std::int64_t trial_id, const std::string& kind) {
+  return Write([&](StoreConnection& connection) {
+    SQLite::Statement& remove = connection.Prepared("DELETE FROM artifacts WHERE trial_id = ?1 AND kind = ?2");
+    remove.bind(1, trial_id);
+    remove.bindNoCopy(2, kind);
+    remove.exec();
     return absl::OkStatus();
   });
 }

@@ -137,13 +137,17 @@ class StoreTransaction {
   StoreTransaction(const StoreTransaction&) = delete;
   StoreTransaction& operator=(const StoreTransaction&) = delete;
 
-  // Inserts (id 0, which is then set) or updates; the slug and the spec stay. AlreadyExists: the slug is taken.
+  // Inserts (id 0, which is then set) or updates; the slug and what PutSweepTexts keeps stay. AlreadyExists: the slug
+  // is taken.
   absl::Status PutSweep(SweepRecord* sweep);
+  // The spec, the note and the tags of a sweep that is stored.
+  absl::Status PutSweepTexts(const SweepRecord& sweep);
   // With everything in it.
   absl::Status DeleteSweep(std::int64_t sweep_id);
-  // Inserts (id 0, which is then set) or updates; what was known when the trial was proposed stays. Attempts and
-  // artifacts have their own Put. AlreadyExists: the sweep has a trial of this number.
+  // Inserts (id 0, which is then set) or updates; what was known when the trial was proposed stays. Attempts, artifacts
+  // and the note have their own Put. AlreadyExists: the sweep has a trial of this number.
   absl::Status PutTrial(std::int64_t sweep_id, const search::Trial& trial, TrialRecord* record);
+  absl::Status PutTrialNote(const TrialRecord& trial);
   absl::Status PutAttempt(std::int64_t trial_id, const AttemptRecord& attempt);
   // `time` is kept instead of observation.time. False: (trial, metric, step) has an observation already; it stays.
   absl::StatusOr<bool> PutObservation(std::int64_t sweep_id, std::int64_t trial_id, std::int64_t revision,
@@ -152,6 +156,7 @@ class StoreTransaction {
   absl::Status PutEvents(std::int64_t sweep_id, std::int64_t revision, const std::vector<search::SweepEvent>& events);
   // Replaces the trial's artifact of the same kind.
   absl::Status PutArtifact(std::int64_t trial_id, const v1::Artifact& artifact);
+  absl::Status DeleteArtifact(std::int64_t trial_id, const std::string& kind);
   // Replaces the trial's measurement of the same metric.
   absl::Status PutMeasurement(std::int64_t trial_id, const v1::Measurement& measurement);
   // Replaces the sweep's notice.

@@ -28,9 +28,13 @@ grpc::Status WorkerServiceImpl::LeaseTrials(grpc::ServerContext* context, const 
   return Answer(WaitForLeases(coordinator_, *request, [context] { return context->IsCancelled(); }), answer);
 }
 
-grpc::Status WorkerServiceImpl::Report(grpc::ServerContext*, const v1::ReportRequest* request,
-                                       v1::ReportResponse* answer) {
-  return Answer(coordinator_.Report(*request), answer);
+grpc::ServerUnaryReactor* WorkerServiceImpl::Report(grpc::CallbackServerContext* context,
+                                                    const v1::ReportRequest* request, v1::ReportResponse* answer) {
+  grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
+  coordinator_.ReportThen(*request, [=](absl::StatusOr<v1::ReportResponse> result) {
+    reactor->Finish(server::Answer(std::move(result), answer));
+  });
+  return reactor;
 }
 
 grpc::Status WorkerServiceImpl::CompleteTrial(grpc::ServerContext*, const v1::CompleteTrialRequest* request,
@@ -43,33 +47,37 @@ grpc::Status WorkerServiceImpl::FailTrial(grpc::ServerContext*, const v1::FailTr
   return Answer(coordinator_.FailTrial(*request), answer);
 }
 
-grpc::Status WorkerServiceImpl::UploadBlob(grpc::ServerContext* context,
-                                           grpc::ServerReader<v1::UploadBlobRequest>* reader,
-                                           v1::UploadBlobResponse* answer) {
-  return Answer(ReceiveBlob(*context, *reader), answer);
+grpc::Status WorkerServiceImpl::UploadBlob(
+    grpc::ServerContext* context, grpc::ServerReaderWriter<v1::UploadBlobResponse, v1::UploadBlobRequest>* stream) {
+  const absl::StatusOr<v1::UploadBlobResponse> stored = ReceiveBlob(*context, *stream);
+  if (stored.ok()) stream->Write(*stored);
+  return proto::ToGrpc(stored.status());
 }
 
 absl::StatusOr<v1::UploadBlobResponse> WorkerServiceImpl::ReceiveBlob(
-    grpc::ServerContext& context, grpc::ServerReader<v1::UploadBlobRequest>& reader) {
+    grpc::ServerContext& context, grpc::ServerReaderWriter<v1::UploadBlobResponse, v1::UploadBlobRequest>& stream) {
   v1::UploadBlobRequest part;
   std::optional<CallDeadline> deadline;
   deadline.emplace(context, kUploadStart);
-  if (!reader.Read(&part) || !part.has_header()) {
+  if (!stream.Read(&part) || !part.has_header()) {
     return absl::InvalidArgumentError("the first message of an upload must be its header");
   }
   const v1::BlobHeader header = part.header();
   if (const auto worker = ParseWorkerName(header.worker()); !worker.ok()) return worker.status();
-  if (!coordinator_.ClaimBlob(header.sha256())) {
-    absl::StatusOr<std::unique_ptr<ArtifactStore::Upload>> upload =
-        artifacts_.Create(header.sha256(), header.size_bytes());
+  if (!artifacts_.Claim(header.sha256())) {
+    const absl::StatusOr<std::unique_ptr<ArtifactStore::Upload>> upload = artifacts_.Create(header);
     if (!upload.ok()) return upload.status();
     deadline.emplace(context, kUploadStart + kUploadMebibyte * static_cast<double>(header.size_bytes() >> 20));
-    while (reader.Read(&part)) {
+    if (!header.chunks().empty()) {
+      v1::UploadBlobResponse missing;
+      *missing.mutable_missing() = {(*upload)->missing().begin(), (*upload)->missing().end()};
+      stream.Write(missing);
+    }
+    while (stream.Read(&part)) {
       if (part.has_header()) return absl::InvalidArgumentError("a second header in one upload");
       if (absl::Status status = (*upload)->Append(part.data()); !status.ok()) return status;
     }
     if (absl::Status status = (*upload)->Commit(); !status.ok()) return status;
-    coordinator_.ClaimBlob(header.sha256());
   }
   v1::UploadBlobResponse answer;
   answer.set_sha256(header.sha256());

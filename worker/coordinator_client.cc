@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "google/protobuf/util/time_util.h"
+#include "proto/blob_chunks.h"
 #include "proto/grpc_status.h"
 #include "spdlog/spdlog.h"
 #include "trainer_core/text/sha256.h"
@@ -17,7 +18,7 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr std::size_t kChunkBytes = 1 << 20;
+constexpr std::int64_t kPartBytes = std::int64_t{1} << 20;  // of data in one message
 constexpr int kTriesAtServerFaults = 5;
 constexpr int kTriesAtDamagedFiles = 3;
 
@@ -99,36 +100,59 @@ absl::Status CoordinatorClient::Fail(v1::FailTrialRequest request, const Patienc
 absl::StatusOr<v1::ArtifactFile> CoordinatorClient::Upload(const std::filesystem::path& file,
                                                            std::string_view path_in_artifact,
                                                            const Patience& patience) {
-  const absl::StatusOr<std::string> sha256 = text::Sha256File(file);
-  if (!sha256.ok()) return sha256.status();
-  std::error_code error;
-  const auto size_bytes = static_cast<std::int64_t>(std::filesystem::file_size(file, error));
-  if (error) return absl::InternalError(absl::StrCat("cannot read ", file.string(), ": ", error.message()));
-  const auto send = [&](grpc::ClientContext& context) {
-    v1::UploadBlobResponse response;
-    const auto writer = stub_->UploadBlob(&context, &response);
-    v1::UploadBlobRequest request;
-    request.mutable_header()->set_worker(worker_name());
-    request.mutable_header()->set_sha256(*sha256);
-    request.mutable_header()->set_size_bytes(size_bytes);
-    // A failed Write means that the coordinator has answered already, as it does for a blob it knows: Finish tells.
-    bool open = writer->Write(request);
-    std::ifstream in(file, std::ios::binary);
-    std::vector<char> buffer(kChunkBytes);
-    while (open && (in.read(buffer.data(), static_cast<std::streamsize>(buffer.size())), in.gcount() > 0)) {
-      request.set_data(buffer.data(), static_cast<std::size_t>(in.gcount()));
-      open = writer->Write(request);
-    }
-    writer->WritesDone();
-    return writer->Finish();
-  };
-  const absl::Status status = Retry("UploadBlob", TransferDeadline(size_bytes), patience, send);
+  const absl::StatusOr<BlobDigest> digest = DigestOf(file);
+  if (!digest.ok()) return digest.status();
+  const absl::Status status = Retry("UploadBlob", TransferDeadline(digest->size), patience,
+                                    [&](grpc::ClientContext& context) { return SendBlob(context, file, *digest); });
   if (!status.ok()) return status;
   v1::ArtifactFile entry;
   entry.set_path(std::string{path_in_artifact});
-  entry.set_sha256(*sha256);
-  entry.set_size_bytes(size_bytes);
+  entry.set_sha256(digest->sha256);
+  entry.set_size_bytes(digest->size);
+  *entry.mutable_chunks() = {digest->chunks.begin(), digest->chunks.end()};
   return entry;
+}
+
+grpc::Status CoordinatorClient::SendBlob(grpc::ClientContext& context, const std::filesystem::path& file,
+                                         const BlobDigest& digest) {
+  const auto stream = stub_->UploadBlob(&context);
+  v1::UploadBlobRequest request;
+  request.mutable_header()->set_worker(worker_name());
+  request.mutable_header()->set_sha256(digest.sha256);
+  request.mutable_header()->set_size_bytes(digest.size);
+  *request.mutable_header()->mutable_chunks() = {digest.chunks.begin(), digest.chunks.end()};
+  // A failed Write means that the coordinator has answered already, as it does for a blob it knows: Finish tells.
+  bool open = stream->Write(request);
+  v1::UploadBlobResponse answer;
+  std::ifstream in(file, std::ios::binary);
+  const auto send = [&](std::int64_t offset, std::int64_t size) {
+    in.clear();
+    in.seekg(offset);
+    std::string data;
+    for (std::int64_t sent = 0; open && sent < size; sent += static_cast<std::int64_t>(data.size())) {
+      data.resize(static_cast<std::size_t>(std::min(kPartBytes, size - sent)));
+      // A file that cannot be read any more is not the one that was announced: the coordinator says so.
+      if (!in.read(data.data(), static_cast<std::streamsize>(data.size()))) break;
+      request.set_data(data);
+      open = stream->Write(request);
+    }
+  };
+  if (digest.chunks.empty()) {
+    send(0, digest.size);
+  } else if (open && stream->Read(&answer) && answer.sha256().empty()) {
+    for (const std::int32_t place : answer.missing()) {
+      if (place < 0 || place >= static_cast<std::int32_t>(digest.chunks.size())) break;
+      send(place * proto::kBlobChunkBytes, proto::BlobChunkBytes(digest.size, place));
+    }
+  }
+  stream->WritesDone();
+  while (stream->Read(&answer)) {
+  }
+  const grpc::Status status = stream->Finish();
+  if (status.ok() && answer.sha256() != digest.sha256) {
+    return {grpc::StatusCode::UNAVAILABLE, "the upload ended without an answer"};
+  }
+  return status;
 }
 
 absl::Status CoordinatorClient::Download(const v1::ArtifactFile& file, const std::filesystem::path& destination,
@@ -217,7 +241,9 @@ grpc::Status CoordinatorClient::CallOnce(milliseconds deadline, const std::stop_
   grpc::ClientContext context;
   context.set_deadline(std::chrono::system_clock::now() + deadline);
   const std::stop_callback cancel(stop, [&context] { context.TryCancel(); });
-  return call(context);
+  grpc::Status status = call(context);
+  if (status.ok() && options_.on_answer) options_.on_answer();
+  return status;
 }
 
 milliseconds CoordinatorClient::TransferDeadline(std::int64_t bytes) const {

@@ -34,7 +34,7 @@ struct ClientOptions {
   std::uint64_t seed = 0;                           // jitter and request ids: different in every process
   std::chrono::milliseconds call_deadline{10'000};  // of one try of a small call
   std::int64_t slowest_bytes_per_second = 250'000;  // below this a transfer is given up and tried again
-  std::function<void()> on_answer = nullptr;        // runs after each call that was answered, on its thread; may be null
+  std::function<void()> on_answer = nullptr;  // runs after each call that was answered, on its thread; may be null
 };
 
 // The worker's side of WorkerService: deadlines, and tries again with growing waits. Every call is safe to repeat. What

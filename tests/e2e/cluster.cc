@@ -14,11 +14,12 @@ void Cluster::StartServer() {
   address_ = server_->address();
 }
 
-Process& Cluster::StartFakeWorker(const std::string& name, int step_ms) {
-  workers_.push_back(
-      std::make_unique<Process>(std::vector<std::string>{BinDir() / "fake_worker", "--server", address_, "--name", name,
-                                                         "--step-ms", std::to_string(step_ms)},
-                                folder_.path() / (name + ".log")));
+Process& Cluster::StartFakeWorker(const std::string& name, int step_ms, const std::vector<std::string>& more) {
+  std::vector<std::string> arguments = {BinDir() / "fake_worker", "--server",  address_,
+                                        "--name",                 name,        "--step-ms",
+                                        std::to_string(step_ms)};
+  arguments.insert(arguments.end(), more.begin(), more.end());
+  workers_.push_back(std::make_unique<Process>(std::move(arguments), folder_.path() / (name + ".log")));
   return *workers_.back();
 }
 

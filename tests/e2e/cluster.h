@@ -34,8 +34,8 @@ class Cluster {
   void KillServer() { server().Kill(); }
   Process& server() { return server_->process(); }
 
-  // A worker whose trainer is a toy that takes `step_ms` for each step (build/bin/fake_worker).
-  Process& StartFakeWorker(const std::string& name, int step_ms);
+  // A worker whose trainer is a toy that takes `step_ms` for each step (build/bin/fake_worker, with `more` arguments).
+  Process& StartFakeWorker(const std::string& name, int step_ms, const std::vector<std::string>& more = {});
   // The real one, training on the CPU.
   Process& StartWorker(const std::string& name);
   Process& worker(std::size_t index) { return *workers_.at(index); }

@@ -40,6 +40,10 @@ UnreliableProxy::Fault UnreliableProxy::NextFault() {
       std::pair{faults_.lost_requests, Fault::kLostRequest}, std::pair{faults_.lost_answers, Fault::kLostAnswer},
       std::pair{faults_.doubled, Fault::kDoubled}, std::pair{faults_.repeated_late, Fault::kRepeatedLate},
       std::pair{faults_.delayed, Fault::kDelayed}};
+  if (parted()) {
+    ++count_;
+    return Fault::kLostRequest;
+  }
   absl::MutexLock lock(&mutex_);
   double place = std::uniform_real_distribution<double>()(random_);
   for (const auto& [share, fault] : shares) {
@@ -83,7 +87,7 @@ grpc::Status UnreliableProxy::Forward(grpc::Status (v1::WorkerService::Stub::*ca
     });
   }
   const grpc::Status status = pass(request, context.deadline(), answer);
-  return fault == Fault::kLostAnswer ? Lost() : status;
+  return fault == Fault::kLostAnswer || parted() ? Lost() : status;
 }
 
 grpc::Status UnreliableProxy::RegisterWorker(grpc::ServerContext* context, const v1::RegisterWorkerRequest* request,
@@ -111,28 +115,38 @@ grpc::Status UnreliableProxy::FailTrial(grpc::ServerContext* context, const v1::
   return Forward(&v1::WorkerService::Stub::FailTrial, *context, *request, answer);
 }
 
-grpc::Status UnreliableProxy::UploadBlob(grpc::ServerContext* context,
-                                         grpc::ServerReader<v1::UploadBlobRequest>* reader,
-                                         v1::UploadBlobResponse* answer) {
+grpc::Status UnreliableProxy::UploadBlob(
+    grpc::ServerContext* context, grpc::ServerReaderWriter<v1::UploadBlobResponse, v1::UploadBlobRequest>* stream) {
   const Fault fault = NextFault();
   grpc::ClientContext outgoing;
   outgoing.set_deadline(context->deadline());
-  const auto writer = server_->UploadBlob(&outgoing, answer);
+  const auto server = server_->UploadBlob(&outgoing);
+  bool stored = false;
+  std::thread answers([&] {
+    v1::UploadBlobResponse answer;
+    while (server->Read(&answer)) {
+      stored = !answer.sha256().empty();
+      if (stored && fault == Fault::kLostAnswer) break;
+      stream->Write(answer);
+    }
+    // Refused, or to be lost: whoever waits for more is not left waiting.
+    if (!stored || fault == Fault::kLostAnswer) context->TryCancel();
+  });
   v1::UploadBlobRequest part;
   bool header = true;
-  while (reader->Read(&part)) {
+  while (stream->Read(&part)) {
     // Lost on its way: the header arrives, and nothing behind it.
     if (fault == Fault::kLostRequest && !header) {
       outgoing.TryCancel();
-      writer->Finish();
-      return Lost();
+      break;
     }
     header = false;
-    if (!writer->Write(part)) break;
+    if (!server->Write(part)) break;
   }
-  writer->WritesDone();
-  const grpc::Status status = writer->Finish();
-  return fault == Fault::kLostAnswer ? Lost() : status;
+  server->WritesDone();
+  answers.join();
+  const grpc::Status status = server->Finish();
+  return fault == Fault::kLostAnswer || fault == Fault::kLostRequest ? Lost() : status;
 }
 
 grpc::Status UnreliableProxy::DownloadBlob(grpc::ServerContext* context, const v1::DownloadBlobRequest* request,

@@ -12,6 +12,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
+#include "absl/time/clock.h"
 #include "lorasweep/v1/worker_service.grpc.pb.h"
 
 namespace lorasweep::testing {
@@ -35,6 +36,8 @@ class UnreliableProxy final : public v1::WorkerService::Service {
 
   const std::string& address() const { return address_; }
   std::int64_t faults() const { return count_; }  // that it has made so far
+  // A partition: from now on, and for so long, nothing passes in either direction.
+  void Part(absl::Duration time) { parted_until_ = absl::ToUnixMillis(absl::Now() + time); }
 
   grpc::Status RegisterWorker(grpc::ServerContext* context, const v1::RegisterWorkerRequest* request,
                               v1::RegisterWorkerResponse* answer) override;
@@ -45,14 +48,15 @@ class UnreliableProxy final : public v1::WorkerService::Service {
   grpc::Status CompleteTrial(grpc::ServerContext* context, const v1::CompleteTrialRequest* request,
                              v1::Trial* answer) override;
   grpc::Status FailTrial(grpc::ServerContext* context, const v1::FailTrialRequest* request, v1::Trial* answer) override;
-  grpc::Status UploadBlob(grpc::ServerContext* context, grpc::ServerReader<v1::UploadBlobRequest>* reader,
-                          v1::UploadBlobResponse* answer) override;
+  grpc::Status UploadBlob(grpc::ServerContext* context,
+                          grpc::ServerReaderWriter<v1::UploadBlobResponse, v1::UploadBlobRequest>* stream) override;
   grpc::Status DownloadBlob(grpc::ServerContext* context, const v1::DownloadBlobRequest* request,
                             grpc::ServerWriter<v1::BlobChunk>* writer) override;
 
  private:
   enum class Fault { kNone, kLostRequest, kLostAnswer, kDoubled, kRepeatedLate, kDelayed };
 
+  bool parted() const { return absl::ToUnixMillis(absl::Now()) < parted_until_; }
   Fault NextFault();
   absl::Duration RandomTime(absl::Duration longest);
   template <typename Request, typename Answer>
@@ -63,6 +67,7 @@ class UnreliableProxy final : public v1::WorkerService::Service {
   std::unique_ptr<v1::WorkerService::Stub> server_;
   std::atomic<std::int64_t> count_ = 0;
   std::atomic<bool> closing_ = false;
+  std::atomic<std::int64_t> parted_until_ = 0;  // milliseconds since 1970
   absl::Mutex mutex_;
   std::mt19937_64 random_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::thread> late_ ABSL_GUARDED_BY(mutex_);  // calls that are made again later

@@ -43,20 +43,20 @@ TEST_CASE("A backup is sound, and what is restored from it goes on where it was"
   Filled world;
   const fs::path backup = world.other.path() / "backup";
   const fs::path restored = world.other.path() / "restored/";
-  const Inventory saved = Take(BackUp(world.state(), backup));
+  const Inventory saved = Take(BackUp(world.state(), backup, {}));
   CHECK(saved.sweeps == 1);
   CHECK(saved.trials == 2);
   CHECK(saved.observations == 2);
   CHECK(saved.files == 1);
-  CHECK(Take(Verify(backup)).bytes == saved.bytes);
+  CHECK(Take(Verify(backup, {})).bytes == saved.bytes);
   CHECK_FALSE(fs::exists(backup / "lorasweep.db-wal"));
 
   // After the backup, leases are given that it does not know.
   const std::int64_t later = world.LeaseOne("workers/late").token();
   const v1::Trial before = world.Trial(world.sweep, 1);
-  CHECK(Take(Restore(backup, restored)).trials == 2);
+  CHECK(Take(Restore(backup, restored, {})).trials == 2);
   auto store = Take(TrialStore::Open(restored / "lorasweep.db"));
-  auto artifacts = Take(ArtifactStore::Open(restored / "artifacts"));
+  auto artifacts = OpenArtifacts(restored / "artifacts", world.clock);
   CoordinatorOptions options;
   options.clock = &world.clock;
   auto coordinator = Take(Coordinator::Open(*store, *artifacts, options));
@@ -89,8 +89,8 @@ TEST_CASE("A backup of a coordinator that works meanwhile is whole every time") 
   std::thread keeper([&] {
     for (int i = 0; i < kBackups; ++i) {
       const fs::path backup = world.other.path() / std::to_string(i);
-      results.push_back(BackUp(world.state(), backup).status());
-      results.push_back(Verify(backup).status());
+      results.push_back(BackUp(world.state(), backup, {}).status());
+      results.push_back(Verify(backup, {}).status());
     }
     done = true;
   });
@@ -112,11 +112,11 @@ TEST_CASE("A backup of a coordinator that works meanwhile is whole every time") 
 TEST_CASE("What is damaged is found, and named") {
   Filled world;
   const fs::path backup = world.other.path() / "backup";
-  Take(BackUp(world.state(), backup));
+  Take(BackUp(world.state(), backup, {}));
   SECTION("another content") {
     const fs::path file = FirstFile(backup);
     testing::WriteFile(file, "checkpoint of step 21");
-    CHECK(std::string{Verify(backup).status().message()}.find(file.filename().string()) != std::string::npos);
+    CHECK(std::string{Verify(backup, {}).status().message()}.find(file.filename().string()) != std::string::npos);
   }
   SECTION("a file is missing") {
     fs::remove(FirstFile(backup));
@@ -130,21 +130,21 @@ TEST_CASE("What is damaged is found, and named") {
     fs::remove(backup / "lorasweep.db");
     SQLite::Database(backup / "lorasweep.db", SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE).exec("CREATE TABLE a (b)");
   }
-  CHECK(absl::IsFailedPrecondition(Verify(backup).status()));
+  CHECK(absl::IsFailedPrecondition(Verify(backup, {}).status()));
   const fs::path restored = world.other.path() / "restored";
-  CHECK(absl::IsFailedPrecondition(Restore(backup, restored).status()));
+  CHECK(absl::IsFailedPrecondition(Restore(backup, restored, {}).status()));
   CHECK_FALSE(fs::exists(restored));
 }
 
 TEST_CASE("Nothing that is there is written over") {
   Filled world;
   const fs::path backup = world.other.path() / "backup";
-  Take(BackUp(world.state(), backup));
-  CHECK(absl::IsInvalidArgument(BackUp(world.state(), backup).status()));
-  CHECK(absl::IsInvalidArgument(Restore(backup, world.state()).status()));
-  CHECK(absl::IsInvalidArgument(BackUp(world.other.path() / "none", world.other.path() / "b").status()));
-  CHECK(absl::IsInvalidArgument(Verify(world.other.path() / "none").status()));
-  CHECK(absl::IsInvalidArgument(BackUp(world.state(), "/proc/backup").status()));
+  Take(BackUp(world.state(), backup, {}));
+  CHECK(absl::IsInvalidArgument(BackUp(world.state(), backup, {}).status()));
+  CHECK(absl::IsInvalidArgument(Restore(backup, world.state(), {}).status()));
+  CHECK(absl::IsInvalidArgument(BackUp(world.other.path() / "none", world.other.path() / "b", {}).status()));
+  CHECK(absl::IsInvalidArgument(Verify(world.other.path() / "none", {}).status()));
+  CHECK(absl::IsInvalidArgument(BackUp(world.state(), "/proc/backup", {}).status()));
 }
 
 }  // namespace

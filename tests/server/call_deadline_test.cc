@@ -16,8 +16,8 @@ namespace {
 class Impatient final : public v1::WorkerService::Service {
  public:
   explicit Impatient(absl::Duration limit) : limit_(limit) {}
-  grpc::Status UploadBlob(grpc::ServerContext* context, grpc::ServerReader<v1::UploadBlobRequest>* reader,
-                          v1::UploadBlobResponse*) override {
+  grpc::Status UploadBlob(grpc::ServerContext* context,
+                          grpc::ServerReaderWriter<v1::UploadBlobResponse, v1::UploadBlobRequest>* reader) override {
     const CallDeadline deadline(*context, limit_);
     v1::UploadBlobRequest part;
     while (reader->Read(&part)) {
@@ -40,8 +40,7 @@ grpc::Status Upload(absl::Duration limit, bool finish) {
       grpc::CreateChannel("127.0.0.1:" + std::to_string(port), grpc::InsecureChannelCredentials()));
   grpc::ClientContext context;
   context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(20));
-  v1::UploadBlobResponse response;
-  const auto writer = stub->UploadBlob(&context, &response);
+  const auto writer = stub->UploadBlob(&context);
   writer->Write({});
   if (finish) writer->WritesDone();
   return writer->Finish();

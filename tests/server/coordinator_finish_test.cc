@@ -1,3 +1,7 @@
+#include <set>
+#include <string>
+#include <vector>
+
 #include "tests/server/world.h"
 
 namespace lorasweep::server {
@@ -72,6 +76,64 @@ TEST_CASE("The adapter of a completed trial is kept") {
   CHECK(Take(world.coordinator->CompleteTrial(request)).artifacts(0).kind() == "adapter");
   world.Restart();
   CHECK(world.Trial(sweep, 0).artifacts(0).files(0).sha256() == Sha256Hex("weights"));
+}
+
+TEST_CASE("Checkpoints are kept of trials that may go on, and of no other") {
+  World world;
+  world.PruneAbove(2.0);
+  world.Register("workers/a", "1");
+  const std::string sweep = world.Create(RandomSpec(4));
+  const auto has_checkpoint = [&](std::int64_t trial) { return world.Trial(sweep, trial).artifacts_size() > 0; };
+  std::vector<std::int64_t> tokens;
+  for (int trial = 0; trial < 4; ++trial) {
+    tokens.push_back(world.LeaseOne("workers/a").token());
+    world.ReportCheckpoint("workers/a", tokens.back(), world.Upload("checkpoint", 20, "of " + std::to_string(trial)));
+    CHECK(has_checkpoint(trial));
+  }
+  world.Complete("workers/a", tokens[0], 1.0);
+  CHECK(world.Report("workers/a", tokens[1], {Loss(40, 3.0)}).action() == v1::Verdict::STOP);
+  Take(world.TryComplete("workers/a", tokens[1]));
+  CHECK(world.Report("workers/a", tokens[2], {Loss(40, 5.0)}).action() == v1::Verdict::PAUSE);
+  Take(world.TryComplete("workers/a", tokens[2]));
+  Take(world.Fail("workers/a", tokens[3], Kind::INVALID, "broken"));
+  world.Restart();
+  CHECK(world.Trial(sweep, 1).state() == State::PRUNED);
+  CHECK(world.Trial(sweep, 2).state() == State::PAUSED);
+  CHECK(world.Trial(sweep, 3).state() == State::FAILED);  // may be tried again by hand
+  world.clock.Advance(BlobIndex::kGrace);
+  world.coordinator->CollectBlobs();
+  for (const int trial : {0, 1, 2, 3}) {
+    CHECK(has_checkpoint(trial) == (trial >= 2));
+    CHECK(world.artifacts->Size(Sha256Hex("of " + std::to_string(trial))).ok() == (trial >= 2));
+  }
+}
+
+TEST_CASE("A sweep may keep the adapters of its best trials only") {
+  World world;
+  world.Register("workers/a", "1");
+  v1::SweepSpec spec = RandomSpec(5);
+  spec.mutable_limits()->set_keep_adapters(2);
+  const std::string sweep = world.Create(spec);
+  const auto kept = [&](std::int64_t trials) {
+    std::set<std::int64_t> numbers;
+    for (std::int64_t trial = 0; trial < trials; ++trial) {
+      if (world.Trial(sweep, trial).artifacts_size() > 0) numbers.insert(trial);
+    }
+    return numbers;
+  };
+  const std::vector<std::set<std::int64_t>> expected = {{0}, {0, 1}, {0, 1}, {0, 3}, {3, 4}};
+  const std::vector<double> losses = {1.5, 1.7, 1.9, 1.2, 1.3};
+  for (std::size_t trial = 0; trial < losses.size(); ++trial) {
+    v1::CompleteTrialRequest request;
+    request.set_worker("workers/a");
+    request.set_token(world.LeaseOne("workers/a").token());
+    *request.add_observations() = Loss(100, losses[trial]);
+    *request.mutable_adapter() = world.Upload("adapter", 100, "weights " + std::to_string(trial));
+    Take(world.coordinator->CompleteTrial(request));
+    CHECK(kept(static_cast<std::int64_t>(trial) + 1) == expected[trial]);
+  }
+  world.Restart();
+  CHECK(kept(5) == expected.back());
 }
 
 TEST_CASE("A lease that is not renewed in time goes to another worker, and the first one is fenced off") {

@@ -165,7 +165,7 @@ TEST_CASE("Only a sweep that ended can be deleted, and everything unshared goes 
   CHECK(world.coordinator->DeleteSweep(request).ok());  // repeated
   request.set_request_id("delete again");
   CHECK(absl::IsNotFound(world.coordinator->DeleteSweep(request)));
-  world.clock.Advance(BlobReferences::kGrace);
+  world.clock.Advance(BlobIndex::kGrace);
   world.coordinator->CollectBlobs();
   CHECK_FALSE(world.artifacts->Size(Sha256Hex("own")).ok());
   CHECK(world.artifacts->Size(Sha256Hex("shared")).ok());

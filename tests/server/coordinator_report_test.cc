@@ -180,7 +180,7 @@ TEST_CASE("A checkpoint must have been uploaded, replaces the one before, and is
   CHECK(world.Trial(sweep, 0).attempts(1).start_step() == 40);
 
   // The replaced file goes once its grace is over, the other stays.
-  world.clock.Advance(BlobReferences::kGrace + absl::Seconds(1));
+  world.clock.Advance(BlobIndex::kGrace + absl::Seconds(1));
   world.coordinator->CollectBlobs();
   CHECK_FALSE(world.artifacts->Size(early.files(0).sha256()).ok());
   CHECK(world.artifacts->Size(later.files(0).sha256()).ok());

@@ -42,14 +42,14 @@ TEST_CASE(
     testing::FakeClock clock;
     CoordinatorOptions options;
     options.clock = &clock;
-    auto artifacts = Take(ArtifactStore::Open(file.parent_path() / "artifacts"));
+    auto artifacts = OpenArtifacts(file.parent_path() / "artifacts", clock);
     absl::Status status;
     {
       const absl::StatusOr<std::unique_ptr<TrialStore>> store = TrialStore::Open(file);
       status = store.ok() ? Coordinator::Open(**store, *artifacts, options).status() : store.status();
     }
     INFO("page " << page << ": " << status.ToString());
-    CHECK_FALSE(Verify(file.parent_path()).ok());
+    CHECK_FALSE(Verify(file.parent_path(), {}).ok());
     if (status.ok()) continue;  // an index or what is read when someone asks
     ++refused;
     const std::string text{status.message()};

@@ -84,6 +84,24 @@ std::vector<Target> Targets(const std::string& sweep, std::int64_t token) {
   enqueue.set_parent(sweep);
   (*enqueue.mutable_parameters())["learning_rate"].set_number(0.001);
   enqueue.set_like(0);
+  enqueue.set_warm_start(true);
+  v1::UpdateSweepRequest update;
+  update.set_name(sweep + "-2");
+  update.set_note("a note");
+  update.add_add_tags("tag");
+  update.add_remove_tags("other");
+  update.mutable_limits()->set_trials(30);
+  v1::UpdateTrialRequest note;
+  note.set_name(sweep + "/trials/0");
+  note.set_note("a note");
+  v1::GetLeaderboardRequest board;
+  board.set_name(sweep);
+  board.set_filter("learning_rate < 0.01 and state in [RUNNING]");
+  board.set_order_by("value desc");
+  board.set_skip(1);
+  v1::CompareSweepsRequest compare;
+  compare.add_names(sweep);
+  compare.add_names(sweep + "-2");
   v1::FailTrialRequest fail;
   fail.set_worker("workers/other");
   fail.set_token(token + 1);
@@ -103,7 +121,10 @@ std::vector<Target> Targets(const std::string& sweep, std::int64_t token) {
           To(Named<v1::ChangeTrialRequest>(sweep + "/trials/0"), &Coordinator::StopTrial),
           To(Named<v1::ChangeTrialRequest>(sweep + "/trials/0"), &Coordinator::RetryTrial),
           To(enqueue, &Coordinator::EnqueueTrial),
-          To(Named<v1::GetLeaderboardRequest>(sweep), &Coordinator::GetLeaderboard),
+          To(update, &Coordinator::UpdateSweep),
+          To(note, &Coordinator::UpdateTrial),
+          To(board, &Coordinator::GetLeaderboard),
+          To(compare, &Coordinator::CompareSweeps),
           To(Named<v1::GetImportanceRequest>(sweep), &Coordinator::GetImportance),
           To(workers, &Coordinator::ListWorkers),
           To(hello, &Coordinator::RegisterWorker),
@@ -171,7 +192,7 @@ TEST_CASE("Broken messages are refused, and what was acknowledged stays") {
   CHECK(is_there());
   world.Restart();
   CHECK(is_there());
-  const absl::StatusOr<Inventory> sound = Verify(world.folder.path());
+  const absl::StatusOr<Inventory> sound = Verify(world.folder.path(), {});
   INFO(sound.status().ToString());
   CHECK(sound.ok());
 }

@@ -77,8 +77,7 @@ struct Cluster {
   }
   grpc::Status Upload(const std::string& content, const std::string& sha256, std::int64_t size) {
     grpc::ClientContext context;
-    v1::UploadBlobResponse response;
-    auto writer = workers->UploadBlob(&context, &response);
+    auto writer = workers->UploadBlob(&context);
     v1::UploadBlobRequest part;
     part.mutable_header()->set_worker("workers/external");
     part.mutable_header()->set_sha256(sha256);

@@ -2,7 +2,6 @@
 
 #include <catch2/catch.hpp>
 
-#include "server/blob_references.h"
 #include "server/checks.h"
 #include "server/lease_table.h"
 #include "server/resource_names.h"
@@ -196,51 +195,9 @@ TEST_CASE("A lease holds until its time is over, renewed or revoked") {
   CHECK_FALSE(table.Renew(token, absl::Seconds(109)));
 }
 
-TEST_CASE("A file is collected only when nobody wants it and its grace is over") {
-  v1::Artifact artifact;
-  artifact.add_files()->set_sha256("x");
-  BlobReferences blobs;
-  blobs.Claim("x", absl::Seconds(0));
-  blobs.Add(artifact);
-  blobs.Add(artifact);
-  CHECK(blobs.Collect(absl::Hours(1)).empty());
-  blobs.Release(artifact);
-  CHECK(blobs.Collect(absl::Hours(1)).empty());
-  blobs.Release(artifact);
-  blobs.Claim("x", absl::Hours(1));
-  CHECK(blobs.Collect(absl::Hours(1) + absl::Minutes(9)).empty());
-  CHECK(blobs.Collect(absl::Hours(1) + absl::Minutes(10)) == std::vector<std::string>{"x"});
-}
-
 TEST_CASE("Long texts are cut between characters") {
   CHECK(Shorten("short", 10) == "short");
   CHECK(Shorten("ääääää", 8) == "ää…");
-}
-
-TEST_CASE("Artifacts keep to their quota, and what goes or does not come makes room") {
-  testing::TempDir folder;
-  const std::string content(600, 'a');
-  const std::string other(500, 'b');
-  auto artifacts = Take(ArtifactStore::Open(folder.path(), /*quota=*/1000));
-  {
-    auto upload = Take(artifacts->Create(Sha256Hex(content), 600));
-    CHECK(absl::IsResourceExhausted(artifacts->Create(Sha256Hex(other), 500).status()));
-  }
-  CHECK(artifacts->bytes() == 0);  // it broke off
-  for (int i = 0; i < 2; ++i) {
-    artifacts = Take(ArtifactStore::Open(folder.path(), /*quota=*/1500));
-    auto upload = Take(artifacts->Create(Sha256Hex(content), 600));
-    REQUIRE(upload->Append(content).ok());
-    REQUIRE(upload->Commit().ok());
-    CHECK(artifacts->bytes() == 600);  // the second time it was there
-  }
-  artifacts = Take(ArtifactStore::Open(folder.path(), /*quota=*/1000));
-  const absl::Status full = artifacts->Create(Sha256Hex(other), 500).status();
-  CHECK(absl::IsResourceExhausted(full));
-  CHECK(std::string{full.message()}.find("600 of 1000 bytes") != std::string::npos);
-  artifacts->Remove(Sha256Hex(content));
-  CHECK(artifacts->bytes() == 0);
-  CHECK(artifacts->Create(Sha256Hex(other), 500).ok());
 }
 
 }  // namespace lorasweep::server

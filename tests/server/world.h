@@ -11,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "server/artifact_store.h"
 #include "server/coordinator.h"
+#include "server/local_objects.h"
 #include "server/sha256.h"
 #include "server/trial_store.h"
 #include "tests/support/fake_clock.h"
@@ -66,6 +67,11 @@ inline v1::Observation Loss(std::int64_t step, double value) {
   return observation;
 }
 
+inline std::unique_ptr<ArtifactStore> OpenArtifacts(const std::filesystem::path& folder, const Clock& clock,
+                                                    std::int64_t quota = 0) {
+  return Take(ArtifactStore::Open(Take(LocalObjects::Open(folder)), folder, clock, quota));
+}
+
 // Stops a trial whose last value is above a limit; pauses it when it is exactly 5.
 class LimitPruner : public search::Pruner {
  public:
@@ -85,7 +91,9 @@ struct World {
 
   void Open() {
     store = Take(TrialStore::Open(folder.path() / "lorasweep.db"));
-    artifacts = Take(ArtifactStore::Open(folder.path() / "artifacts"));
+    const std::filesystem::path files = folder.path() / "artifacts";
+    std::filesystem::create_directories(files);
+    artifacts = Take(ArtifactStore::Open(Take(OpenObjects(place, files, "a world")), files, clock));
     CoordinatorOptions options;
     options.lease_duration = absl::Seconds(60);
     options.clock = &clock;
@@ -198,10 +206,12 @@ struct World {
   }
   // A file in the artifact store, as an artifact of one file.
   v1::Artifact Upload(const std::string& kind, std::int64_t step, const std::string& content) {
-    auto upload = Take(artifacts->Create(Sha256Hex(content), static_cast<std::int64_t>(content.size())));
+    v1::BlobHeader header;
+    header.set_sha256(Sha256Hex(content));
+    header.set_size_bytes(static_cast<std::int64_t>(content.size()));
+    auto upload = Take(artifacts->Create(header));
     REQUIRE(upload->Append(content).ok());
     REQUIRE(upload->Commit().ok());
-    REQUIRE(coordinator->ClaimBlob(Sha256Hex(content)));
     v1::Artifact artifact;
     artifact.set_kind(kind);
     artifact.set_step(step);
@@ -221,6 +231,7 @@ struct World {
 
   testing::TempDir folder;
   testing::FakeClock clock;
+  ArtifactPlace place;  // for the next Open
   Policies policies;
   bool notices = false;
   std::unique_ptr<TrialStore> store;

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "google/protobuf/util/time_util.h"
+#include "proto/blob_chunks.h"
 
 namespace lorasweep::testing {
 
@@ -69,6 +70,11 @@ void FakeCoordinator::LoseAnswers(const std::string& method, int count) {
 void FakeCoordinator::Refuse(const std::string& method, grpc::Status status) {
   std::lock_guard lock(mutex_);
   refusals_[method] = std::move(status);
+}
+
+void FakeCoordinator::BreakUploadAfter(int chunks) {
+  std::lock_guard lock(mutex_);
+  break_after_ = chunks;
 }
 
 void FakeCoordinator::AddBlob(const std::string& sha256, const std::string& content) {
@@ -154,27 +160,57 @@ grpc::Status FakeCoordinator::FailTrial(grpc::ServerContext*, const v1::FailTria
   return Answer("FailTrial");
 }
 
-grpc::Status FakeCoordinator::UploadBlob(grpc::ServerContext*, grpc::ServerReader<v1::UploadBlobRequest>* reader,
-                                         v1::UploadBlobResponse* response) {
+grpc::Status FakeCoordinator::UploadBlob(
+    grpc::ServerContext*, grpc::ServerReaderWriter<v1::UploadBlobResponse, v1::UploadBlobRequest>* stream) {
   v1::UploadBlobRequest part;
-  if (!reader->Read(&part) || !part.has_header()) return {grpc::StatusCode::INVALID_ARGUMENT, "no header"};
+  if (!stream->Read(&part) || !part.has_header()) return {grpc::StatusCode::INVALID_ARGUMENT, "no header"};
   const v1::BlobHeader header = part.header();
-  response->set_sha256(header.sha256());
-  response->set_size_bytes(header.size_bytes());
+  v1::UploadBlobResponse stored;
+  stored.set_sha256(header.sha256());
+  stored.set_size_bytes(header.size_bytes());
   {
     std::lock_guard lock(mutex_);
     if (grpc::Status refusal = Refusal("UploadBlob"); !refusal.ok()) return refusal;
-    if (record_.blobs.contains(header.sha256())) return grpc::Status::OK;
+    if (record_.blobs.contains(header.sha256())) {
+      stream->Write(stored);
+      return grpc::Status::OK;
+    }
   }
   std::string content;
-  while (reader->Read(&part)) content += part.data();
+  if (header.chunks_size() > 0) {
+    v1::UploadBlobResponse missing;
+    {
+      std::lock_guard lock(mutex_);
+      for (int i = 0; i < header.chunks_size(); ++i) {
+        if (!record_.chunks.contains(header.chunks(i))) missing.add_missing(i);
+      }
+    }
+    stream->Write(missing);
+    for (const std::int32_t place : missing.missing()) {
+      const auto size = static_cast<std::size_t>(proto::BlobChunkBytes(header.size_bytes(), place));
+      std::string chunk;
+      while (chunk.size() < size && stream->Read(&part)) chunk += part.data();
+      std::lock_guard lock(mutex_);
+      record_.upload_bytes += static_cast<std::int64_t>(chunk.size());
+      if (chunk.size() != size) return {grpc::StatusCode::UNAVAILABLE, "broken off"};
+      record_.chunks[header.chunks(place)] = std::move(chunk);
+      if (break_after_ > 0 && --break_after_ == 0) return {grpc::StatusCode::UNAVAILABLE, "broken off"};
+    }
+    std::lock_guard lock(mutex_);
+    for (const std::string& chunk : header.chunks()) content += record_.chunks[chunk];
+  } else {
+    while (stream->Read(&part)) content += part.data();
+    std::lock_guard lock(mutex_);
+    record_.upload_bytes += static_cast<std::int64_t>(content.size());
+  }
   std::lock_guard lock(mutex_);
-  record_.upload_bytes += static_cast<std::int64_t>(content.size());
   if (static_cast<std::int64_t>(content.size()) != header.size_bytes()) {
     return {grpc::StatusCode::UNAVAILABLE, "broken off"};
   }
   record_.blobs[header.sha256()] = std::move(content);
-  return Answer("UploadBlob");
+  grpc::Status answered = Answer("UploadBlob");
+  if (answered.ok()) stream->Write(stored);
+  return answered;
 }
 
 grpc::Status FakeCoordinator::DownloadBlob(grpc::ServerContext*, const v1::DownloadBlobRequest* request,

@@ -41,6 +41,7 @@ class FakeCoordinator final : public v1::WorkerService::Service {
     std::vector<v1::CompleteTrialRequest> completed;
     std::vector<v1::FailTrialRequest> failed;
     std::map<std::string, std::string> blobs;  // sha256 -> content
+    std::map<std::string, std::string> chunks;  // of uploads that named theirs
     std::int64_t upload_bytes = 0;             // of data messages that were read
 
     // Steps of a trial's metric, ascending.
@@ -64,6 +65,8 @@ class FakeCoordinator final : public v1::WorkerService::Service {
   // Calls of a method are refused with this status until it is set to OK.
   void Refuse(const std::string& method, grpc::Status status);
   void AddBlob(const std::string& sha256, const std::string& content);
+  // The next upload breaks off when it has brought so many chunks.
+  void BreakUploadAfter(int chunks);
 
   Record record() const;
   // False when the time is over before `condition` holds.
@@ -77,8 +80,8 @@ class FakeCoordinator final : public v1::WorkerService::Service {
   grpc::Status Report(grpc::ServerContext*, const v1::ReportRequest*, v1::ReportResponse*) override;
   grpc::Status CompleteTrial(grpc::ServerContext*, const v1::CompleteTrialRequest*, v1::Trial*) override;
   grpc::Status FailTrial(grpc::ServerContext*, const v1::FailTrialRequest*, v1::Trial*) override;
-  grpc::Status UploadBlob(grpc::ServerContext*, grpc::ServerReader<v1::UploadBlobRequest>*,
-                          v1::UploadBlobResponse*) override;
+  grpc::Status UploadBlob(grpc::ServerContext*,
+                          grpc::ServerReaderWriter<v1::UploadBlobResponse, v1::UploadBlobRequest>*) override;
   grpc::Status DownloadBlob(grpc::ServerContext*, const v1::DownloadBlobRequest*,
                             grpc::ServerWriter<v1::BlobChunk>*) override;
 
@@ -94,6 +97,7 @@ class FakeCoordinator final : public v1::WorkerService::Service {
   std::map<std::string, v1::LeaseTrialsResponse> leased_;  // by request id
   Judge judge_;
   std::map<std::string, int> lost_answers_;
+  int break_after_ = 0;
   std::map<std::string, grpc::Status> refusals_;
   int port_ = 0;
   bool stopping_ = false;

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <deque>
 #include <fstream>
+#include <iterator>
 #include <optional>
 #include <thread>
 #include <utility>
@@ -42,6 +43,7 @@ struct Slot {
   const trainer::TrialJob* job;
   std::int64_t step = 0;
   std::optional<Outcome> outcome;
+  std::int64_t seen = 0;  // sequences that the adapter it began with had seen
 
   std::filesystem::path checkpoint_file() const { return job->output_folder / "checkpoint.safetensors"; }
 };
@@ -58,6 +60,15 @@ absl::Status Begin(Slot& slot) {
   if (job.config.lora_rank >= 1000) {
     slot.outcome = Outcome{.kind = Outcome::Kind::kOutOfMemory, .reason = "rank does not fit", .step = 0};
   }
+  if (!job.config.adapter.empty()) {
+    std::ifstream weights(std::filesystem::path(job.config.adapter) / "adapter_model.safetensors");
+    const std::string text{std::istreambuf_iterator<char>(weights), {}};
+    const std::size_t steps = text.rfind(' ');
+    if (steps == std::string::npos || !std::filesystem::exists(job.config.adapter + "/adapter_config.json")) {
+      return absl::InvalidArgumentError(absl::StrCat("adapter: ", job.config.adapter, " holds no adapter"));
+    }
+    slot.seen = std::stoll(text.substr(steps)) * job.config.batch_size;
+  }
   if (job.checkpoint.empty()) return absl::OkStatus();
   std::ifstream in(job.checkpoint);
   std::string fingerprint;
@@ -67,8 +78,17 @@ absl::Status Begin(Slot& slot) {
   return absl::OkStatus();
 }
 
-void SaveCheckpoint(const Slot& slot, std::size_t index, trainer::TrialObserver& observer) {
-  std::ofstream(slot.checkpoint_file(), std::ios::trunc) << slot.step << '\n' << Fingerprint(*slot.job) << '\n';
+void SaveCheckpoint(const Slot& slot, std::size_t index, const FakeTrainerOptions& options,
+                    trainer::TrialObserver& observer) {
+  {
+    std::ofstream out(slot.checkpoint_file(), std::ios::trunc);
+    out << slot.step << '\n' << Fingerprint(*slot.job) << '\n';
+    for (std::int64_t i = 0; i < options.checkpoint_mebibytes; ++i) {
+      std::string weights = absl::StrCat(slot.step, " ", i, " ");
+      weights.resize(1 << 20, 'w');
+      out << weights;
+    }
+  }
   observer.OnCheckpoint(index, slot.step, slot.checkpoint_file());
 }
 
@@ -93,10 +113,10 @@ Command Tell(const Slot& slot, std::size_t index, bool evaluate, const FakeTrain
   progress.step = slot.step;
   progress.sequences = slot.step * config.batch_size;
   progress.tokens = progress.sequences * kTokensPerRow;
-  progress.train_loss = ToyLoss(config, progress.sequences);
+  progress.train_loss = ToyLoss(config, progress.sequences + slot.seen);
   progress.grad_norm = 1;
   progress.learning_rate = config.learning_rate;
-  if (evaluate) progress.validation = Evaluate(config, progress.sequences, options.validation_sequences);
+  if (evaluate) progress.validation = Evaluate(config, progress.sequences + slot.seen, options.validation_sequences);
   return observer.OnProgress(index, progress);
 }
 
@@ -104,7 +124,7 @@ void Obey(Command command, Slot& slot, std::size_t index, const FakeTrainerOptio
           trainer::TrialObserver& observer) {
   if (command == Command::kContinue) return;
   SaveAdapter(slot, index, options, observer);
-  if (command == Command::kPause) SaveCheckpoint(slot, index, observer);
+  if (command == Command::kPause) SaveCheckpoint(slot, index, options, observer);
   slot.outcome = Outcome{.kind = command == Command::kPause ? Outcome::Kind::kPaused : Outcome::Kind::kStopped,
                          .reason = "",
                          .step = slot.step};
@@ -125,7 +145,7 @@ void Step(Slot& slot, std::size_t index, const FakeTrainerOptions& options, trai
     SaveAdapter(slot, index, options, observer);
     slot.outcome = Outcome{.kind = Outcome::Kind::kCompleted, .reason = "", .step = slot.step};
   } else if (config.save_every > 0 && slot.step % config.save_every == 0) {
-    SaveCheckpoint(slot, index, observer);
+    SaveCheckpoint(slot, index, options, observer);
   }
 }
 
@@ -175,7 +195,7 @@ absl::StatusOr<std::vector<Outcome>> FakeTrainer::Run(const trainer::JobPack& pa
       if (!runs(slot)) continue;
       Step(slot, index, options_, observer);
       if (runs(slot) && stop.stop_requested()) {
-        SaveCheckpoint(slot, index, observer);
+        SaveCheckpoint(slot, index, options_, observer);
         slot.outcome = Outcome{.kind = Outcome::Kind::kInterrupted, .reason = "", .step = slot.step};
       }
       end(index);

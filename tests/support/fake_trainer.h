@@ -7,7 +7,7 @@
 #include "worker/trainer_factory.h"
 
 // A trainer that needs no model: a smooth toy objective of the settings, instantly and the same every time, with
-// per-sequence losses, checkpoints to go on from and adapter files. For tests of everything around the trainer.
+// per-sequence losses, checkpoints and adapter files to go on from. For tests of everything around the trainer.
 namespace lorasweep::testing {
 
 struct FakeTrainerOptions {
@@ -15,6 +15,7 @@ struct FakeTrainerOptions {
   std::chrono::milliseconds load_time{0};  // as does the making of a trainer
   std::chrono::milliseconds save_time{0};  // and the writing of an adapter
   std::int64_t validation_sequences = 32;
+  std::int64_t checkpoint_mebibytes = 0;  // which a checkpoint has more, other ones at each step
   std::int64_t pack = 1;  // slots of its plan where none are asked for
 };
 

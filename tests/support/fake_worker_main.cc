@@ -15,10 +15,14 @@ int main(int argc, char** argv) {
   int load_milliseconds = 0;
   app.add_option("--step-ms", step_milliseconds, "Each step takes so long")->check(CLI::NonNegativeNumber);
   app.add_option("--load-ms", load_milliseconds, "Loading the model takes so long")->check(CLI::NonNegativeNumber);
+  std::int64_t checkpoint_mebibytes = 0;
+  app.add_option("--checkpoint-mib", checkpoint_mebibytes, "Checkpoints are so much larger")
+      ->check(CLI::NonNegativeNumber);
   if (const std::optional<int> code = worker::Parse(app, argc, argv)) return *code;
 
   lorasweep::testing::FakeTrainerOptions options;
   options.step_time = std::chrono::milliseconds{step_milliseconds};
+  options.checkpoint_mebibytes = checkpoint_mebibytes;
   options.load_time = std::chrono::milliseconds{load_milliseconds};
   lorasweep::testing::FakeTrainerFactory factory(options);
   return worker::RunWorker(flags, factory);

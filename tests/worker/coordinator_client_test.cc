@@ -123,6 +123,25 @@ TEST_CASE_METHOD(Fixture, "Files go up once and come back unchanged", "[worker]"
   CHECK(*text::Sha256File(copy) == entry->sha256());
 }
 
+TEST_CASE_METHOD(Fixture, "An upload that breaks goes on behind the chunks that arrived, and sends none twice",
+                 "[worker]") {
+  std::string content;
+  for (const char each : {'a', 'b', 'c', 'd', 'e'}) content += std::string(3'500'000, each);
+  coordinator.BreakUploadAfter(2);
+  const absl::StatusOr<v1::ArtifactFile> entry = client->Upload(File(content), "weights", {});
+  REQUIRE(entry.ok());
+  CHECK(clock.pauses == 1);
+  CHECK(entry->chunks_size() == 5);
+  CHECK(coordinator.record().blobs.at(entry->sha256()) == content);
+  CHECK(coordinator.record().upload_bytes == entry->size_bytes());
+  // Of the next checkpoint, only what is not there yet.
+  content.back() = 'x';
+  const absl::StatusOr<v1::ArtifactFile> next = client->Upload(File(content), "weights", {});
+  REQUIRE(next.ok());
+  CHECK(coordinator.record().blobs.at(next->sha256()) == content);
+  CHECK(coordinator.record().upload_bytes == entry->size_bytes() + (17'500'000 - 4 * (4 << 20)));
+}
+
 TEST_CASE_METHOD(Fixture, "A file that arrives damaged is not kept", "[worker]") {
   v1::ArtifactFile entry;
   entry.set_path("checkpoint");
