@@ -88,6 +88,9 @@ struct Cluster {
       if (!writer->Write(part)) break;
     }
     writer->WritesDone();
+    v1::UploadBlobResponse answer;
+    while (writer->Read(&answer)) {
+    }
     return writer->Finish();
   }
 
