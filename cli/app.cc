@@ -107,6 +107,7 @@ int RunProgram(const std::vector<std::string>& arguments, std::ostream& out, std
   app.fallthrough();  // inherited by the subcommands: global options may stand behind them too
   AddRunCommand(app, context);
   AddWaitCommand(app, context);
+  AddFinishCommand(app, context);
   AddTrainCommand(app, context);
   AddChatCommand(app, context);
   AddPlaygroundCommand(app, context);

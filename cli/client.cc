@@ -168,9 +168,10 @@ absl::StatusOr<v1::Sweep> Client::GetSweep(const std::string& name) {
   return Call(&v1::SweepService::Stub::GetSweep, request);
 }
 
-absl::StatusOr<std::vector<v1::Sweep>> Client::ListSweeps() {
+absl::StatusOr<std::vector<v1::Sweep>> Client::ListSweeps(const std::vector<std::string>& tags) {
   std::vector<v1::Sweep> sweeps;
   v1::ListSweepsRequest request;
+  request.mutable_tags()->Assign(tags.begin(), tags.end());
   request.set_page_size(kPageSize);
   do {
     auto page = Call(&v1::SweepService::Stub::ListSweeps, request);
@@ -194,6 +195,11 @@ absl::StatusOr<v1::Sweep> Client::Change(Method<v1::ChangeSweepRequest, v1::Swee
   request.set_name(name);
   request.set_request_id(NewRequestId());
   return Call(method, request);
+}
+
+absl::StatusOr<v1::Sweep> Client::UpdateSweep(v1::UpdateSweepRequest request) {
+  request.set_request_id(NewRequestId());
+  return Call(&v1::SweepService::Stub::UpdateSweep, request);
 }
 
 absl::StatusOr<v1::Sweep> Client::PauseSweep(const std::string& name) {
@@ -310,13 +316,22 @@ absl::StatusOr<v1::Trial> Client::RetryTrial(const std::string& trial) {
   return ChangeTrial(&v1::SweepService::Stub::RetryTrial, trial);
 }
 
+absl::StatusOr<v1::Trial> Client::SetTrialNote(const std::string& trial, const std::string& note) {
+  v1::UpdateTrialRequest request;
+  request.set_name(trial);
+  request.set_note(note);
+  request.set_request_id(NewRequestId());
+  return Call(&v1::SweepService::Stub::UpdateTrial, request);
+}
+
 absl::StatusOr<v1::Trial> Client::EnqueueTrial(const std::string& sweep,
                                                const google::protobuf::Map<std::string, v1::Value>& values,
-                                               std::optional<std::int64_t> like) {
+                                               std::optional<std::int64_t> like, WarmStart warm_start) {
   v1::EnqueueTrialRequest request;
   request.set_parent(sweep);
   *request.mutable_parameters() = values;
   if (like) request.set_like(*like);
+  request.set_warm_start(warm_start == WarmStart::kYes);
   request.set_request_id(NewRequestId());
   return Call(&v1::SweepService::Stub::EnqueueTrial, request);
 }
@@ -332,6 +347,12 @@ absl::StatusOr<v1::GetImportanceResponse> Client::GetImportance(const std::strin
   v1::GetImportanceRequest request;
   request.set_name(sweep);
   return Call(&v1::SweepService::Stub::GetImportance, request);
+}
+
+absl::StatusOr<v1::CompareSweepsResponse> Client::CompareSweeps(const std::vector<std::string>& sweeps) {
+  v1::CompareSweepsRequest request;
+  request.mutable_names()->Assign(sweeps.begin(), sweeps.end());
+  return Call(&v1::SweepService::Stub::CompareSweeps, request);
 }
 
 absl::StatusOr<v1::ReplaySweepResponse> Client::ReplaySweep(const std::string& sweep) {

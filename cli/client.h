@@ -20,6 +20,8 @@
 
 namespace lorasweep::cli {
 
+enum class WarmStart { kNo, kYes };
+
 // A server's SweepService for people's commands: deadlines, one repetition of calls that found the server away for a
 // moment, all pages of lists, and errors in words.
 //
@@ -43,8 +45,11 @@ class Client {
   absl::StatusOr<v1::Sweep> ValidateSweep(const v1::SweepSpec& spec);
   absl::StatusOr<v1::Sweep> GetSweep(const std::string& name);
   // Newest first.
-  absl::StatusOr<std::vector<v1::Sweep>> ListSweeps();
+  // With `tags`: only those that have all of them.
+  absl::StatusOr<std::vector<v1::Sweep>> ListSweeps(const std::vector<std::string>& tags = {});
   absl::Status DeleteSweep(const std::string& name);
+  // `request` needs no request_id.
+  absl::StatusOr<v1::Sweep> UpdateSweep(v1::UpdateSweepRequest request);
   absl::StatusOr<v1::Sweep> PauseSweep(const std::string& name);
   absl::StatusOr<v1::Sweep> ResumeSweep(const std::string& name);
   absl::StatusOr<v1::Sweep> StopSweep(const std::string& name);
@@ -67,13 +72,18 @@ class Client {
   // `trial` as for RecordMeasurements.
   absl::StatusOr<v1::Trial> StopTrial(const std::string& trial);
   absl::StatusOr<v1::Trial> RetryTrial(const std::string& trial);
-  // What `values` leaves open is as in trial `like` of the sweep, else as its method would have it.
+  // `trial` as for RecordMeasurements.
+  absl::StatusOr<v1::Trial> SetTrialNote(const std::string& trial, const std::string& note);
+  // What `values` leaves open is as in trial `like` of the sweep, else as its method would have it. With a warm start
+  // it goes on from the adapter of `like`.
   absl::StatusOr<v1::Trial> EnqueueTrial(const std::string& sweep,
                                          const google::protobuf::Map<std::string, v1::Value>& values,
-                                         std::optional<std::int64_t> like);
+                                         std::optional<std::int64_t> like, WarmStart warm_start = WarmStart::kNo);
   absl::StatusOr<v1::GetLeaderboardResponse> GetLeaderboard(const std::string& sweep, std::int32_t top);
   // FailedPrecondition while too few trials have completed.
   absl::StatusOr<v1::GetImportanceResponse> GetImportance(const std::string& sweep);
+  // By their resource names.
+  absl::StatusOr<v1::CompareSweepsResponse> CompareSweeps(const std::vector<std::string>& sweeps);
   // Waits as long as the server takes. FailedPrecondition: the sweep is older than the log.
   absl::StatusOr<v1::ReplaySweepResponse> ReplaySweep(const std::string& sweep);
   absl::StatusOr<std::vector<v1::Worker>> ListWorkers();

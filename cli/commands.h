@@ -17,6 +17,7 @@ void AddCompareCommand(CLI::App& app, Context& context);     // compare
 void AddWorkerCommands(CLI::App& app, Context& context);     // workers
 void AddRunCommand(CLI::App& app, Context& context);         // run
 void AddWaitCommand(CLI::App& app, Context& context);        // wait
+void AddFinishCommand(CLI::App& app, Context& context);      // finish
 void AddTrainCommand(CLI::App& app, Context& context);       // train
 void AddChatCommand(CLI::App& app, Context& context);        // chat
 void AddPlaygroundCommand(CLI::App& app, Context& context);  // playground

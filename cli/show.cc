@@ -29,6 +29,15 @@ void PrintTable(const Context& context, const std::string& title, const Table& t
   for (const std::string& text : RenderTable(table, context.out_terminal)) context.out << text << '\n';
 }
 
+// What people wrote, line for line.
+void PrintNote(const Context& context, const std::string& note) {
+  if (note.empty()) return;
+  StyledLine title;
+  title.Add("note", Style::kBold);
+  context.out << '\n' << title.Render(0, context.out_terminal.colour) << '\n' << PrintableLines(note);
+  if (note.back() != '\n') context.out << '\n';
+}
+
 std::string Joined(const google::protobuf::RepeatedPtrField<std::string>& texts) {
   std::string joined;
   for (const std::string& text : texts) absl::StrAppend(&joined, joined.empty() ? "" : ", ", text);
@@ -185,6 +194,7 @@ void ShowSweep(const Context& context, const v1::GetLeaderboardResponse& leaderb
   Add(facts, "trials", trials);
   Add(facts, "result", BaseAgainstBest(leaderboard));
   Add(facts, "pruning", WhatPruningSaved(leaderboard));
+  Add(facts, "tags", Joined(sweep.tags()));
   Add(facts, "created", LocalTime(sweep.create_time().seconds()));
   Add(facts, "changed", LocalTime(sweep.update_time().seconds()));
   Table table = FactTable(facts);
@@ -197,6 +207,7 @@ void ShowSweep(const Context& context, const v1::GetLeaderboardResponse& leaderb
   for (const v1::ParameterSpec& parameter : spec.parameters())
     parameters.emplace_back(parameter.name(), DomainText(parameter));
   PrintTable(context, "parameters", FactTable(parameters));
+  PrintNote(context, sweep.note());
 }
 
 void ShowTrial(const Context& context, const v1::Sweep& sweep, const v1::Trial& trial,
@@ -233,6 +244,7 @@ void ShowTrial(const Context& context, const v1::Sweep& sweep, const v1::Trial& 
   PrintTable(context, "measurements", MeasurementTable(trial));
   PrintTable(context, "attempts", AttemptTable(trial));
   PrintTable(context, "files", ArtifactTable(trial));
+  PrintNote(context, trial.note());
 }
 
 }  // namespace lorasweep::cli

@@ -36,10 +36,14 @@ absl::Status Submit(Context& context, const std::string& file, const std::vector
   return absl::OkStatus();
 }
 
-absl::Status List(Context& context) {
+absl::Status List(Context& context, const std::vector<std::string>& tags) {
   Client client(context.server, context.access);
-  auto sweeps = client.ListSweeps();
+  auto sweeps = client.ListSweeps(tags);
   if (!sweeps.ok()) return context.Explain(sweeps.status(), client);
+  if (sweeps->empty() && !tags.empty() && context.output == OutputFormat::kTable) {
+    context.out << "No sweep has " << (tags.size() == 1 ? "this tag" : "all of these tags") << ".\n";
+    return absl::OkStatus();
+  }
   if (sweeps->empty() && context.output == OutputFormat::kTable) {
     context.out << "No sweeps yet. Start one with:\n  lorasweep submit SWEEP.yaml\n";
     return absl::OkStatus();
@@ -121,9 +125,12 @@ void AddSweepCommands(CLI::App& app, Context& context) {
       ->allow_extra_args(false);
   submit->callback([=, &context] { context.action = [=, &context] { return Submit(context, *file, *overrides); }; });
 
-  app.add_subcommand("list", "List the sweeps, newest first")->callback([&context] {
-    context.action = [&context] { return List(context); };
-  });
+  CLI::App* list = app.add_subcommand("list", "List the sweeps, newest first");
+  auto tags = std::make_shared<std::vector<std::string>>();
+  list->add_option("--tag", *tags, "Only sweeps with this tag; given again: with all of them")
+      ->type_name("TAG")
+      ->allow_extra_args(false);
+  list->callback([=, &context] { context.action = [=, &context] { return List(context, *tags); }; });
 
   const auto add_change = [&](const char* name, const char* help, Change change) {
     auto sweep = std::make_shared<std::string>();

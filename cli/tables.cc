@@ -5,6 +5,7 @@
 #include <map>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "cli/format.h"
 #include "cli/names.h"
 
@@ -232,6 +233,21 @@ Table ImportanceTable(const v1::GetImportanceResponse& importance) {
   return table;
 }
 
+Table EffectTable(const v1::GetImportanceResponse& importance) {
+  Table table;
+  table.columns = {{"parameter", "parameter"}, {"value", "value"}, {"expected ± se", "metric", Align::kDecimal}};
+  for (const v1::ParameterImportance& row : importance.parameters()) {
+    bool first = true;
+    for (const v1::ParameterEffect& effect : row.effects()) {
+      table.rows.push_back({Cell(first ? row.parameter() : "", row.parameter()),
+                            Cell(FormatValue(effect.value()), ExactValue(effect.value())),
+                            Cell(FormatEstimate(effect.metric(), effect.metric_stderr()), ExactNumber(effect.metric()))});
+      first = false;
+    }
+  }
+  return table;
+}
+
 Table ReplayTable(const v1::ReplaySweepResponse& replay) {
   Table table;
   table.columns = {{"trial", "trial", Align::kRight},
@@ -250,32 +266,34 @@ Table SweepTable(std::span<const v1::Sweep> sweeps, std::int64_t now) {
     return std::any_of(sweeps.begin(), sweeps.end(), has) ? Shown::kAlways : Shown::kCsvOnly;
   };
   Table table;
-  table.columns = {{"sweep", "sweep"},
-                   {"state", "state"},
-                   {"trials", "trials_ended", Align::kRight},
-                   {"", "trials_planned", Align::kLeft, Shown::kCsvOnly},
-                   {"running", "running", Align::kRight},
-                   {"pruned", "pruned", Align::kRight},
-                   {"best value", "best_value", Align::kDecimal},
-                   {"by trial", "best_trial", Align::kRight},
-                   {"model", "model", Align::kLeft, Shown::kAlways, true},
-                   {"created", "create_time_seconds"},
-                   {"priority", "priority", Align::kRight,
-                    where([](const v1::Sweep& sweep) { return sweep.spec().limits().priority() != 0; })},
-                   {"", "waiting_reason", Align::kLeft,
-                    where([](const v1::Sweep& sweep) { return !sweep.waiting_reason().empty(); }), true}};
+  table.columns = {
+      {"sweep", "sweep"},
+      {"state", "state"},
+      {"trials", "trials_ended", Align::kRight},
+      {"", "trials_planned", Align::kLeft, Shown::kCsvOnly},
+      {"running", "running", Align::kRight},
+      {"pruned", "pruned", Align::kRight},
+      {"best value", "best_value", Align::kDecimal},
+      {"by trial", "best_trial", Align::kRight},
+      {"model", "model", Align::kLeft, Shown::kAlways, true},
+      {"created", "create_time_seconds"},
+      {"priority", "priority", Align::kRight,
+       where([](const v1::Sweep& sweep) { return sweep.spec().limits().priority() != 0; })},
+      {"tags", "tags", Align::kLeft, where([](const v1::Sweep& sweep) { return sweep.tags_size() > 0; }), true},
+      {"", "waiting_reason", Align::kLeft,
+       where([](const v1::Sweep& sweep) { return !sweep.waiting_reason().empty(); }), true}};
   for (const v1::Sweep& sweep : sweeps) {
     const v1::TrialCounts& counts = sweep.trial_counts();
     const std::int64_t ended =
         counts.completed() + counts.pruned() + counts.infeasible() + counts.failed() + counts.cancelled();
     const bool has_best = sweep.best_trial() >= 0;
-    table.rows.push_back({IdOf(sweep.name()), StateCell(sweep.state()), ProgressCell(ended, sweep.planned_trials()),
-                          std::to_string(sweep.planned_trials()), CountCell(counts.running()),
-                          CountCell(counts.pruned()),
-                          has_best ? Cell(FormatMetric(sweep.best_value()), ExactNumber(sweep.best_value())) : Cell(""),
-                          has_best ? std::to_string(sweep.best_trial()) : "", sweep.spec().model(),
-                          Cell(FormatAge(sweep.create_time().seconds(), now), SecondsText(sweep.create_time())),
-                          std::to_string(sweep.spec().limits().priority()), sweep.waiting_reason()});
+    table.rows.push_back(
+        {IdOf(sweep.name()), StateCell(sweep.state()), ProgressCell(ended, sweep.planned_trials()),
+         std::to_string(sweep.planned_trials()), CountCell(counts.running()), CountCell(counts.pruned()),
+         has_best ? Cell(FormatMetric(sweep.best_value()), ExactNumber(sweep.best_value())) : Cell(""),
+         has_best ? std::to_string(sweep.best_trial()) : "", sweep.spec().model(),
+         Cell(FormatAge(sweep.create_time().seconds(), now), SecondsText(sweep.create_time())),
+         std::to_string(sweep.spec().limits().priority()), absl::StrJoin(sweep.tags(), " "), sweep.waiting_reason()});
   }
   return table;
 }

@@ -31,6 +31,8 @@ Table LeaderboardTable(const v1::GetLeaderboardResponse& leaderboard);
 
 // Parameter, its share of what matters ± standard error, and where the best trials have it.
 Table ImportanceTable(const v1::GetImportanceResponse& importance);
+// What a model of the results expects at values of each parameter, on average over the others.
+Table EffectTable(const v1::GetImportanceResponse& importance);
 
 // Trial, step, and what was logged against what came out, of the decisions that differ.
 Table ReplayTable(const v1::ReplaySweepResponse& replay);

@@ -100,8 +100,8 @@ absl::StatusOr<proto::ValueMap> ParseValues(const std::vector<std::string>& sett
 }
 
 absl::Status Enqueue(Context& context, Client& client, const v1::Sweep& sweep, const proto::ValueMap& values,
-                     std::optional<std::int64_t> like) {
-  const auto trial = client.EnqueueTrial(sweep.name(), values, like);
+                     std::optional<std::int64_t> like, WarmStart warm_start) {
+  const auto trial = client.EnqueueTrial(sweep.name(), values, like, warm_start);
   if (!trial.ok()) return context.Explain(trial.status(), client);
   if (context.output != OutputFormat::kTable) {
     context.Print(TrialTable({&*trial, 1}, sweep.spec()), ToJson(*trial));
@@ -119,16 +119,17 @@ absl::Status EnqueuePoint(Context& context, const std::string& text, const std::
   Client client(context.server, context.access);
   const auto sweep = client.FindSweep(text);
   if (!sweep.ok()) return context.Explain(sweep.status(), client);
-  return Enqueue(context, client, *sweep, *values, std::nullopt);
+  return Enqueue(context, client, *sweep, *values, std::nullopt, WarmStart::kNo);
 }
 
-absl::Status CloneTrial(Context& context, const std::string& text, const std::vector<std::string>& settings) {
+absl::Status CloneTrial(Context& context, const std::string& text, const std::vector<std::string>& settings,
+                        WarmStart warm_start) {
   const auto values = ParseValues(settings);
   if (!values.ok()) return values.status();
   Client client(context.server, context.access);
   const auto chosen = Choose(client, text);
   if (!chosen.ok()) return context.Explain(chosen.status(), client);
-  return Enqueue(context, client, chosen->sweep, *values, chosen->trial.number());
+  return Enqueue(context, client, chosen->sweep, *values, chosen->trial.number(), warm_start);
 }
 
 }  // namespace
@@ -157,7 +158,13 @@ void AddTrialActions(CLI::App& app, Context& context) {
   auto source = std::make_shared<std::string>();
   clone->add_option("trial", *source, "Whose point")->required()->type_name("SWEEP/TRIAL");
   auto changed = add_settings(clone, "Another value of a searched parameter: learning_rate=3e-4");
-  clone->callback([=, &context] { context.action = [=, &context] { return CloneTrial(context, *source, *changed); }; });
+  auto warm = std::make_shared<bool>(false);
+  clone->add_flag("--warm-start", *warm, "Go on from the trial's adapter, not from a fresh one");
+  clone->callback([=, &context] {
+    context.action = [=, &context] {
+      return CloneTrial(context, *source, *changed, *warm ? WarmStart::kYes : WarmStart::kNo);
+    };
+  });
 
   CLI::App* enqueue = app.add_subcommand("enqueue", "Have a point tried next, on top of the sweep's own trials");
   auto sweep = std::make_shared<std::string>();

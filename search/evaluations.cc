@@ -14,6 +14,7 @@ double FiniteOrWorst(double value) {
 }
 
 const Evaluation* FirstAtOrAfter(const Trial& trial, std::int64_t sequences) {
+  if (trial.warm_start_of >= 0) return nullptr;
   const auto found = std::lower_bound(trial.curve.begin(), trial.curve.end(), sequences,
                                       [](const Evaluation& e, std::int64_t s) { return e.sequences < s; });
   return found == trial.curve.end() ? nullptr : &*found;

@@ -11,7 +11,8 @@ namespace lorasweep::search {
 // The value, or +infinity for one that is not finite.
 double FiniteOrWorst(double value);
 
-// The first evaluation after at least `sequences` training sequences, or null. Logarithmic in the curve's length.
+// The first evaluation after at least `sequences` training sequences, or null; null for a trial that began with
+// another's adapter, which has seen more. Logarithmic in the curve's length.
 const Evaluation* FirstAtOrAfter(const Trial& trial, std::int64_t sequences);
 
 // With several objectives: is `a` known to be no worse than `b` in any but the first? True where there is only one.

@@ -14,7 +14,8 @@ namespace {
 constexpr std::size_t kMostCompared = 100;  // completed trials, the newest
 
 bool HasEnd(const Trial& trial) {
-  return trial.state == TrialState::kCompleted && !trial.curve.empty() && std::isfinite(trial.curve.back().value);
+  return trial.state == TrialState::kCompleted && trial.warm_start_of < 0 && !trial.curve.empty() &&
+         std::isfinite(trial.curve.back().value);
 }
 
 }  // namespace

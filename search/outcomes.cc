@@ -20,13 +20,17 @@ bool IsTrained(const Evaluation& evaluation) {
 
 Outcomes::Outcomes(const SweepView& view) : best_(kWorst) {
   for (const Trial& trial : view.trials) {
-    if (trial.state != TrialState::kCompleted || trial.curve.empty() || !IsTrained(trial.curve.back())) continue;
+    if (trial.state != TrialState::kCompleted || trial.warm_start_of >= 0 || trial.curve.empty() ||
+        !IsTrained(trial.curve.back())) {
+      continue;
+    }
     completed_.push_back(&trial);
     best_ = std::min(best_, trial.curve.back().value);
   }
 }
 
 std::optional<double> Outcomes::LossOf(const Trial& trial) {
+  if (trial.warm_start_of >= 0) return std::nullopt;
   switch (trial.state) {
     case TrialState::kCompleted:
       return trial.curve.empty() ? kWorst : FiniteOrWorst(trial.curve.back().value);

@@ -21,13 +21,15 @@ std::string Describe(Verdict::Action action, const std::string& reason) {
 
 std::string Describe(const Proposal& proposal) {
   if (const auto* suggestion = std::get_if<Suggestion>(&proposal)) return ToString(suggestion->params);
-  return std::holds_alternative<SpaceExhausted>(proposal) ? "nothing, all was proposed" : "nothing yet";
+  const auto* exhausted = std::get_if<SpaceExhausted>(&proposal);
+  if (exhausted == nullptr) return "nothing yet";
+  return exhausted->reason.empty() ? "nothing, all was proposed" : exhausted->reason;
 }
 
 class Replayer {
  public:
   Replayer(const SweepHistory& history, const Sampler& sampler, const Pruner& pruner)
-      : history_(history), sampler_(sampler), pruner_(pruner) {}
+      : history_(history), sampler_(sampler), pruner_(pruner), planned_(history.planned) {}
 
   absl::StatusOr<ReplayResult> Run() {
     for (std::size_t i = 0; i < history_.events.size(); ++i) {
@@ -42,14 +44,15 @@ class Replayer {
  private:
   SweepView View() const {
     const auto count = static_cast<std::int64_t>(trials_.size()) - enqueued_;
-    return {history_.space, trials_, history_.known, exhausted_ || (history_.planned > 0 && count >= history_.planned)};
+    return {history_.space, trials_, history_.known, exhausted_ || (planned_ > 0 && count >= planned_)};
   }
   static absl::Status Wrong(std::string_view what) { return absl::InvalidArgumentError(std::string(what)); }
 
   absl::Status Apply(const SweepEvent& event) {
     if (AddsTrial(event.kind)) return Add(event);
-    if (event.kind == Kind::kExhausted) {
-      exhausted_ = true;
+    if (event.kind == Kind::kExhausted) return Exhaust(event);
+    if (event.kind == Kind::kPlanned) {
+      planned_ = event.number;
       return absl::OkStatus();
     }
     if (event.trial < 0 || event.trial >= static_cast<std::int64_t>(trials_.size())) return Wrong("no such trial");
@@ -81,6 +84,35 @@ class Replayer {
     return Wrong(absl::StrCat("kind ", static_cast<int>(event.kind), " with number ", event.number));
   }
 
+  absl::Status Exhaust(const SweepEvent& event) {
+    if (event.text.empty()) {
+      RestoreAhead();  // every point was tried: nothing to compare
+    } else {
+      const auto number = static_cast<std::int64_t>(trials_.size());
+      const absl::StatusOr<Proposal> proposal = Propose(number);
+      const auto* exhausted = proposal.ok() ? std::get_if<SpaceExhausted>(&*proposal) : nullptr;
+      if (exhausted == nullptr || exhausted->reason != event.text) {
+        result_.differences.push_back(
+            {number, 0, event.text, proposal.ok() ? Describe(*proposal) : std::string{proposal.status().message()}});
+      }
+    }
+    exhausted_ = true;
+    return absl::OkStatus();
+  }
+
+  // What the sampler proposes for the next trial, with those that were about to end taken for ended.
+  absl::StatusOr<Proposal> Propose(std::int64_t number) {
+    absl::StatusOr<Proposal> proposal = sampler_.Suggest(View(), TrialSeed(history_.seed, number));
+    RestoreAhead();
+    ++result_.suggestions;
+    return proposal;
+  }
+
+  void RestoreAhead() {
+    for (const auto& [trial, state] : ahead_) trials_[static_cast<std::size_t>(trial)].state = state;
+    ahead_.clear();
+  }
+
   absl::Status Add(const SweepEvent& event) {
     const auto number = static_cast<std::int64_t>(trials_.size());
     if (event.trial != number || number >= static_cast<std::int64_t>(history_.trials.size())) {
@@ -88,10 +120,7 @@ class Replayer {
     }
     const Trial& source = history_.trials[trials_.size()];
     if (event.kind == Kind::kProposed) {
-      const absl::StatusOr<Proposal> proposal = sampler_.Suggest(View(), TrialSeed(history_.seed, number));
-      for (const auto& [trial, state] : ahead_) trials_[static_cast<std::size_t>(trial)].state = state;
-      ahead_.clear();
-      ++result_.suggestions;
+      const absl::StatusOr<Proposal> proposal = Propose(number);
       const auto* suggestion = proposal.ok() ? std::get_if<Suggestion>(&*proposal) : nullptr;
       if (suggestion == nullptr || suggestion->params != source.params) {
         result_.differences.push_back({number, 0, ToString(source.params),
@@ -103,6 +132,7 @@ class Replayer {
     trial.others.assign(source.others.size(), kUnknown);
     trial.violations.assign(source.violations.size(), kUnknown);
     if (event.kind == Kind::kRepeated) trial.repeat_of = event.number;
+    trial.warm_start_of = source.warm_start_of;
     if (event.kind == Kind::kEnqueued) ++enqueued_;
     trials_.push_back(std::move(trial));
     return absl::OkStatus();
@@ -140,6 +170,7 @@ class Replayer {
   std::vector<Trial> trials_;
   std::vector<std::pair<std::int64_t, TrialState>> ahead_;  // what they were before
   bool exhausted_ = false;
+  std::int64_t planned_;
   std::int64_t enqueued_ = 0;
   ReplayResult result_;
 };

@@ -25,9 +25,10 @@ struct SweepEvent {
     kViolation = 6,  // Trial::violations[number] of `trial` became `value`
     kAhead = 7,      // the next proposal takes `trial`, which is running, for TrialState `number` already
     kJudged = 8,     // the pruner's verdict on `trial`: Verdict::Action `number`, reason `text`
-    kExhausted = 9,  // the sampler has nothing more to propose
+    kExhausted = 9,  // the sampler has nothing more to propose; reason `text`, which may be empty
     kTimed = 10,     // Trial::seconds of `trial` became `value`
     kEnqueued = 11,  // a person wanted `trial`, the next number
+    kPlanned = 12,   // the sampler is to propose `number` trials from now on; 0: no limit
   };
   Kind kind = Kind::kProposed;
   std::int64_t trial = -1;
@@ -48,7 +49,7 @@ struct SweepHistory {
   std::span<const Trial> trials;  // points and whole curves; trials[i].number == i
   std::span<const KnownPoint> known;
   std::span<const SweepEvent> events;
-  std::int64_t planned = 0;  // trials that the sampler is to propose; 0: no limit
+  std::int64_t planned = 0;  // trials that the sampler was to propose at first; 0: no limit
   std::uint64_t seed = 0;    // the sweep's
 };
 

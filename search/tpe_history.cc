@@ -126,6 +126,7 @@ TpeHistory SplitTrials(const SweepView& view, const TpeSpace& space) {
   const bool is_long = view.trials.size() > kMostRest;
   for (const Trial& trial : view.trials) {
     if (trial.state == TrialState::kFailed || trial.state == TrialState::kCancelled) continue;
+    if (trial.warm_start_of >= 0) continue;
     if (!is_long && !space.Contains(trial.params)) continue;
     ++(IsFinal(trial.state) ? history.finished : history.pending);
     several |= !trial.others.empty();

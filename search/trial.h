@@ -59,6 +59,9 @@ struct Trial {
   std::vector<double> violations = {};
   // The trial whose point this one trains again with another seed; -1: none, a sampler proposed it.
   std::int64_t repeat_of = -1;
+  // The trial whose adapter this one goes on from; -1: none, it began anew. Its training is longer than its steps say,
+  // so nothing is learned from it about its point, and it is not judged.
+  std::int64_t warm_start_of = -1;
   // How long it took, NaN until it has ended and where the sweep does not want to know.
   double seconds = std::numeric_limits<double>::quiet_NaN();
 };

@@ -1,5 +1,6 @@
 #include "server/checks.h"
 
+#include <algorithm>
 #include <cmath>
 #include <set>
 
@@ -35,6 +36,16 @@ std::string Fingerprint(std::string_view query) {
 absl::Status CheckText(std::string_view field, std::string_view text, std::size_t max_size) {
   if (text.size() <= max_size) return absl::OkStatus();
   return Wrong(field, absl::StrCat(text.size(), " bytes long"), absl::StrCat("at most ", max_size, " are taken"));
+}
+
+absl::Status CheckTag(std::string_view tag) {
+  constexpr std::size_t kMaxTag = 50;
+  const auto is_wrong = [](unsigned char c) { return c <= ' ' || c == ',' || c == 0x7f; };
+  const bool good = !tag.empty() && tag.size() <= kMaxTag && tag.front() != '+' && tag.front() != '-' &&
+                    std::none_of(tag.begin(), tag.end(), is_wrong);
+  if (good) return absl::OkStatus();
+  return Wrong("a tag", absl::StrCat("\"", Shorten(tag, kMaxText), "\""),
+               absl::StrCat("allowed are 1 to ", kMaxTag, " bytes without spaces and commas, and no + or - in front"));
 }
 
 absl::Status CheckObservation(const v1::Observation& observation, std::int64_t max_steps) {

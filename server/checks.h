@@ -20,6 +20,9 @@ inline constexpr int kMaxReason = 4096;
 
 absl::Status CheckText(std::string_view field, std::string_view text, std::size_t max_size = kMaxText);
 
+// 1 to 50 bytes without spaces, commas and control characters, and no + or - in front.
+absl::Status CheckTag(std::string_view tag);
+
 // Every step in [0, max_steps].
 absl::Status CheckObservation(const v1::Observation& observation, std::int64_t max_steps);
 

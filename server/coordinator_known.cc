@@ -49,7 +49,7 @@ void AddTrialsOf(SweepState& source, const search::Space& space, std::size_t mos
   std::vector<v1::KnownTrial> found;
   for (std::size_t place = 0; place < rows.size(); ++place) {
     const search::Trial& trial = source.trial(rows[place].trial);
-    if (!search::IsFinal(trial.state)) continue;
+    if (!search::IsFinal(trial.state) || trial.warm_start_of >= 0) continue;
     const std::optional<search::Params> point = PointOf(source, trial, space);
     if (!point) continue;
     v1::KnownTrial& known = found.emplace_back();

@@ -183,9 +183,9 @@ absl::StatusOr<std::int64_t> Coordinator::ProposeTrial(Change& change, SweepStat
       sweep.waiting_for_results = true;
       return -1;
     }
-    if (std::holds_alternative<search::SpaceExhausted>(*proposal)) {
+    if (auto* exhausted = std::get_if<search::SpaceExhausted>(&*proposal)) {
       change.Touch(sweep);
-      sweep.SetExhausted();
+      sweep.SetExhausted(std::move(exhausted->reason));
       if (absl::Status status = EndSweepIfDone(change, sweep, -1); !status.ok()) return status;
       return -1;
     }
@@ -276,6 +276,7 @@ absl::StatusOr<v1::Lease> Coordinator::LeaseMessage(std::int64_t token) {
   lease.set_seed(search::TrialSeed(static_cast<std::uint64_t>(sweep.spec().seed()), place.trial));
   lease.set_max_steps(record.max_steps);
   if (record.checkpoint) *lease.mutable_checkpoint() = *record.checkpoint;
+  if (record.start) *lease.mutable_adapter() = *record.start;
   return lease;
 }
 

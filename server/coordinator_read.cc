@@ -7,11 +7,13 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "proto/convert.h"
 #include "server/checks.h"
 #include "server/coordinator.h"
 #include "server/coordinator_frame.h"
+#include "server/leaderboard_query.h"
 #include "server/messages.h"
 #include "server/resource_names.h"
 
@@ -89,6 +91,7 @@ absl::StatusOr<v1::Sweep> Coordinator::GetSweep(const v1::GetSweepRequest& reque
     if (!sweep.ok()) return sweep.status();
     v1::Sweep message = Describe(**sweep);
     *message.mutable_spec()->mutable_known_trials() = (*sweep)->spec().known_trials();
+    *message.mutable_spec()->mutable_start_points() = (*sweep)->spec().start_points();
     return message;
   });
 }
@@ -99,18 +102,24 @@ absl::StatusOr<v1::ListSweepsResponse> Coordinator::ListSweeps(const v1::ListSwe
     if (!broken_.ok()) return broken_;
     const absl::StatusOr<int> page_size = CheckPageSize(request.page_size(), 100, 1000);
     if (!page_size.ok()) return page_size.status();
-    const absl::StatusOr<std::int64_t> after = ParsePageToken("sweeps", request.page_token());
+    const std::string key = absl::StrCat("sweeps\n", absl::StrJoin(request.tags(), "\n"));
+    const absl::StatusOr<std::int64_t> after = ParsePageToken(key, request.page_token());
     if (!after.ok()) return after.status();
+    const auto wanted = [&](const SweepRecord& sweep) {
+      return std::all_of(request.tags().begin(), request.tags().end(),
+                         [&](const std::string& tag) { return sweep.tags.contains(tag); });
+    };
     v1::ListSweepsResponse response;
     std::int64_t bytes = 0;
     std::int64_t last = *after;
     auto sweep = sweeps_.upper_bound(*after);
     for (; sweep != sweeps_.end() && response.sweeps_size() < *page_size && bytes < kPageBytes; ++sweep) {
+      last = sweep->first;
+      if (!wanted(sweep->second->sweep())) continue;
       *response.add_sweeps() = Describe(*sweep->second);
       bytes += static_cast<std::int64_t>(response.sweeps(response.sweeps_size() - 1).ByteSizeLong());
-      last = sweep->first;
     }
-    if (sweep != sweeps_.end()) response.set_next_page_token(MakePageToken("sweeps", last));
+    if (sweep != sweeps_.end()) response.set_next_page_token(MakePageToken(key, last));
     return response;
   });
 }
@@ -196,15 +205,20 @@ absl::StatusOr<v1::GetLeaderboardResponse> Coordinator::GetLeaderboard(const v1:
     const absl::StatusOr<SweepState*> found = FindSweep(request.name());
     if (!found.ok()) return found.status();
     if (request.top() < 0) return absl::InvalidArgumentError(absl::StrCat("top is ", request.top(), "; 0 and more"));
+    if (request.skip() < 0) return absl::InvalidArgumentError(absl::StrCat("skip is ", request.skip(), "; 0 and more"));
     SweepState& sweep = **found;
+    const absl::StatusOr<LeaderboardQuery> query = LeaderboardQuery::Parse(request, sweep);
+    if (!query.ok()) return query.status();
+    const std::vector<const search::LeaderboardRow*> rows = query->Select(sweep);
     v1::GetLeaderboardResponse response;
+    response.set_total_rows(static_cast<std::int64_t>(rows.size()));
     std::int64_t bytes = 0;
-    for (const search::LeaderboardRow& row : sweep.Ranking()) {
+    for (std::size_t i = static_cast<std::size_t>(request.skip()); i < rows.size(); ++i) {
       if (request.top() > 0 && response.rows_size() == request.top()) break;
-      *response.add_rows() = RowMessage(sweep, row);
+      *response.add_rows() = RowMessage(sweep, *rows[i]);
       bytes += static_cast<std::int64_t>(response.rows(response.rows_size() - 1).ByteSizeLong());
       if (bytes > kLeaderboardBytes) {
-        return absl::ResourceExhaustedError(absl::StrCat("the leaderboard has ", sweep.Ranking().size(),
+        return absl::ResourceExhaustedError(absl::StrCat("the leaderboard has ", rows.size(),
                                                          " rows, too many for one answer; ask for the top ",
                                                          response.rows_size() / 2));
       }

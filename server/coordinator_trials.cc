@@ -5,7 +5,9 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "proto/convert.h"
+#include "proto/pack_key.h"
 #include "proto/settings.h"
 #include "search/wanted_point.h"
 #include "server/coordinator.h"
@@ -18,6 +20,7 @@ namespace {
 
 using State = search::TrialState;
 
+constexpr std::int64_t kNoTrial = -1;
 constexpr char kStopped[] = "stopped by a person";
 constexpr std::int64_t kMostWaiting = 1000;   // trials of a sweep, when one more is enqueued
 constexpr std::size_t kMaxParameters = 1000;  // of one call
@@ -58,6 +61,28 @@ absl::Status CheckParameters(const proto::ValueMap& parameters) {
     if (absl::Status status = CheckText(name, value.text(), kMaxReason); !status.ok()) return status;
   }
   return absl::OkStatus();
+}
+
+// May a trial of these settings go on from the adapter that `source` was trained to? What is inside the adapter cannot
+// be another by then.
+absl::Status CheckWarmStart(const SweepState& sweep, std::int64_t source, const v1::SweepSpec& wanted) {
+  const std::string name = TrialName(sweep.sweep().slug, source);
+  if (!sweep.record(source).adapter) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("warm_start: ", name, " has kept no adapter to go on from",
+                     search::IsFinal(sweep.trial(source).state) ? "" : "; it gets one when it ends"));
+  }
+  const absl::StatusOr<v1::SweepSpec> trained = proto::ApplyParameters(sweep.spec(), sweep.trial(source).params);
+  if (!trained.ok()) return trained.status();
+  const auto form = [](const v1::SweepSpec& spec) {
+    return absl::StrCat(proto::AdapterShapeKey(spec), "\n", spec.training().lora_alpha(), "\n",
+                        absl::StrJoin(spec.training().alpha_pattern(), ","), "\n", spec.training().use_rslora());
+  };
+  if (form(*trained) == form(wanted)) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("warm_start: the adapter of ", name,
+                   " keeps its model, rank, alpha, modules and form; other values of these need a trial that begins "
+                   "anew"));
 }
 
 }  // namespace
@@ -132,6 +157,9 @@ absl::StatusOr<v1::Trial> Coordinator::DoEnqueueTrial(Change& change, const v1::
     return absl::ResourceExhaustedError(absl::StrCat(sweep.Count(State::kQueued), " trials of ", request.parent(),
                                                      " wait for a worker; none is enqueued on top of ", kMostWaiting));
   }
+  if (request.warm_start() && !request.has_like()) {
+    return absl::InvalidArgumentError("warm_start needs `like`, the trial whose adapter to go on from");
+  }
   search::Wish wish;
   if (request.has_like()) wish.like = request.like();
   absl::StatusOr<search::Params> given = proto::FromProto(request.parameters());
@@ -147,12 +175,33 @@ absl::StatusOr<v1::Trial> Coordinator::DoEnqueueTrial(Change& change, const v1::
   record.suggestion_reason = std::move(point->reason);
   record.create_time = change.now;
   record.max_steps = proto::MaxSteps(sweep.horizon_sequences(), applied->training().batch_size());
+  if (request.warm_start()) {
+    if (absl::Status checked = CheckWarmStart(sweep, request.like(), *applied); !checked.ok()) return checked;
+    absl::StrAppend(&record.suggestion_reason, " Goes on from the adapter of trial ", request.like(), ".");
+  }
   change.Touch(sweep);
-  const std::int64_t trial = sweep.AddEnqueued(std::move(point->params), std::move(record));
+  const std::int64_t trial =
+      sweep.AddEnqueued(std::move(point->params), std::move(record), request.warm_start() ? request.like() : kNoTrial);
   change.Touch(sweep, trial);
+  if (request.warm_start()) {
+    if (absl::Status kept = KeepStart(change, sweep, trial); !kept.ok()) return kept;
+  }
   change.news_for_workers = true;
   if (absl::Status taken = TakeUp(change, sweep); !taken.ok()) return taken;
   return TrialMessage(sweep, trial);
+}
+
+absl::Status Coordinator::KeepStart(Change& change, SweepState& sweep, std::int64_t trial) {
+  TrialRecord& record = sweep.record(trial);
+  record.start = *sweep.record(sweep.trial(trial).warm_start_of).adapter;
+  v1::Artifact stored = *record.start;
+  stored.set_kind(kStartKind);
+  // The trial is stored ahead of what belongs to it.
+  if (absl::Status put = change.transaction().PutTrial(sweep.sweep().id, sweep.trial(trial), &record); !put.ok()) {
+    return put;
+  }
+  artifacts_.Add(stored);
+  return change.transaction().PutArtifact(record.id, stored);
 }
 
 absl::Status Coordinator::TakeUp(Change& change, SweepState& sweep) {

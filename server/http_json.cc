@@ -17,8 +17,10 @@ namespace {
 
 using google::protobuf::FieldDescriptor;
 
-bool IsScalar(const FieldDescriptor& field) {
-  return !field.is_repeated() && field.cpp_type() != FieldDescriptor::CPPTYPE_MESSAGE;
+// A repeated text is given as often as there are values.
+bool FitsQuery(const FieldDescriptor& field) {
+  return field.is_repeated() ? field.cpp_type() == FieldDescriptor::CPPTYPE_STRING
+                             : field.cpp_type() != FieldDescriptor::CPPTYPE_MESSAGE;
 }
 
 absl::Status NotAllowed(const FieldDescriptor& field, const std::string& value, std::string_view allowed) {
@@ -49,10 +51,10 @@ absl::Status SetField(std::string_view name, const std::string& value, google::p
   const google::protobuf::Descriptor& type = *message->GetDescriptor();
   const FieldDescriptor* field = type.FindFieldByName(std::string(name));
   if (field == nullptr) field = type.FindFieldByCamelcaseName(std::string(name));
-  if (field == nullptr || !IsScalar(*field)) {
+  if (field == nullptr || !FitsQuery(*field)) {
     std::vector<std::string> allowed;
     for (int i = 0; i < type.field_count(); ++i) {
-      if (IsScalar(*type.field(i))) allowed.push_back(type.field(i)->name());
+      if (FitsQuery(*type.field(i))) allowed.push_back(type.field(i)->name());
     }
     return absl::InvalidArgumentError(absl::StrCat("unknown query parameter ", Shorten(std::string(name), 100),
                                                    "; there are ", absl::StrJoin(allowed, ", ")));
@@ -63,7 +65,11 @@ absl::Status SetField(std::string_view name, const std::string& value, google::p
   bool flag = false;
   switch (field->cpp_type()) {
     case FieldDescriptor::CPPTYPE_STRING:
-      reflection.SetString(message, field, value);
+      if (field->is_repeated()) {
+        reflection.AddString(message, field, value);
+      } else {
+        reflection.SetString(message, field, value);
+      }
       return absl::OkStatus();
     case FieldDescriptor::CPPTYPE_INT64:
       if (!absl::SimpleAtoi(value, &integer)) return NotAllowed(*field, value, "a whole number");

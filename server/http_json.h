@@ -18,7 +18,7 @@ std::string ToJson(const google::protobuf::Message& message);
 absl::Status FromJson(std::string_view text, google::protobuf::Message* message);
 
 // Sets a field from a path or query. InvalidArgument names the fields there are, or what is allowed for this one.
-// `name` may be in lowerCamelCase. For texts, numbers and flags.
+// `name` may be in lowerCamelCase. For texts, numbers and flags, and lists of texts, to which one is added.
 absl::Status SetField(std::string_view name, const std::string& value, google::protobuf::Message* message);
 
 // {"error": {"code": 404, "status": "NOT_FOUND", "message": "…"}}

@@ -88,9 +88,11 @@ const std::vector<HttpRoute>& HttpRoutes() {
   using enum HttpRoute::Kind;
   static const auto& routes = *new std::vector<HttpRoute>{
       {"GET", "/v1/sweeps", "SweepService.ListSweeps", kCall, Make(&C::ListSweeps)},
+      {"GET", "/v1/sweeps:compare", "SweepService.CompareSweeps", kCall, Make(&C::CompareSweeps)},
       {"POST", "/v1/sweeps", "SweepService.CreateSweep", kCall, Make(&C::CreateSweep)},
       {"GET", "/v1/{name=sweeps/*}", "SweepService.GetSweep", kCall, Make(&C::GetSweep)},
       {"DELETE", "/v1/{name=sweeps/*}", "SweepService.DeleteSweep", kCall, DeleteSweep},
+      {"POST", "/v1/{name=sweeps/*}:update", "SweepService.UpdateSweep", kCall, Make(&C::UpdateSweep)},
       {"POST", "/v1/{name=sweeps/*}:pause", "SweepService.PauseSweep", kCall, Make(&C::PauseSweep)},
       {"POST", "/v1/{name=sweeps/*}:resume", "SweepService.ResumeSweep", kCall, Make(&C::ResumeSweep)},
       {"POST", "/v1/{name=sweeps/*}:stop", "SweepService.StopSweep", kCall, Make(&C::StopSweep)},
@@ -103,6 +105,7 @@ const std::vector<HttpRoute>& HttpRoutes() {
       {"GET", "/v1/{name=sweeps/*/trials/*}", "SweepService.GetTrial", kCall, Make(&C::GetTrial)},
       {"GET", "/v1/{parent=sweeps/*/trials/*}/observations", "SweepService.ListObservations", kCall,
        Make(&C::ListObservations)},
+      {"POST", "/v1/{name=sweeps/*/trials/*}:update", "SweepService.UpdateTrial", kCall, Make(&C::UpdateTrial)},
       {"POST", "/v1/{name=sweeps/*/trials/*}:record", "SweepService.RecordMeasurements", kCall,
        Make(&C::RecordMeasurements)},
       {"POST", "/v1/{name=sweeps/*/trials/*}:stop", "SweepService.StopTrial", kCall, Make(&C::StopTrial)},

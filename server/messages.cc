@@ -42,6 +42,7 @@ v1::Sweep SweepMessage(SweepState& sweep) {
   message.set_name(SweepName(record.slug));
   *message.mutable_spec() = record.spec;
   message.mutable_spec()->clear_known_trials();  // many, and every change carries this message
+  message.mutable_spec()->clear_start_points();  // likewise
   message.set_state(record.state);
   message.set_error(record.error);
   if (IsSet(record.create_time)) *message.mutable_create_time() = ToProtoTime(record.create_time);
@@ -55,6 +56,9 @@ v1::Sweep SweepMessage(SweepState& sweep) {
   }
   if (sweep.base_value()) message.set_base_value(*sweep.base_value());
   message.set_planned_trials(sweep.planned_in_all());
+  message.set_exhausted_reason(sweep.exhausted_reason());
+  message.set_note(record.note);
+  for (const std::string& tag : record.tags) message.add_tags(tag);
   return message;
 }
 
@@ -73,6 +77,8 @@ v1::Trial TrialMessage(const SweepState& sweep, std::int64_t number) {
   message.set_tokens(record.tokens);
   message.set_max_steps(record.max_steps);
   if (trial.repeat_of >= 0) message.set_repeat_of(trial.repeat_of);
+  if (trial.warm_start_of >= 0) message.set_warm_start_of(trial.warm_start_of);
+  message.set_note(record.note);
   if (!trial.curve.empty()) message.set_value(sweep.Shown(trial.curve.back().value));
   if (IsSet(record.create_time)) *message.mutable_create_time() = ToProtoTime(record.create_time);
   if (IsSet(record.update_time)) *message.mutable_update_time() = ToProtoTime(record.update_time);

@@ -102,7 +102,9 @@ class Schemas {
 
 bool InQuery(const FieldDescriptor& field, const HttpRoute& route) {
   const bool in_path = route.path.find(absl::StrCat("{", field.name(), "=")) != std::string_view::npos;
-  return !in_path && !field.is_repeated() && field.type() != FieldDescriptor::TYPE_MESSAGE;
+  const bool fits = field.is_repeated() ? field.type() == FieldDescriptor::TYPE_STRING
+                                        : field.type() != FieldDescriptor::TYPE_MESSAGE;
+  return !in_path && fits;
 }
 
 Json Answer(const HttpRoute& route, Schemas& schemas) {

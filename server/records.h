@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -16,7 +17,11 @@ namespace lorasweep::server {
 struct SweepRecord {
   std::int64_t id = 0;  // never used twice
   std::string slug;     // sweeps/{slug}
-  v1::SweepSpec spec;   // with its defaults filled
+  v1::SweepSpec spec;   // with its defaults filled; its limits as they are now
+  // limits.trials as it was at first: what the sampler was made with, and what its log begins with.
+  std::int64_t first_trials = 0;
+  std::string note;
+  std::set<std::string> tags;
   v1::Sweep::State state = v1::Sweep::RUNNING;
   std::string error;
   absl::Time create_time = absl::InfinitePast();
@@ -100,8 +105,13 @@ struct TrialRecord {
   std::vector<AttemptRecord> attempts;
   std::optional<v1::Artifact> adapter;
   std::optional<v1::Artifact> checkpoint;
+  std::optional<v1::Artifact> start;  // the adapter that it begins with, another trial's; see search::Trial
+  std::string note;
   std::map<std::string, v1::Measurement> measurements;  // by metric
 };
+
+// TrialRecord::start as an artifact; the others are v1::Artifact's own kinds.
+inline constexpr char kStartKind[] = "start";
 
 struct WorkerRecord {
   v1::Worker worker;        // without the fields that are computed
@@ -125,6 +135,7 @@ struct LoadedSweep {
   std::vector<search::Trial> trials;  // with their curves of the sweep's metric
   std::vector<TrialRecord> records;   // records[i] belongs to trials[i]
   bool exhausted = false;             // the sampler had nothing more to propose
+  std::string exhausted_reason = {};  // and why; may be empty
   std::int64_t enqueued = 0;          // trials that people wanted
 };
 

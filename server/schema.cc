@@ -158,6 +158,15 @@ CREATE TABLE notices (
   revision INTEGER NOT NULL
 );
 )sql",
+    R"sql(
+-- tags: with a space in between. first_trials: limits.trials of the spec when the sweep was created; NULL: as it is now.
+ALTER TABLE sweeps ADD COLUMN note TEXT NOT NULL DEFAULT '';
+ALTER TABLE sweeps ADD COLUMN tags TEXT NOT NULL DEFAULT '';
+ALTER TABLE sweeps ADD COLUMN first_trials INTEGER;
+ALTER TABLE trials ADD COLUMN note TEXT NOT NULL DEFAULT '';
+-- NULL: it began with an adapter of its own.
+ALTER TABLE trials ADD COLUMN warm_start_of INTEGER;
+)sql",
 };
 static_assert(std::size(kMigrations) == kSchemaVersion);
 

@@ -2,6 +2,7 @@
 
 #include <unordered_map>
 
+#include "absl/strings/str_split.h"
 #include "proto/convert.h"
 #include "proto/objectives.h"
 #include "server/sqlite_guard.h"
@@ -46,6 +47,8 @@ absl::Status ReadTrial(const std::string& file, SQLite::Statement& row, search::
   if (trial->repeat_of >= trial->number) {
     return Damaged(file, absl::StrCat("row ", record->id, " of trials repeats a later one"));
   }
+  if (!row.getColumn(19).isNull()) trial->warm_start_of = row.getColumn(19).getInt64();
+  record->note = row.getColumn(20).getString();
   return absl::OkStatus();
 }
 
@@ -122,7 +125,8 @@ absl::StatusOr<std::vector<LoadedSweep>> TrialStore::LoadSweeps() {
     std::vector<LoadedSweep> sweeps;
     std::unordered_map<std::int64_t, std::pair<std::size_t, std::size_t>> places;  // trial id -> sweep, trial
     SQLite::Statement& sweep_rows = writer_->Prepared(
-        "SELECT id, slug, spec, state, error, create_time, update_time, revision FROM sweeps ORDER BY id");
+        "SELECT id, slug, spec, state, error, create_time, update_time, revision, note, tags, first_trials FROM sweeps "
+        "ORDER BY id");
     while (sweep_rows.executeStep()) {
       SweepRecord& sweep = sweeps.emplace_back().sweep;
       sweep.id = sweep_rows.getColumn(0).getInt64();
@@ -133,13 +137,17 @@ absl::StatusOr<std::vector<LoadedSweep>> TrialStore::LoadSweeps() {
       sweep.create_time = ColumnTime(sweep_rows, 5);
       sweep.update_time = ColumnTime(sweep_rows, 6);
       sweep.revision = sweep_rows.getColumn(7).getInt64();
+      sweep.note = sweep_rows.getColumn(8).getString();
+      sweep.tags = absl::StrSplit(sweep_rows.getColumn(9).getString(), ' ', absl::SkipEmpty());
+      sweep.first_trials =
+          sweep_rows.getColumn(10).isNull() ? sweep.spec.limits().trials() : sweep_rows.getColumn(10).getInt64();
     }
     for (std::size_t s = 0; s < sweeps.size(); ++s) {
       LoadedSweep& sweep = sweeps[s];
       SQLite::Statement& rows = writer_->Prepared(
           "SELECT id, number, state, parameters, suggestion_reason, outcome_reason, verdict, verdict_reason, invalid, "
           "step, sequences, tokens, max_steps, create_time, update_time, start_time, end_time, revision, "
-          "repeat_of FROM trials WHERE sweep_id = ?1 ORDER BY number");
+          "repeat_of, warm_start_of, note FROM trials WHERE sweep_id = ?1 ORDER BY number");
       rows.bind(1, sweep.sweep.id);
       while (rows.executeStep()) {
         const absl::Status read = ReadTrial(file_, rows, &sweep.trials.emplace_back(), &sweep.records.emplace_back());
@@ -153,13 +161,15 @@ absl::StatusOr<std::vector<LoadedSweep>> TrialStore::LoadSweeps() {
       if (absl::Status status = LoadCurves(&sweep); !status.ok()) return status;
       using Kind = search::SweepEvent::Kind;
       SQLite::Statement& events = writer_->Prepared(
-          "SELECT COALESCE(SUM(kind = ?2), 0), COALESCE(SUM(kind = ?3), 0) FROM events WHERE sweep_id = ?1");
+          "SELECT COALESCE(SUM(kind = ?2), 0), COALESCE(SUM(kind = ?3), 0), MAX(CASE kind WHEN ?2 THEN text END) FROM "
+          "events WHERE sweep_id = ?1");
       events.bind(1, sweep.sweep.id);
       events.bind(2, static_cast<int>(Kind::kExhausted));
       events.bind(3, static_cast<int>(Kind::kEnqueued));
       if (events.executeStep()) {
         sweep.exhausted = events.getColumn(0).getInt64() > 0;
         sweep.enqueued = events.getColumn(1).getInt64();
+        sweep.exhausted_reason = events.getColumn(2).getString();
       }
       events.tryReset();
     }
@@ -177,7 +187,12 @@ absl::StatusOr<std::vector<LoadedSweep>> TrialStore::LoadSweeps() {
       v1::Artifact artifact;
       if (place == places.end() || !ColumnMessage(artifacts, 1, &artifact)) return Damaged(file_, "an artifact");
       TrialRecord& record = sweeps[place->second.first].records[place->second.second];
-      (artifact.kind() == "adapter" ? record.adapter : record.checkpoint) = std::move(artifact);
+      if (artifact.kind() == kStartKind) {
+        record.start = std::move(artifact);
+        record.start->set_kind("adapter");  // another trial's
+      } else {
+        (artifact.kind() == "adapter" ? record.adapter : record.checkpoint) = std::move(artifact);
+      }
     }
     SQLite::Statement& measurements = writer_->Prepared("SELECT trial_id, content FROM measurements");
     while (measurements.executeStep()) {

@@ -25,6 +25,11 @@ grpc::Status SweepServiceImpl::ListSweeps(grpc::ServerContext*, const v1::ListSw
   return Answer(coordinator_.ListSweeps(*request), answer);
 }
 
+grpc::Status SweepServiceImpl::UpdateSweep(grpc::ServerContext*, const v1::UpdateSweepRequest* request,
+                                           v1::Sweep* answer) {
+  return Answer(coordinator_.UpdateSweep(*request), answer);
+}
+
 grpc::Status SweepServiceImpl::PauseSweep(grpc::ServerContext*, const v1::ChangeSweepRequest* request,
                                           v1::Sweep* answer) {
   return Answer(coordinator_.PauseSweep(*request), answer);
@@ -52,6 +57,11 @@ grpc::Status SweepServiceImpl::GetTrial(grpc::ServerContext*, const v1::GetTrial
 grpc::Status SweepServiceImpl::ListTrials(grpc::ServerContext*, const v1::ListTrialsRequest* request,
                                           v1::ListTrialsResponse* answer) {
   return Answer(coordinator_.ListTrials(*request), answer);
+}
+
+grpc::Status SweepServiceImpl::UpdateTrial(grpc::ServerContext*, const v1::UpdateTrialRequest* request,
+                                           v1::Trial* answer) {
+  return Answer(coordinator_.UpdateTrial(*request), answer);
 }
 
 grpc::Status SweepServiceImpl::ListObservations(grpc::ServerContext*, const v1::ListObservationsRequest* request,
@@ -92,6 +102,11 @@ grpc::Status SweepServiceImpl::GetImportance(grpc::ServerContext*, const v1::Get
 grpc::Status SweepServiceImpl::ReplaySweep(grpc::ServerContext*, const v1::ReplaySweepRequest* request,
                                            v1::ReplaySweepResponse* answer) {
   return Answer(coordinator_.ReplaySweep(*request), answer);
+}
+
+grpc::Status SweepServiceImpl::CompareSweeps(grpc::ServerContext*, const v1::CompareSweepsRequest* request,
+                                             v1::CompareSweepsResponse* answer) {
+  return Answer(coordinator_.CompareSweeps(*request), answer);
 }
 
 grpc::Status SweepServiceImpl::ListWorkers(grpc::ServerContext*, const v1::ListWorkersRequest* request,

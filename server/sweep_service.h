@@ -18,6 +18,7 @@ class SweepServiceImpl final : public v1::SweepService::Service {
                           v1::ListSweepsResponse* answer) override;
   grpc::Status DeleteSweep(grpc::ServerContext*, const v1::DeleteSweepRequest* request,
                            google::protobuf::Empty* answer) override;
+  grpc::Status UpdateSweep(grpc::ServerContext*, const v1::UpdateSweepRequest* request, v1::Sweep* answer) override;
   grpc::Status PauseSweep(grpc::ServerContext*, const v1::ChangeSweepRequest* request, v1::Sweep* answer) override;
   grpc::Status ResumeSweep(grpc::ServerContext*, const v1::ChangeSweepRequest* request, v1::Sweep* answer) override;
   grpc::Status StopSweep(grpc::ServerContext*, const v1::ChangeSweepRequest* request, v1::Sweep* answer) override;
@@ -27,6 +28,7 @@ class SweepServiceImpl final : public v1::SweepService::Service {
                           v1::ListTrialsResponse* answer) override;
   grpc::Status ListObservations(grpc::ServerContext*, const v1::ListObservationsRequest* request,
                                 v1::ListObservationsResponse* answer) override;
+  grpc::Status UpdateTrial(grpc::ServerContext*, const v1::UpdateTrialRequest* request, v1::Trial* answer) override;
   grpc::Status RecordMeasurements(grpc::ServerContext*, const v1::RecordMeasurementsRequest* request,
                                   v1::Trial* answer) override;
   grpc::Status StopTrial(grpc::ServerContext*, const v1::ChangeTrialRequest* request, v1::Trial* answer) override;
@@ -40,6 +42,8 @@ class SweepServiceImpl final : public v1::SweepService::Service {
                              v1::GetImportanceResponse* answer) override;
   grpc::Status ReplaySweep(grpc::ServerContext*, const v1::ReplaySweepRequest* request,
                            v1::ReplaySweepResponse* answer) override;
+  grpc::Status CompareSweeps(grpc::ServerContext*, const v1::CompareSweepsRequest* request,
+                             v1::CompareSweepsResponse* answer) override;
   grpc::Status ListWorkers(grpc::ServerContext*, const v1::ListWorkersRequest* request,
                            v1::ListWorkersResponse* answer) override;
   grpc::Status DownloadBlob(grpc::ServerContext* context, const v1::DownloadBlobRequest* request,

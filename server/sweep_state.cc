@@ -41,13 +41,21 @@ absl::StatusOr<std::unique_ptr<SweepState>> SweepState::Make(LoadedSweep loaded,
     if (!params.ok()) return params.status();
     state->known_.push_back({*std::move(params), known.standing()});
   }
+  std::vector<search::StartPoint> start_points;
+  for (const v1::StartPoint& point : spec.start_points()) {
+    absl::StatusOr<search::Params> params = proto::FromProto(point.parameters());
+    if (!params.ok()) return params.status();
+    start_points.push_back({*std::move(params), point.source()});
+  }
   absl::StatusOr<std::unique_ptr<search::Sampler>> sampler =
       policies.make_sampler({.method = spec.method(),
                              .seed = static_cast<std::uint64_t>(spec.seed()),
-                             .trials = spec.limits().trials(),
+                             .trials = loaded.sweep.first_trials,
                              .steps = spec.training().max_steps(),
                              .lora_prior = spec.prior() == "lora",
-                             .cost_aware = spec.cost_aware()});
+                             .cost_aware = spec.cost_aware(),
+                             .start_points = std::move(start_points),
+                             .stop_when_settled = spec.limits().stop_when_settled()});
   if (!sampler.ok()) return sampler.status();
   state->sampler_ = *std::move(sampler);
   const absl::StatusOr<search::PrunerOptions> options = proto::MakePrunerOptions(spec);
@@ -57,17 +65,17 @@ absl::StatusOr<std::unique_ptr<SweepState>> SweepState::Make(LoadedSweep loaded,
   state->pruner_ = *std::move(pruner);
 
   state->horizon_sequences_ = proto::HorizonSequences(spec);
-  state->proposals_ = spec.limits().trials();
   if (spec.method() == "grid") {
     const absl::StatusOr<std::int64_t> size = state->space_.GridSize();
     if (!size.ok()) return size.status();
-    state->proposals_ = state->proposals_ == 0 ? *size : std::min(state->proposals_, *size);
+    state->grid_size_ = *size;
   }
-  state->planned_repeats_ = spec.repeats().seeds() * std::min(spec.repeats().top(), state->proposals_);
   state->exhausted_ = loaded.exhausted;
+  state->exhausted_reason_ = std::move(loaded.exhausted_reason);
   state->enqueued_ = loaded.enqueued;
   state->maximize_ = spec.metric().goal() == "maximize";
   state->sweep_ = std::move(loaded.sweep);
+  state->Plan();
   state->trials_ = std::move(loaded.trials);
   state->records_ = std::move(loaded.records);
   for (std::int64_t number = 0; number < state->size(); ++number) {
@@ -75,11 +83,32 @@ absl::StatusOr<std::unique_ptr<SweepState>> SweepState::Make(LoadedSweep loaded,
     state->by_revision_.emplace(state->record(number).revision, number);
     if (state->record(number).adapter) state->NoteAdapter(number);
     const auto& curve = state->trial(number).curve;
-    if (!state->base_value_ && !curve.empty() && curve.front().step == 0) {
+    if (!state->base_value_ && !curve.empty() && curve.front().step == 0 && state->trial(number).warm_start_of < 0) {
       state->base_value_ = state->Shown(curve.front().value);
     }
   }
   return state;
+}
+
+std::int64_t SweepState::ProposalsFor(std::int64_t trials) const {
+  if (grid_size_ == 0) return trials;
+  return trials == 0 ? grid_size_ : std::min(trials, grid_size_);
+}
+
+void SweepState::Plan() {
+  proposals_ = ProposalsFor(spec().limits().trials());
+  planned_repeats_ = spec().repeats().seeds() * std::min(spec().repeats().top(), proposals_);
+}
+
+void SweepState::SetLimits(const v1::LimitsSpec& limits) {
+  const std::int64_t before = proposals_;
+  *sweep_.spec.mutable_limits() = limits;
+  Plan();
+  if (proposals_ != before) events_.push_back({Event::Kind::kPlanned, -1, proposals_});
+}
+
+bool SweepState::HasRepeats() const {
+  return std::any_of(trials_.begin(), trials_.end(), [](const search::Trial& trial) { return trial.repeat_of >= 0; });
 }
 
 bool SweepState::ended() const {
@@ -125,28 +154,28 @@ search::TrialState SweepState::StateAhead(std::int64_t finishing) const {
 }
 
 std::int64_t SweepState::AddTrial(search::Params params, TrialRecord record) {
-  for (const std::int64_t number : FinishingTrials()) {
-    events_.push_back({Event::Kind::kAhead, number, static_cast<std::int64_t>(StateAhead(number))});
-  }
+  LogAhead();
   events_.push_back({Event::Kind::kProposed, size()});
   return Append({.params = std::move(params), .curve = {}}, std::move(record));
 }
 
-std::int64_t SweepState::AddEnqueued(search::Params params, TrialRecord record) {
+std::int64_t SweepState::AddEnqueued(search::Params params, TrialRecord record, std::int64_t warm_start_of) {
   events_.push_back({Event::Kind::kEnqueued, size()});
   ++enqueued_;
-  return Append({.params = std::move(params), .curve = {}}, std::move(record));
+  return Append({.params = std::move(params), .curve = {}, .warm_start_of = warm_start_of}, std::move(record));
 }
 
 std::vector<std::int64_t> SweepState::TrialsToRepeat() {
   std::vector<std::int64_t> best;
   using State = search::TrialState;
   const bool open = !AllProposed() || Count(State::kQueued) + Count(State::kRunning) + Count(State::kPaused) > 0;
-  const auto is_repeat = [](const search::Trial& trial) { return trial.repeat_of >= 0; };
-  if (spec().repeats().seeds() == 0 || open || std::any_of(trials_.begin(), trials_.end(), is_repeat)) return best;
+  if (spec().repeats().seeds() == 0 || open || HasRepeats()) return best;
   for (const search::LeaderboardRow& row : Ranking()) {
     if (static_cast<std::int64_t>(best.size()) == spec().repeats().top()) break;
-    if (trial(row.trial).state == State::kCompleted && row.violation == 0) best.push_back(row.trial);
+    const search::Trial& trained = trial(row.trial);
+    // A repeat begins anew, which one that went on from another's adapter did not.
+    if (trained.warm_start_of >= 0) continue;
+    if (trained.state == State::kCompleted && row.violation == 0) best.push_back(row.trial);
   }
   return best;
 }
@@ -167,14 +196,23 @@ std::int64_t SweepState::Append(search::Trial trial, TrialRecord record) {
   return number;
 }
 
-void SweepState::SetExhausted() {
+void SweepState::SetExhausted(std::string reason) {
+  LogAhead();
   exhausted_ = true;
-  events_.push_back({Event::Kind::kExhausted});
+  exhausted_reason_ = std::move(reason);
+  events_.push_back({Event::Kind::kExhausted, -1, 0, 0, exhausted_reason_});
+}
+
+void SweepState::LogAhead() {
+  for (const std::int64_t number : FinishingTrials()) {
+    events_.push_back({Event::Kind::kAhead, number, static_cast<std::int64_t>(StateAhead(number))});
+  }
 }
 
 search::Verdict SweepState::Judge(std::int64_t number) {
   using Action = search::Verdict::Action;
   const search::Trial& judged = trial(number);
+  if (judged.warm_start_of >= 0) return {};
   search::Verdict verdict = pruner_->Judge(View(), judged);
   // Paused trials are asked about whenever a worker is free; that they stay paused is no news.
   if (judged.state != search::TrialState::kPaused || verdict.action != Action::kPause) {
@@ -203,7 +241,7 @@ bool SweepState::AddEvaluation(std::int64_t number, search::Evaluation evaluatio
   const auto place = std::lower_bound(curve.begin(), curve.end(), evaluation.step,
                                       [](const search::Evaluation& e, std::int64_t step) { return e.step < step; });
   const bool latest = place == curve.end();
-  if (evaluation.step == 0 && !base_value_) base_value_ = Shown(evaluation.value);
+  if (evaluation.step == 0 && !base_value_ && trial(number).warm_start_of < 0) base_value_ = Shown(evaluation.value);
   events_.push_back({Event::Kind::kEvaluated, number, evaluation.step});
   curve.insert(place, std::move(evaluation));
   ranking_.reset();

@@ -54,6 +54,8 @@ class SweepState {
   std::int64_t horizon_sequences() const { return horizon_sequences_; }
   // Trials that the sampler is to propose; 0: no limit.
   std::int64_t proposals() const { return proposals_; }
+  // What proposals() was when the sweep was created.
+  std::int64_t first_proposals() const { return ProposalsFor(sweep_.first_trials); }
   // Trials that people wanted besides.
   std::int64_t enqueued() const { return enqueued_; }
   // Both together; 0: no limit.
@@ -96,13 +98,20 @@ class SweepState {
   // A new trial in state kQueued, just proposed by the sampler from a view of LookAhead; returns its number.
   std::int64_t AddTrial(search::Params params, TrialRecord record);
   // A new trial in state kQueued of a point that a person wants; returns its number.
-  std::int64_t AddEnqueued(search::Params params, TrialRecord record);
+  // `warm_start_of`: the trial whose adapter it goes on from; -1: none.
+  std::int64_t AddEnqueued(search::Params params, TrialRecord record, std::int64_t warm_start_of = -1);
   // The trials that are to be repeated now, best first: none while others may come before them, or once they were.
   std::vector<std::int64_t> TrialsToRepeat();
   // A new trial in state kQueued that trains the point of another again; returns its number.
   std::int64_t AddRepeat(std::int64_t of, TrialRecord record);
-  // The sampler has nothing more to propose.
-  void SetExhausted();
+  // What is proposed from here on follows these limits, which the sweep's spec then has.
+  void SetLimits(const v1::LimitsSpec& limits);
+  // Trials that repeat others.
+  bool HasRepeats() const;
+  // The sampler, asked with a view of LookAhead, has nothing more to propose.
+  void SetExhausted(std::string reason);
+  // Why: empty unless it did, and where every point was tried.
+  const std::string& exhausted_reason() const { return exhausted_reason_; }
   // The pruner's verdict on a trial.
   search::Verdict Judge(std::int64_t number);
   // FailedPrecondition: search::CanTransition says no. The only way that a trial's state changes.
@@ -135,7 +144,11 @@ class SweepState {
 
  private:
   SweepState() = default;
+  // Of limits.trials.
+  std::int64_t ProposalsFor(std::int64_t trials) const;
+  void Plan();
   std::vector<std::int64_t> FinishingTrials() const;
+  void LogAhead();
   search::TrialState StateAhead(std::int64_t finishing) const;
   search::Trial& MutableTrial(std::int64_t number) { return trials_[static_cast<std::size_t>(number)]; }
   std::string AdapterShapeOf(std::int64_t number) const;
@@ -150,11 +163,13 @@ class SweepState {
   std::unique_ptr<search::Sampler> sampler_;
   std::unique_ptr<search::Pruner> pruner_;
   std::int64_t horizon_sequences_ = 0;
+  std::int64_t grid_size_ = 0;  // 0: no grid
   std::int64_t proposals_ = 0;
   std::int64_t enqueued_ = 0;
   std::int64_t planned_repeats_ = 0;
   bool maximize_ = false;
   bool exhausted_ = false;
+  std::string exhausted_reason_;
 
   std::vector<search::Trial> trials_;
   std::vector<TrialRecord> records_;  // records_[i] belongs to trials_[i]

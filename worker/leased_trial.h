@@ -23,8 +23,8 @@ struct LeasedTrial {
 // Where an attempt's files are, below the worker's folder.
 std::filesystem::path AttemptFolder(const std::filesystem::path& work_folder, std::int64_t token);
 
-// Reads the lease's settings, makes its folder, and fetches the checkpoint that it goes on from, if any. What the spec
-// names outside of the fence is the trial's problem.
+// Reads the lease's settings, makes its folder, and fetches the checkpoint and the adapter that it goes on from, if
+// any. What the spec names outside of the fence is the trial's problem.
 LeasedTrial PrepareTrial(v1::Lease lease, const std::filesystem::path& work_folder, const PathFence& fence,
                          CoordinatorClient& client, const std::stop_token& stop);
 

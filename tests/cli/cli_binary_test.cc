@@ -47,9 +47,9 @@ TEST_CASE("help and version are answers, not errors", "[cli][binary]") {
   CHECK(Has(Run("--version").out, "lorasweep 0."));
   const Answer help = Run("--help");
   CHECK(help.code == 0);
-  for (const char* command :
-       {"run", "submit", "list", "leaderboard", "trials", "show", "workers", "pause", "resume", "stop", "cancel",
-        "delete", "preview", "doctor", "model", "tokenize", "adapter", "trial", "enqueue"}) {
+  for (const char* command : {"run",     "submit", "list",    "leaderboard", "trials",  "show",   "workers", "pause",
+                              "resume",  "stop",   "cancel",  "delete",      "preview", "doctor", "model",   "tokenize",
+                              "adapter", "trial",  "enqueue", "tag",         "note",    "update", "compare"}) {
     INFO(command);
     CHECK(Has(help.out, command));
   }
@@ -76,6 +76,9 @@ TEST_CASE("Wrong usage exits with 2 and names what was probably meant", "[cli][b
   CHECK(Run("trial stop only-a-sweep").code == 2);
   CHECK(Run("trial clone a/1 --set learning_rate").code == 2);
   CHECK(Run("enqueue a --set rate=1 --set rate=2").code == 2);
+  CHECK(Run("update a limits.pack=2").code == 2);
+  CHECK(Run("update a limits.trials=many").code == 2);
+  CHECK(Run("compare only-one").code == 2);
   CHECK(Run("run missing.yaml").code == 2);
   CHECK(Run("run x.yaml --workers 0").code == 2);
   for (const char* wrong : {"list --ouput json", "leaderbord x", "run missing.yaml"}) CHECK(Run(wrong).out.empty());

@@ -149,6 +149,24 @@ class LoopTest(unittest.TestCase):
             self.client.enqueue(sweep, {"x": 2})
         self.assertIn("parameter x: 2 is not a number in [0.0, 1.0]", raised.exception.details())
 
+    def test_what_people_write_is_kept_and_sweeps_are_compared(self):
+        one, two = (self.client.submit(external("written", trials=2)) for _ in range(2))
+        self.client.update(one, note="the first", add_tags=["pair", "left"], priority=3)
+        changed = self.client.update(one, remove_tags=["left"], trials=4)
+        self.assertEqual((changed.note, list(changed.tags)), ("the first", ["pair"]))
+        self.assertEqual((changed.spec.limits.priority, changed.planned_trials), (3, 4))
+        self.client.update(two, add_tags=["pair"])
+        self.assertEqual([each.name for each in self.client.sweeps(tags=["pair"])], [one, two])
+        with self.client.worker("written") as worker:
+            worker.ask().tell(0.5)  # of the one with the higher priority
+        self.assertEqual(self.client.note_trial(one, 0, "seen").note, "seen")
+        compared = self.client.compare(one, two)
+        self.assertEqual([list(each.values) for each in compared.differences], [["4", "2"], ["3", "0"]])
+        self.assertEqual(compared.sweeps[0].best.value, 0.5)
+        self.assertFalse(compared.sweeps[1].HasField("best"))
+        for name in one, two:
+            self.client.cancel(name)
+
     def test_the_server_says_what_is_wrong(self):
         with self.assertRaises(grpc.RpcError) as raised:
             self.client.submit(external("wrong", method="magic"))

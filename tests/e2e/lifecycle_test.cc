@@ -143,8 +143,50 @@ TEST_CASE("A trial is stopped, tried again and cloned with another value from a 
   CHECK(wrong.status == 2);
   CHECK(wrong.output.find("parameter learning_rate: 5 is not a number in [1e-05, 0.01]") != std::string::npos);
   REQUIRE(Eventually([&] { return Count(cluster, sweep, v1::Trial::COMPLETED) == 2; }));
+
+  // From the adapter of the second, which a real worker brings to the third.
+  const Finished warm = cluster.Cli({"trial", "clone", sweep + "/1", "--warm-start"});
+  INFO(warm.output);
+  CHECK(warm.status == 0);
+  REQUIRE(Eventually([&] { return Count(cluster, sweep, v1::Trial::COMPLETED) == 3; }));
+  const std::vector<v1::Trial> trials = cluster.Trials(sweep);
+  CHECK(trials[2].warm_start_of() == 1);
+  CHECK(trials[2].value() < trials[1].value());
   CHECK(cluster.WaitForSweep(sweep, v1::Sweep::COMPLETED));
   CHECK(cluster.Cli({"replay", sweep}).status == 0);
+}
+
+TEST_CASE("Notes, tags and limits are written in a terminal, and sweeps are compared there", "[e2e]") {
+  Cluster cluster;
+  cluster.StartFakeWorker("worker", 1);
+  const std::string one = cluster.Submit(SweepFile(cluster, 2));
+  const std::string two = cluster.Submit(SweepFile(cluster, 3));
+  CHECK(cluster.Cli({"update", two, "limits.trials=4", "priority=2"}).output.find("limits.trials 4") !=
+        std::string::npos);
+  CHECK(cluster.Cli({"update", two, "limits.retries=4"}).status == 2);
+  REQUIRE(cluster.WaitForSweep(one, v1::Sweep::COMPLETED));
+  REQUIRE(cluster.WaitForSweep(two, v1::Sweep::COMPLETED));
+  CHECK(Count(cluster, two, v1::Trial::COMPLETED) == 4);
+  CHECK(cluster.Cli({"tag", one, "left", "pair"}).output == "left\npair\n");
+  CHECK(cluster.Cli({"tag", two, "pair"}).status == 0);
+  CHECK(cluster.Cli({"tag", one, "--remove", "left"}).output == "pair\n");
+  CHECK(cluster.Cli({"list", "--tag", "pair", "--output", "csv"}).output.find(",pair,") != std::string::npos);
+  CHECK(cluster.Cli({"list", "--tag", "left"}).output.find("No sweep has this tag") != std::string::npos);
+  CHECK(cluster.Cli({"note", one, "the first\nof two"}).status == 0);
+  CHECK(cluster.Cli({"note", one}).output == "the first\nof two\n");
+  CHECK(cluster.Cli({"note", one + "/trials/0", "a trial's"}).status == 0);
+  CHECK(cluster.Cli({"show", one + "/trials/0"}).output.find("a trial's") != std::string::npos);
+  const Finished compared = cluster.Cli({"compare", one, two});
+  INFO(compared.output);
+  CHECK(compared.status == 0);
+  for (const char* part : {"to the first", "best so far, after steps", "limits.trials", "limits.priority"}) {
+    INFO(part);
+    CHECK(compared.output.find(part) != std::string::npos);
+  }
+  CHECK(compared.output.find("do not compare") == std::string::npos);
+  CHECK(cluster.Cli({"compare", one, two, "--output", "json"}).output.find("\"difference_stderr\"") !=
+        std::string::npos);
+  CHECK(cluster.Cli({"compare", one}).status == 2);
 }
 
 }  // namespace

@@ -53,6 +53,21 @@ TEST_CASE("A real trial whose worker is killed ends on another worker with exact
   const std::string same = SubmitTinySweep(steady);
   REQUIRE(steady.WaitForSweep(same, v1::Sweep::COMPLETED));
   CHECK(ValidationCurves(disturbed, sweep) == ValidationCurves(steady, same));
+
+  // A clone with a warm start begins where its trial ended.
+  const std::int64_t best = steady.GetSweep(same).best_trial();
+  const Finished cloned = steady.Cli({"trial", "clone", same + "/" + std::to_string(best), "--warm-start"});
+  INFO(cloned.output);
+  REQUIRE(cloned.status == 0);
+  REQUIRE(steady.WaitForSweep(same, v1::Sweep::COMPLETED));
+  const v1::Trial warm = steady.Trials(same).back();
+  REQUIRE(warm.warm_start_of() == best);
+  INFO(warm.outcome_reason());
+  CHECK(warm.state() == v1::Trial::COMPLETED);
+  const std::vector<v1::Observation> curve = steady.Observations(warm.name(), "validation/loss");
+  REQUIRE(!curve.empty());
+  CHECK(curve.front().step() == 0);
+  CHECK(curve.front().value() == Approx(steady.Trials(same).at(static_cast<std::size_t>(best)).value()).epsilon(1e-3));
 }
 
 }  // namespace

@@ -13,6 +13,7 @@
 
 #include "server/http_gateway.h"
 #include "tests/server/world.h"
+#include "tests/support/certificates.h"
 #include "tests/support/process.h"
 
 namespace lorasweep::server {
@@ -102,6 +103,9 @@ TEST_CASE("A sweep is made, trained by an external trainer, and read over HTTP a
   CHECK(gateway.Post("/v1/sweeps", {{"spec", Json::parse(kSpec)}, {"request_id", "r1"}})["name"] == sweep["name"]);
   const std::string name = "/v1/" + std::string(sweep["name"]);
   CHECK(gateway.Get("/v1/sweeps?page_size=5")["sweeps"].size() == 1);
+  CHECK(gateway.Post(name + ":update", {{"add_tags", {"a", "b"}}, {"note", "by hand"}})["note"] == "by hand");
+  CHECK(gateway.Get("/v1/sweeps?tags=a&tags=b")["sweeps"].size() == 1);
+  CHECK(gateway.Get("/v1/sweeps?tags=a&tags=c")["sweeps"].empty());
 
   gateway.Post(
       "/v1/workers:register",
@@ -314,8 +318,8 @@ TEST_CASE("Where the server asks for tokens, the gateway does too, and changes a
   CHECK(client.Get("/v1/sweeps", bearer(viewer))->get_header_value("Lorasweep-Roles") == "view");
   CHECK_FALSE(stranger->has_header("Lorasweep-Roles"));
   CHECK(client.Post("/v1/sweeps/none:pause", bearer(viewer), "{}", "application/json")->status == 403);
-  for (const char* path :
-       {"/v1/sweeps/none/trials/0:stop", "/v1/sweeps/none/trials/0:retry", "/v1/sweeps/none/trials"}) {
+  for (const char* path : {"/v1/sweeps/none/trials/0:stop", "/v1/sweeps/none/trials/0:retry", "/v1/sweeps/none/trials",
+                           "/v1/sweeps/none:update", "/v1/sweeps/none/trials/0:update"}) {
     CHECK(client.Post(path, bearer(viewer), "{}", "application/json")->status == 403);
     CHECK(client.Post(path, bearer(submitter), "{}", "application/json")->status == 404);
   }
@@ -328,6 +332,39 @@ TEST_CASE("Where the server asks for tokens, the gateway does too, and changes a
   CHECK(log.find("sweeps/none") != std::string::npos);
   CHECK(log.find("SweepService/EnqueueTrial") != std::string::npos);
   CHECK(log.find(submitter) == std::string::npos);
+}
+
+TEST_CASE("Beyond this machine the gateway speaks HTTPS under any name, and to its own pages only") {
+  World world;
+  const OpenGuard guard;
+  const testing::Authority authority;
+  testing::TempDir folder;
+  testing::WriteFile(folder.path() / "ca.pem", authority.certificate());
+  const testing::PemPair pair = authority.Issue({.common_name = "server"});
+  const TlsMaterial tls{.certificate = pair.certificate, .key = pair.key, .client_ca = ""};
+  const auto http =
+      Take(HttpGateway::Start(*world.coordinator, *world.artifacts, guard, {.address = "0.0.0.0:0", .tls = &tls}));
+  REQUIRE(http->url().starts_with("https://0.0.0.0:"));
+  const std::string port = http->url().substr(16, http->url().size() - 17);
+  httplib::Client client("https://localhost:" + port);
+  client.set_ca_cert_path((folder.path() / "ca.pem").string());
+  const auto answer = client.Get("/v1/sweeps");
+  REQUIRE(answer);
+  CHECK(answer->status == 200);
+  const auto from = [&](const std::string& origin) {
+    const auto listed = client.Get("/v1/sweeps", httplib::Headers{{"Host", "sweeps.example.com"}, {"Origin", origin}});
+    return listed ? listed->status : 0;
+  };
+  CHECK(from("https://sweeps.example.com") == 200);
+  CHECK(from("http://sweeps.example.com") == 403);
+  CHECK(from("https://evil.example.com") == 403);
+  CHECK_FALSE(httplib::Client("https://localhost:" + port).Get("/v1/sweeps"));  // knows no such authority
+  CHECK_FALSE(httplib::Client("http://localhost:" + port).Get("/v1/sweeps"));
+
+  // On loopback it stays HTTP, whatever gRPC speaks.
+  const auto local =
+      Take(HttpGateway::Start(*world.coordinator, *world.artifacts, guard, {.address = "127.0.0.1:0", .tls = &tls}));
+  CHECK(local->url().starts_with("http://127.0.0.1:"));
 }
 
 TEST_CASE("A gateway that cannot start says why") {

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { join } from 'node:path';
-import { World, axeSource, chromium, eventually, externalSpec, toySpec } from './world.mjs';
+import { World, accessible, chromium, eventually, externalSpec, firstPaint, shows, text, toySpec } from './world.mjs';
 
 const world = new World();
 const skip = chromium ? false : 'needs Chromium: scripts/setup --tests installs it';
@@ -15,18 +15,6 @@ before(async () => {
   await world.openBrowser();
 });
 after(() => world.close());
-
-const text = (page, selector) => page.locator(selector).innerText();
-const shows = (page, selector, wanted, limit = 15000) =>
-  eventually(async () => (await page.locator(selector).allInnerTexts()).join('\n').includes(wanted), `${selector} shows ${wanted}`, limit);
-
-// No serious or critical finding of axe-core.
-async function accessible(page, what) {
-  await page.evaluate(axeSource());
-  const { violations } = await page.evaluate(() => window.axe.run({ runOnly: ['wcag2a', 'wcag2aa', 'best-practice'] }));
-  const serious = violations.filter((one) => ['serious', 'critical'].includes(one.impact));
-  assert.deepEqual(serious.map((one) => `${what}: ${one.id}: ${one.nodes.map((node) => node.html).slice(0, 3).join(' ')}`), []);
-}
 
 test('an empty server shows how to begin, and the form checks and submits a sweep', { skip }, async () => {
   const page = await world.page();
@@ -136,6 +124,8 @@ test('a sweep of trials is ranked, sorted, filtered, opened and cloned, by point
   await page.click('button:text("Columns")');
   await page.click('label:text("tokens")');
   await shows(page, '.leaderboard .head', 'tokens');
+  const [csv] = await Promise.all([page.waitForEvent('download'), page.click('button:text("CSV")')]);
+  assert.equal(csv.suggestedFilename(), `${id}.csv`);
   await page.mouse.click(700, 60);
 
   const picked = await page.getAttribute('.row.picked', 'data-trial');
@@ -269,8 +259,8 @@ test('the page is small and paints at once', { skip }, async () => {
   session.on('Network.loadingFinished', (event) => (received += event.encodedDataLength));
   await page.goto(world.url);
   await page.waitForSelector('.sweeps');
-  const paint = await page.evaluate(() => performance.getEntriesByName('first-contentful-paint')[0].startTime);
-  assert.ok(paint < 1000, `first contentful paint after ${paint} ms`);
   assert.ok(received < 500_000, `${received} bytes`);
+  const paint = await firstPaint(page, world.url);
+  assert.ok(paint < 1000, `first contentful paint after ${paint} ms`);
   await page.context().close();
 });

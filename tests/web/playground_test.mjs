@@ -6,7 +6,7 @@ import { spawn } from 'node:child_process';
 import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { join } from 'node:path';
-import { World, axeSource, chromium, eventually } from './world.mjs';
+import { World, accessible, chromium, eventually } from './world.mjs';
 
 const source = join(process.env.LORASWEEP_SOURCE_DIR ?? '.', '..', 'shared', 'models', 'stories260K');
 const bin = process.env.LORASWEEP_BIN_DIR ?? 'build/bin';
@@ -56,13 +56,6 @@ before(async () => {
 });
 after(() => world.close());
 
-// No serious or critical finding of axe-core.
-async function accessible(page, what) {
-  await page.evaluate(axeSource());
-  const { violations } = await page.evaluate(() => window.axe.run({ runOnly: ['wcag2a', 'wcag2aa', 'best-practice'] }));
-  const serious = violations.filter((one) => ['serious', 'critical'].includes(one.impact));
-  assert.deepEqual(serious.map((one) => `${what}: ${one.id}: ${one.nodes.map((node) => node.html).slice(0, 3).join(' ')}`), []);
-}
 const measurements = async () => {
   const { rows } = await world.call('GET', `/v1/sweeps/${sweep}/leaderboard`);
   return Object.fromEntries(rows[0].trial.measurements.map((one) => [one.metric, one]));
@@ -74,7 +67,7 @@ test('a message is answered side by side, token by token, and a vote joins the t
   const answers = page.locator('.chat .round:last-child .answer, .chat .round .answer');
   await page.waitForSelector('.heads header:nth-child(2)');
   assert.deepEqual(await page.locator('.heads header b').allInnerTexts(), ['base', `trial ${(await world.call('GET', `/v1/sweeps/${sweep}/leaderboard`)).rows[0].trial.number}`]);
-  await page.fill('[name=max_tokens]', '60');
+  await page.fill('[name=max_tokens]', '26');
   await page.fill('[name=question]', 'Tell me of Lily on day 3.');
   await page.keyboard.press('Enter');
   await eventually(async () => (await page.locator('.votes button').count()) === 3, 'both have answered');

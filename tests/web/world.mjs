@@ -1,4 +1,5 @@
 // A real server, workers with a toy trainer, and a real browser, for tests of the dashboard.
+import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -7,7 +8,6 @@ import { join } from 'node:path';
 
 const bin = process.env.LORASWEEP_BIN_DIR ?? 'build/bin';
 const require = createRequire(join(process.env.LORASWEEP_NODE_MODULES ?? 'build/web/room/node_modules', 'x.js'));
-export const axeSource = () => require('axe-core').source;
 
 function findChromium() {
   for (const name of ['chromium', 'chromium-browser', 'google-chrome']) {
@@ -30,6 +30,31 @@ export async function eventually(condition, what, limit = 10000) {
   throw new Error(`not within ${limit} ms: ${what}`);
 }
 
+export const text = (page, selector) => page.locator(selector).innerText();
+export const shows = (page, selector, wanted, limit = 15000) =>
+  eventually(async () => (await page.locator(selector).allInnerTexts()).join('\n').includes(wanted), `${selector} shows ${wanted}`, limit);
+
+// When the page of this address first shows something, in milliseconds from its beginning. Best of three: other programs
+// hold the machine too.
+export async function firstPaint(page, url) {
+  let best = Infinity;
+  for (let round = 0; round < 3 && best >= 1000; ++round) {
+    await page.goto('about:blank');
+    await page.goto(url);
+    await page.waitForSelector('main .panel');
+    best = Math.min(best, await page.evaluate(() => performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? Infinity));
+  }
+  return best;
+}
+
+// No serious or critical finding of axe-core.
+export async function accessible(page, what) {
+  await page.evaluate(require('axe-core').source);
+  const { violations } = await page.evaluate(() => window.axe.run({ runOnly: ['wcag2a', 'wcag2aa', 'best-practice'] }));
+  const serious = violations.filter((one) => ['serious', 'critical'].includes(one.impact));
+  assert.deepEqual(serious.map((one) => `${what}: ${one.id}: ${one.nodes.map((node) => node.html).slice(0, 3).join(' ')}`), []);
+}
+
 export class World {
   folder = mkdtempSync(join(tmpdir(), 'lorasweep-web-'));
   processes = [];
@@ -40,13 +65,15 @@ export class World {
     const address = (url) => url.replace(/^http:\/\//, '').replace(/\/$/, '');
     const child = spawn(join(bin, 'lorasweep-server'), [
       '--state', join(this.folder, 'state'), '--listen', this.grpc ?? '127.0.0.1:0',
-      '--http-address', this.url ? address(this.url) : '127.0.0.1:0', '--lease-seconds', '5']);
+      '--http-address', this.url ? address(this.url) : '127.0.0.1:0', '--lease-seconds', '60']);
     let output = '';
     child.stdout.on('data', (data) => (output += data));
     child.stderr.on('data', (data) => (output += data));
     this.server = child;
     this.processes.push(child);
-    await eventually(() => /dashboard at .*\n/.test(output), `the server listens: ${output}`);
+    await eventually(() => /dashboard at .*\n/.test(output), 'the server listens', 30000).catch((error) => {
+      throw new Error(`${error.message}: ${output}`);
+    });
     this.grpc = /listening on (\S+)\n/.exec(output)[1];
     this.url = /dashboard at (\S+)\n/.exec(output)[1];
   }

@@ -192,6 +192,29 @@ TEST_CASE_METHOD(Fixture, "A trial goes on from its checkpoint", "[worker]") {
   }
 }
 
+TEST_CASE_METHOD(Fixture, "A trial with a warm start begins where the adapter that its lease names ended", "[worker]") {
+  coordinator.Offer(MakeLease(1, 20));
+  Start();
+  REQUIRE(Completed(1));
+  v1::Lease second = MakeLease(2, 20);
+  *second.mutable_adapter() = coordinator.record().completed.at(0).adapter();
+  REQUIRE(second.adapter().files_size() == 2);
+  coordinator.Offer(second);
+  REQUIRE(Completed(2));
+  const Record record = coordinator.record();
+  CHECK(record.observations.at({2, "validation/loss", 0}).first.value() ==
+        record.observations.at({1, "validation/loss", 20}).first.value());
+  CHECK(record.observations.at({2, "validation/loss", 20}).first.value() <
+        record.observations.at({1, "validation/loss", 20}).first.value());
+
+  v1::Lease outside = MakeLease(3, 20);
+  *outside.mutable_adapter() = second.adapter();
+  outside.mutable_adapter()->mutable_files(0)->set_path("../adapter_config.json");
+  coordinator.Offer(outside);
+  REQUIRE(Failed(1));
+  CHECK(coordinator.record().failed.at(0).reason().find("is no file name") != std::string::npos);
+}
+
 TEST_CASE_METHOD(Fixture, "A checkpoint that is gone means a new beginning, a foreign one another try", "[worker]") {
   v1::Lease gone = MakeLease(1, 10);
   v1::ArtifactFile& file = *gone.mutable_checkpoint()->add_files();

@@ -42,6 +42,39 @@ class Client:
         """The sweep as the server has it now: a Sweep message."""
         return self._stub.GetSweep(sweep_service_pb2.GetSweepRequest(name=name), timeout=_TIMEOUT)
 
+    def sweeps(self, tags=()):
+        """All sweeps as Sweep messages, in the order of their creation; with `tags` those that have all of them."""
+        request = sweep_service_pb2.ListSweepsRequest(page_size=1000, tags=tags)
+        found = []
+        while True:
+            page = self._stub.ListSweeps(request, timeout=_TIMEOUT)
+            found.extend(page.sweeps)
+            if not page.next_page_token:
+                return found
+            request.page_token = page.next_page_token
+
+    def update(self, name, note=None, add_tags=(), remove_tags=(), **limits):
+        """Sets a sweep's note, its tags, or the limits `trials`, `parallel` and `priority`; what is not given stays.
+        Returns the Sweep message.
+        """
+        request = sweep_service_pb2.UpdateSweepRequest(
+            name=name, note=note, add_tags=add_tags, remove_tags=remove_tags, request_id=uuid.uuid4().hex
+        )
+        if limits:
+            request.limits.CopyFrom(sweep_pb2.LimitsSpec(**limits))
+        return self._stub.UpdateSweep(request, timeout=_TIMEOUT)
+
+    def note_trial(self, name, number, note):
+        """Sets the note of a trial. Returns the Trial message."""
+        request = sweep_service_pb2.UpdateTrialRequest(
+            name=f"{name}/trials/{number}", note=note, request_id=uuid.uuid4().hex
+        )
+        return self._stub.UpdateTrial(request, timeout=_TIMEOUT)
+
+    def compare(self, *names):
+        """Sweeps side by side: a CompareSweepsResponse message. Its `obstacles` say why their values do not compare."""
+        return self._stub.CompareSweeps(sweep_service_pb2.CompareSweepsRequest(names=names), timeout=_TIMEOUT)
+
     def pause(self, name):
         return self._change(self._stub.PauseSweep, name)
 
@@ -54,11 +87,14 @@ class Client:
     def cancel(self, name):
         return self._change(self._stub.CancelSweep, name)
 
-    def enqueue(self, name, values=None, like=None):
+    def enqueue(self, name, values=None, like=None, warm_start=False):
         """Has a point tried next: a dictionary with values of searched parameters. What it leaves open is as in the
-        trial number `like`, else as the sweep's method would have it. Returns the new Trial message.
+        trial number `like`, else as the sweep's method would have it. With `warm_start` it goes on from the adapter of
+        `like`. Returns the new Trial message.
         """
-        request = sweep_service_pb2.EnqueueTrialRequest(parent=name, like=like, request_id=uuid.uuid4().hex)
+        request = sweep_service_pb2.EnqueueTrialRequest(
+            parent=name, like=like, warm_start=warm_start, request_id=uuid.uuid4().hex
+        )
         for key, value in (values or {}).items():
             request.parameters[key].CopyFrom(to_value(value))
         return self._stub.EnqueueTrial(request, timeout=_TIMEOUT)

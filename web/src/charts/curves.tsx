@@ -19,6 +19,7 @@ export interface CurvesProps {
   xTitle: string;
   height: number;
   label: string;
+  nameOf?: (trial: number) => string;  // "trial 3" where it is not given
   onHover: (trial: number | undefined) => void;
   onPick: (trial: number) => void;
 }
@@ -34,7 +35,7 @@ function axes(props: CurvesProps): uPlot.Axis[] {
   ];
 }
 
-function Tip({ reading, width }: { reading: Reading; width: number }) {
+function Tip({ reading, width, nameOf }: { reading: Reading; width: number; nameOf: (trial: number) => string }) {
   const right = reading.left > width / 2;
   return (
     <div class="tip" style={right ? { right: `${width - reading.left + 14}px` } : { left: `${reading.left + 14}px` }}>
@@ -42,7 +43,7 @@ function Tip({ reading, width }: { reading: Reading; width: number }) {
       {reading.rows.map((one) => (
         <div key={one.key} class={one.hovered ? 'tip-row strong' : 'tip-row'}>
           <i style={{ background: one.colour }} class={one.dashed ? 'dashed' : ''} />
-          <span>trial {one.trial}</span><span>{one.value}</span>
+          <span>{nameOf(one.trial)}</span><span>{one.value}</span>
         </div>
       ))}
       {reading.more > 0 && <div class="muted">and {reading.more} more</div>}
@@ -105,7 +106,7 @@ export function Curves(props: CurvesProps) {
   return (
     <div class="chart" role="img" aria-label={props.label} onClick={pick}>
       <div ref={holder} />
-      {reading.value && <Tip reading={reading.value} width={holder.current?.clientWidth ?? 400} />}
+      {reading.value && <Tip reading={reading.value} width={holder.current?.clientWidth ?? 400} nameOf={props.nameOf ?? ((trial) => `trial ${trial}`)} />}
     </div>
   );
 }

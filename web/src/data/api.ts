@@ -2,7 +2,7 @@
 import * as decode from './decode';
 import { noteRoles } from './roles';
 import { tokenAsked } from './token';
-import type { Importance, Leaderboard, Observation, Sweep, Trial, Worker } from './model';
+import type { Comparison, Importance, Leaderboard, Observation, Sweep, Trial, Worker } from './model';
 
 export class ApiError extends Error {
   constructor(readonly code: number, readonly status: string, message: string) {
@@ -31,8 +31,11 @@ async function call(verb: string, path: string, body?: unknown): Promise<unknown
   return answer;
 }
 
-const get = (path: string, query: Record<string, string | number | boolean> = {}) => {
-  const text = new URLSearchParams(Object.entries(query).map(([key, one]) => [key, String(one)])).toString();
+type Query = Record<string, string | number | boolean | string[]>;
+
+const get = (path: string, query: Query = {}) => {
+  const text = new URLSearchParams(Object.entries(query).flatMap(([key, one]) =>
+    (Array.isArray(one) ? one : [String(one)]).map((each) => [key, each]))).toString();
   return call('GET', `/v1/${path}${text ? `?${text}` : ''}`);
 };
 
@@ -42,8 +45,7 @@ export function requestId(): string {
 }
 
 // All pages of a list.
-async function pages<T>(path: string, key: string, query: Record<string, string | number | boolean>,
-                        one: (json: unknown) => T): Promise<T[]> {
+async function pages<T>(path: string, key: string, query: Query, one: (json: unknown) => T): Promise<T[]> {
   const all: T[] = [];
   for (let token = ''; ;) {
     const page = (await get(path, token ? { ...query, page_token: token } : query)) as Record<string, unknown>;
@@ -61,14 +63,35 @@ export const getTrial = async (id: string, number: number): Promise<Trial> =>
 export const listObservations = (id: string, number: number): Promise<Observation[]> =>
   pages(`sweeps/${id}/trials/${number}/observations`, 'observations', { page_size: 10000, summary_only: true },
         decode.observation);
-export const getLeaderboard = async (id: string, top: number): Promise<Leaderboard> =>
-  decode.leaderboard(await get(`sweeps/${id}/leaderboard`, { top }));
+// The newest of a sweep's trials.
+export const lastTrials = async (id: string, most: number): Promise<Trial[]> => {
+  const page = (await get(`sweeps/${id}/trials`, { page_size: most, order_by: 'number desc' })) as { trials: unknown[] };
+  return page.trials.map(decode.trial);
+};
+export interface BoardQuery {
+  top: number;
+  skip?: number;
+  filter?: string;  // in the server's words: "lora_rank >= 16 and state == PRUNED"
+  order_by?: string;
+}
+export const getLeaderboard = async (id: string, query: BoardQuery): Promise<Leaderboard> =>
+  decode.leaderboard(await get(`sweeps/${id}/leaderboard`, { ...query }));
+export const compareSweeps = async (ids: string[]): Promise<Comparison> =>
+  decode.comparison(await get('sweeps:compare', { names: ids.map((id) => `sweeps/${id}`) }));
 export const getImportance = async (id: string): Promise<Importance> =>
   decode.importance(await get(`sweeps/${id}/importance`));
 
 export type SweepVerb = 'pause' | 'resume' | 'stop' | 'cancel';
 export const changeSweep = async (id: string, verb: SweepVerb): Promise<Sweep> =>
   decode.sweep(await call('POST', `/v1/sweeps/${id}:${verb}`, { request_id: requestId() }));
+export interface SweepUpdate {
+  note?: string;
+  add_tags?: string[];
+  remove_tags?: string[];
+  limits?: { trials?: string; parallel?: string; priority?: string };
+}
+export const updateSweep = async (id: string, update: SweepUpdate): Promise<Sweep> =>
+  decode.sweep(await call('POST', `/v1/sweeps/${id}:update`, { ...update, request_id: requestId() }));
 export const deleteSweep = async (id: string): Promise<void> => {
   await call('DELETE', `/v1/sweeps/${id}?request_id=${requestId()}`);
 };
@@ -78,8 +101,11 @@ export const createSweep = async (spec: unknown, checkOnly: boolean): Promise<Sw
 export type TrialVerb = 'stop' | 'retry';
 export const changeTrial = async (id: string, number: number, verb: TrialVerb): Promise<Trial> =>
   decode.trial(await call('POST', `/v1/sweeps/${id}/trials/${number}:${verb}`, { request_id: requestId() }));
-// A new trial of the point of trial `like`, but for these parameters, in the server's JSON.
-export const enqueueTrial = async (id: string, parameters: Record<string, unknown>, like: number): Promise<Trial> =>
-  decode.trial(await call('POST', `/v1/sweeps/${id}/trials`, { parameters, like: String(like), request_id: requestId() }));
+export const setTrialNote = async (id: string, number: number, note: string): Promise<Trial> =>
+  decode.trial(await call('POST', `/v1/sweeps/${id}/trials/${number}:update`, { note, request_id: requestId() }));
+// A new trial of these parameters, in the server's JSON; the others are as in trial `like`, else as the method has them.
+// With a warm start it goes on from that trial's adapter.
+export const enqueueTrial = async (id: string, parameters: Record<string, unknown>, like: number | undefined, warmStart: boolean): Promise<Trial> =>
+  decode.trial(await call('POST', `/v1/sweeps/${id}/trials`, { parameters, like: like?.toString(), warm_start: warmStart, request_id: requestId() }));
 export const blobUrl = (sha256: string): string => `/v1/blobs/${sha256}`;
 export const schema = async (): Promise<unknown> => call('GET', '/openapi.json');

@@ -1,6 +1,7 @@
 // The one door from the server's JSON (64-bit integers as texts, "NaN" as a text) to model.ts.
 import type {
-  Artifact, Attempt, Changes, Importance, Leaderboard, Measurement, Observation, Parameter, Row, Spec, Sweep, Trial, Value, Worker,
+  Artifact, Attempt, Changes, Compared, Comparison, Importance, Leaderboard, Measurement, Observation, Parameter, Row, Spec, Sweep,
+  Trial, Value, Worker,
 } from './model';
 
 type Json = any;
@@ -38,6 +39,7 @@ const spec = (json: Json): Spec => ({
   },
   parameters: list(json.parameters, parameter),
   training: { maxSteps: number(json.training?.max_steps), batchSize: number(json.training?.batch_size) },
+  limits: { trials: number(json.limits?.trials), parallel: number(json.limits?.parallel) },
   earlyTerminate: {
     type: json.early_terminate?.type ?? 'none',
     minSteps: number(json.early_terminate?.min_steps),
@@ -68,6 +70,8 @@ export function sweep(json: Json): Sweep {
     baseValue: optional(json.base_value),
     planned: number(json.planned_trials),
     waits: json.waiting_reason ?? '',
+    note: json.note ?? '',
+    tags: list(json.tags, String),
   };
 }
 
@@ -116,6 +120,8 @@ export function trial(json: Json): Trial {
     attempts: list(json.attempts, attempt),
     artifacts: list(json.artifacts, artifact),
     measurements: list(json.measurements, measurement),
+    warmStartOf: optional(json.warm_start_of),
+    note: json.note ?? '',
   };
 }
 
@@ -137,7 +143,23 @@ const row = (json: Json): Row => ({
 });
 
 export const leaderboard = (json: Json): Leaderboard => ({
-  rows: list(json.rows, row), stepsRun: number(json.steps_run), stepsSaved: number(json.steps_saved),
+  rows: list(json.rows, row), stepsRun: number(json.steps_run), stepsSaved: number(json.steps_saved), total: number(json.total_rows),
+});
+
+const compared = (json: Json): Compared => ({
+  sweep: sweep(json.sweep),
+  best: json.best ? row(json.best) : undefined,
+  difference: json.difference === undefined ? undefined : { value: number(json.difference), stderr: number(json.difference_stderr) },
+  progress: list(json.progress, (one) => ({
+    trial: number(one.trial_number), value: number(one.value), trials: number(one.trials), steps: number(one.steps), seconds: number(one.seconds),
+  })),
+  spent: { trials: number(json.trials), steps: number(json.steps), seconds: number(json.seconds) },
+});
+
+export const comparison = (json: Json): Comparison => ({
+  sweeps: list(json.sweeps, compared),
+  differences: list(json.differences, (one) => ({ key: one.key, values: list(one.values, String) })),
+  obstacles: list(json.obstacles, String),
 });
 
 export const worker = (json: Json): Worker => ({

@@ -29,3 +29,13 @@ export function diagnose(train: Curve | undefined, validation: Curve | undefined
   }
   return found;
 }
+
+// What a trial costs beside another one, where that is a quarter more or less for as many tokens.
+export function cost(own: Curve | undefined, other: Curve | undefined, otherTrial: number): string[] {
+  const [speed, reference] = [own?.values.at(-1), other?.values.at(-1)];
+  if (!speed || !reference) return [];
+  const times = reference / speed;
+  if (times < 1.25 && times > 0.8) return [];
+  return [`Cost: it took ${times.toFixed(times < 10 ? 1 : 0)} times as long as trial ${otherTrial}, the best, for as many tokens ` +
+    `(${format.compact(speed)} against ${format.compact(reference)} a second).`];
+}

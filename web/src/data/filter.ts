@@ -1,7 +1,7 @@
 // The words of the leaderboard's filter: "rank>=16 pruned", "lr<1e-3", "3" (a trial's number), "optimizer=lion".
 import { shortName } from './format';
-import type { Row, TrialState, Value } from './model';
-import { trialLook } from '../parts/state';
+import type { Parameter, Row, TrialState, Value } from './model';
+import { stateWords, trialLook } from '../parts/state';
 
 type Test = (row: Row) => boolean;
 
@@ -41,4 +41,36 @@ function test(word: string): Test {
 export function matches(text: string): Test {
   const tests = text.split(/\s+/).filter(Boolean).map(test);
   return (row) => tests.every((one) => one(row));
+}
+
+const numeric = /^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i;
+const quoted = (text: string): string => (numeric.test(text) || text === 'true' || text === 'false' ? text : text.includes("'") ? `"${text}"` : `'${text}'`);
+const statesLike = (test: (word: string) => boolean): string[] => stateWords.filter(([, word]) => test(word)).map(([state]) => state);
+
+// One word in the server's words; undefined: no row fits it.
+function condition(word: string, parameters: Parameter[]): string | undefined {
+  const [, name, operator, wanted] = /^([\w+.]+)(<=|>=|!=|<|>|=)(.+)$/.exec(word) ?? [];
+  if (name !== undefined && operator !== undefined && wanted !== undefined) {
+    const sign = operator === '=' ? '==' : operator;
+    if (name === 'state') {
+      const states = statesLike((one) => one === wanted);
+      return states.length > 0 ? `state ${sign} ${states[0]}` : undefined;
+    }
+    const known: Record<string, string> = { loss: 'value', value: 'value', gap: 'gap', steps: 'step', step: 'step', trial: 'trial' };
+    const field = known[name] ?? parameters.find((one) => one.name === name || shortName(one.name) === name)?.name;
+    return field && `${field} ${sign} ${quoted(wanted)}`;
+  }
+  if (/^\d+$/.test(word)) return `trial == ${word}`;
+  const lower = word.toLowerCase();
+  const states = statesLike((one) => one.startsWith(lower));
+  if (states.length > 0) return `state in [${states.join(', ')}]`;
+  const texts = (one: Parameter): Value[] => one.values.filter((value) => typeof value === 'string' && value.toLowerCase().includes(lower));
+  const parameter = parameters.find((one) => texts(one).length > 0);
+  return parameter && `${parameter.name} in [${texts(parameter).map((one) => quoted(String(one))).join(', ')}]`;
+}
+
+// The same filter for the server, which has rows that this page has not; undefined: no row fits.
+export function conditionOf(text: string, parameters: Parameter[]): string | undefined {
+  const conditions = text.split(/\s+/).filter(Boolean).map((word) => condition(word, parameters));
+  return conditions.includes(undefined) ? undefined : conditions.join(' and ');
 }

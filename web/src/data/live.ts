@@ -35,7 +35,7 @@ export class LiveSweep {
   constructor(readonly id: string) {
     this.refreshes = [
       new Refresh(250, async () => {
-        this.board.value = await api.getLeaderboard(id, TOP);
+        this.board.value = await api.getLeaderboard(id, { top: TOP });
         if (!this.isWhole()) this.board.value.rows.slice(0, CURVES).forEach((row) => this.wantCurve(row.trial.number));
       }),
       new Refresh(2000, async () => {
@@ -71,6 +71,14 @@ export class LiveSweep {
     }, () => this.wanted.delete(trial));
   }
 
+  // The timeline's, when the stream brings no more than what changes.
+  private wantNewest(): void {
+    void api.lastTrials(this.id, TOP).then((trials) => {
+      for (const trial of trials) if (!this.trials.has(trial.number)) this.trials.set(trial.number, trial);
+      this.trialsVersion.value++;
+    }, () => undefined);
+  }
+
   // What an action answered, ahead of the stream.
   adopt(sweep: Sweep): void {
     if (sweep.revision >= (this.sweep.value?.revision ?? 0)) this.sweep.value = sweep;
@@ -90,6 +98,7 @@ export class LiveSweep {
       this.sweep.value = sweep;
       this.failure.value = undefined;
       this.revision = this.isWhole() ? 0 : sweep.revision;
+      if (!this.isWhole()) this.wantNewest();
       this.refreshes.forEach((one) => one.ask());
       this.connect();
     } catch (error) {

@@ -22,6 +22,7 @@ export interface Spec {
   metric: { name: string; minimize: boolean; objectives: string[] };
   parameters: Parameter[];
   training: { maxSteps: number; batchSize: number };
+  limits: { trials: number; parallel: number };
   earlyTerminate: { type: string; minSteps: number; eta: number; maxIter: number; s: number };
   raw: unknown;  // as the server wrote it, to be sent again
 }
@@ -39,6 +40,8 @@ export interface Sweep {
   baseValue?: number;
   planned: number;  // 0: no limit
   waits: string;  // "waits for a worker with gpu=a100"; empty: for nothing
+  note: string;
+  tags: string[];
 }
 
 export interface Attempt {
@@ -73,6 +76,8 @@ export interface Trial {
   attempts: Attempt[];
   artifacts: Artifact[];
   measurements: Measurement[];
+  warmStartOf?: number;  // the trial whose adapter it went on from
+  note: string;
 }
 
 // What was measured of a trial's result.
@@ -110,6 +115,30 @@ export interface Leaderboard {
   rows: Row[];
   stepsRun: number;
   stepsSaved: number;
+  total: number;  // rows that there are, of which these are some
+}
+
+// What a sweep had found once a trial had ended, and what was spent until then.
+export interface BestSoFar {
+  trial: number;
+  value: number;
+  trials: number;
+  steps: number;
+  seconds: number;
+}
+
+export interface Compared {
+  sweep: Sweep;
+  best?: Row;
+  difference?: { value: number; stderr: number };  // to the first sweep's best, positive is worse
+  progress: BestSoFar[];
+  spent: { trials: number; steps: number; seconds: number };
+}
+
+export interface Comparison {
+  sweeps: Compared[];
+  differences: { key: string; values: string[] }[];
+  obstacles: string[];  // why the values do not compare
 }
 
 export interface Worker {

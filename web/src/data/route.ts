@@ -2,7 +2,7 @@
 import { signal } from '@preact/signals';
 
 export interface Route {
-  view: 'list' | 'sweep' | 'trial' | 'new';
+  view: 'list' | 'sweep' | 'trial' | 'new' | 'compare';
   sweep: string;
   trial: number;
   query: URLSearchParams;
@@ -12,7 +12,7 @@ function parse(hash: string): Route {
   const [path = '', query = ''] = hash.replace(/^#\/?/, '').split('?');
   const parts = path.split('/').map(decodeURIComponent);
   const route: Route = { view: 'list', sweep: parts[1] ?? '', trial: Number(parts[3]), query: new URLSearchParams(query) };
-  if (parts[0] === 'new') route.view = 'new';
+  if (parts[0] === 'new' || parts[0] === 'compare') route.view = parts[0];
   else if (parts[0] === 'sweeps' && parts[1]) route.view = parts[2] === 'trials' && parts[3] ? 'trial' : 'sweep';
   return route;
 }

@@ -7,8 +7,10 @@ import { sweepEnded, type Sweep } from '../data/model';
 import { may } from '../data/roles';
 import { go } from '../data/route';
 import { draft } from '../data/draft';
+import { CloneForm } from './clone_form';
 import { Confirm } from './dialog';
 import { useKeysOf } from './keys';
+import { LimitsForm } from './limits_form';
 import { say } from './toast';
 
 type Danger = 'stop' | 'cancel' | 'delete';
@@ -30,6 +32,7 @@ export function SweepActions({ live, sweep }: { live: LiveSweep; sweep: Sweep })
   const allowed = may('submit');
   const [danger, setDanger] = useState<Danger | undefined>(undefined);
   const [menu, setMenu] = useState(false);
+  const [form, setForm] = useState<'limits' | 'point' | undefined>(undefined);
   const change = async (verb: api.SweepVerb): Promise<void> => {
     live.adopt(await api.changeSweep(sweep.id, verb));
     say(`${sweep.id}: ${verb}${verb.endsWith('e') ? 'd' : verb === 'stop' ? 'ping' : 'led'}`);
@@ -69,11 +72,15 @@ export function SweepActions({ live, sweep }: { live: LiveSweep; sweep: Sweep })
         {menu && (
           <div class="menu" role="menu">
             <button type="button" role="menuitem" onClick={clone}>New sweep like this…</button>
+            {allowed && <button type="button" role="menuitem" onClick={() => setForm('point')}>Try a point…</button>}
+            {!over && allowed && <button type="button" role="menuitem" onClick={() => setForm('limits')}>Change limits…</button>}
             {!over && allowed && <button type="button" role="menuitem" onClick={() => setDanger('cancel')}>Cancel…</button>}
             {over && may('admin') && <button type="button" role="menuitem" onClick={() => setDanger('delete')}>Delete…</button>}
           </div>
         )}
       </div>
+      {form === 'limits' && <LimitsForm live={live} sweep={sweep} onClose={() => setForm(undefined)} />}
+      {form === 'point' && <CloneForm live={live} sweep={sweep} onClose={() => setForm(undefined)} />}
       {danger && (
         <Confirm title={`${danger[0]!.toUpperCase()}${danger.slice(1)} ${sweep.id}?`} loss={lossOf(danger, sweep)}
                  command={`lorasweep ${danger} ${sweep.id}`} verb={`${danger[0]!.toUpperCase()}${danger.slice(1)} the sweep`} act={run}

@@ -91,8 +91,11 @@ export function columnsOf(sweep: Sweep, rows: Row[]): Column[] {
 
 const quoted = (text: string): string => (/[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
 
-export function download(name: string, columns: Column[], rows: Row[]): void {
-  const lines = [columns.map((one) => quoted(one.key)).join(','), ...rows.map((row) => columns.map((one) => quoted(one.plain(row))).join(','))];
+export async function download(name: string, columns: Column[], pages: Iterable<Row[]> | AsyncIterable<Row[]>): Promise<void> {
+  const lines = [columns.map((one) => quoted(one.key)).join(',')];
+  for await (const rows of pages) {
+    for (const row of rows) lines.push(columns.map((one) => quoted(one.plain(row))).join(','));
+  }
   const link = document.createElement('a');
   link.href = URL.createObjectURL(new Blob([`${lines.join('\n')}\n`], { type: 'text/csv' }));
   link.download = name;

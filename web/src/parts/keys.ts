@@ -12,6 +12,9 @@ export function useKeysOf(handlers: Handlers): () => void {
   };
 }
 
+// A ref: the element that appears is the one that is typed into.
+export const takeFocus = (element: HTMLElement | null): void => element?.focus();
+
 export function installKeys(): () => void {
   const listener = (event: KeyboardEvent): void => {
     const target = event.target as HTMLElement;

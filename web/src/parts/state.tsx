@@ -27,6 +27,7 @@ const sweeps: Record<SweepState, Look> = {
   FAILED: { mark: '!', word: 'failed', tone: 'failed' },
 };
 
+export const stateWords = Object.entries(trials).map(([state, look]): [string, string] => [state, look.word]);
 export const trialLook = (state: TrialState): Look => trials[state] ?? trials.QUEUED;
 
 export function TrialMark({ state, word = true }: { state: TrialState; word?: boolean }) {

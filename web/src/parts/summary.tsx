@@ -4,8 +4,11 @@ import type { LiveSweep } from '../data/live';
 import { endedCount, sweepEnded, total, type Row, type Sweep } from '../data/model';
 import { now } from '../data/now';
 import { href } from '../data/route';
+import * as api from '../data/api';
+import { Note } from './note';
 import { Progress, SweepMark } from './state';
 import { SweepActions } from './actions';
+import { Tags } from './tags';
 
 // "about 6 min": what is left at the pace so far; empty when nothing can be said.
 export function remaining(sweep: Sweep, at: number): string {
@@ -84,6 +87,10 @@ export function Summary({ live, sweep }: { live: LiveSweep; sweep: Sweep }) {
       <Progress sweep={sweep} />
       {sweep.error && <p class="problem">{sweep.error}</p>}
       <Best live={live} sweep={sweep} rows={live.board.value?.rows ?? []} />
+      <div class="line words">
+        <Tags live={live} sweep={sweep} />
+        <Note note={sweep.note} command={`lorasweep note ${sweep.id} TEXT`} save={async (note) => live.adopt(await api.updateSweep(sweep.id, { note }))} />
+      </div>
     </section>
   );
 }

@@ -7,6 +7,7 @@ import { Help } from '../parts/help';
 import { TokenForm } from '../parts/token_form';
 import { Toasts } from '../parts/toast';
 import { installKeys } from '../parts/keys';
+import { CompareView } from './compare';
 import { ListView } from './list';
 import { NewView } from './new';
 import { SweepView } from './sweep';
@@ -33,6 +34,7 @@ export function App() {
     <>
       {view === 'list' && <ListPage />}
       {view === 'new' && <NewView />}
+      {view === 'compare' && <CompareView />}
       {(view === 'sweep' || view === 'trial') && <SweepPage key={sweep} id={sweep} />}
       <Help />
       <Toasts />

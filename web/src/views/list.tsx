@@ -3,18 +3,33 @@ import * as format from '../data/format';
 import type { SweepList } from '../data/list';
 import { endedCount, sweepEnded, total, type Sweep } from '../data/model';
 import { now } from '../data/now';
-import { go, href } from '../data/route';
+import { go, href, route, setQuery } from '../data/route';
 import { Bar, Lost } from '../parts/bar';
 import { Copy } from '../parts/copy';
 import { Progress, SweepMark } from '../parts/state';
 import { remaining } from '../parts/summary';
 
+// What the address says: tags that are asked for, sweeps that are chosen.
+const words = (key: string): string[] => (route.value.query.get(key) ?? '').split(',').filter(Boolean);
+const toggle = (key: string, word: string): void => {
+  const all = words(key);
+  setQuery({ [key]: (all.includes(word) ? all.filter((one) => one !== word) : [...all, word]).join(',') });
+};
+
 function Line({ sweep }: { sweep: Sweep }) {
   const eta = remaining(sweep, now.value);
+  const stay = (event: Event): void => event.stopPropagation();
   return (
     <tr onClick={() => go(href(sweep.id))}>
+      <td class="choose" onClick={stay}>
+        <input type="checkbox" aria-label={`Choose ${sweep.id} to compare`} checked={words('chosen').includes(sweep.id)} onChange={() => toggle('chosen', sweep.id)} />
+      </td>
       <td class="name">
         <a href={href(sweep.id)}>{sweep.id}</a>
+        {sweep.tags.map((tag) => (
+          <button key={tag} type="button" class="tag" aria-pressed={words('tag').includes(tag)} title={`Only sweeps with the tag ${tag}`}
+                  onClick={(event) => { stay(event); toggle('tag', tag); }}>{tag}</button>
+        ))}
         <span class="muted">{sweep.spec.model.split('/').pop()} · {sweep.spec.method}</span>
       </td>
       <td><SweepMark state={sweep.state} />{sweep.waits && <span class="muted"> {sweep.waits}</span>}</td>
@@ -48,28 +63,40 @@ function Empty() {
 export function ListView({ list }: { list: SweepList }) {
   document.title = 'lorasweep';
   const sweeps = list.sweeps.value;
+  const tags = words('tag');
+  const chosen = words('chosen');
+  const shown = sweeps?.filter((sweep) => tags.every((tag) => sweep.tags.includes(tag)));
   return (
     <>
       <Bar workers={list.workers.value} live={list.lostSince.value === undefined && sweeps !== undefined} />
       {list.lostSince.value !== undefined && <Lost since={list.lostSince.value} />}
       <main class="page">
         {sweeps?.length === 0 && <Empty />}
-        {sweeps && sweeps.length > 0 && (
+        {sweeps && shown && sweeps.length > 0 && (
           <section class="panel">
             <header>
               <h1>Sweeps</h1>
-              <span class="muted">{format.plural(sweeps.length, 'sweep')}</span>
+              <span class="muted">{shown.length < sweeps.length ? `${format.count(shown.length)} of ${format.plural(sweeps.length, 'sweep')}` : format.plural(sweeps.length, 'sweep')}</span>
+              {tags.map((tag) => (
+                <button key={tag} type="button" class="tag" aria-pressed="true" aria-label={`Not only sweeps with the tag ${tag}`} onClick={() => toggle('tag', tag)}>{tag} ×</button>
+              ))}
               <span class="spring" />
+              {chosen.length > 0 && (
+                <button type="button" disabled={chosen.length < 2} title={`lorasweep compare ${chosen.join(' ')}`}
+                        onClick={() => go(`#/compare?sweeps=${chosen.map(encodeURIComponent).join(',')}`)}>
+                  {chosen.length < 2 ? 'Compare: choose another' : `Compare ${chosen.length}`}
+                </button>
+              )}
               <a class="button" href="#/new">New sweep</a>
             </header>
             <table class="sweeps">
               <thead>
                 <tr>
-                  <th>sweep</th><th>state</th><th>trials ended</th><th class="number">best</th><th class="wide-only"><span class="hidden">best trial</span></th>
+                  <th class="choose"><span class="hidden">to compare</span></th><th>sweep</th><th>state</th><th>trials ended</th><th class="number">best</th><th class="wide-only"><span class="hidden">best trial</span></th>
                   <th class="wide-only">metric</th><th class="number wide-only">left</th><th class="number wide-only">changed</th>
                 </tr>
               </thead>
-              <tbody>{sweeps.map((sweep) => <Line key={sweep.id} sweep={sweep} />)}</tbody>
+              <tbody>{shown.map((sweep) => <Line key={sweep.id} sweep={sweep} />)}</tbody>
             </table>
           </section>
         )}

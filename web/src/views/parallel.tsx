@@ -7,14 +7,13 @@ import { EChart } from '../charts/echart';
 import type { LiveSweep } from '../data/live';
 import * as format from '../data/format';
 import type { Row, Sweep } from '../data/model';
-import { brushed, hovered, picked } from '../data/selection';
+import { brushed, marks } from '../data/selection';
 import { colour, dark } from '../data/theme';
 
 const MOST = 1000;  // trials drawn, the best
 
-function lineStyle(row: Row, marked: boolean): object {
+function lineStyle(row: Row): object {
   if (row.rank === 1) return { color: colour('best'), width: 2.6, opacity: 1 };
-  if (marked) return { color: colour('text'), width: 2.4, opacity: 1 };
   const pruned = row.trial.state === 'PRUNED';
   return { color: colour(row.trial.state === 'RUNNING' ? 'running' : pruned ? 'pruned' : 'line'), width: 1.1, opacity: pruned ? 0.3 : 0.55 };
 }
@@ -33,8 +32,6 @@ export function ParallelPanel({ live, sweep }: { live: LiveSweep; sweep: Sweep }
     const values = rows.value.map((row) => row.value).sort((a, b) => a - b);
     // Diverged trials stand at the end of the axis.
     const high = values[Math.floor((values.length - 1) * 0.95)] ?? 1;
-    const marked = new Set([hovered.value, picked.value]);
-    const best = (row: Row): number => (marked.has(row.trial.number) ? 2 : row.rank === 1 ? 1 : 0);
     return {
       animation: false,
       parallel: { left: 46, right: 70, top: 30, bottom: 18, axisExpandable: false },
@@ -46,8 +43,9 @@ export function ParallelPanel({ live, sweep }: { live: LiveSweep; sweep: Sweep }
       ],
       series: [{
         type: 'parallel', smooth: 0.15, progressive: 0, inactiveOpacity: 0.05, activeOpacity: 1,
-        data: [...rows.value].sort((a, b) => best(a) - best(b) || b.rank - a.rank).map((row) => ({
-          name: String(row.trial.number), lineStyle: lineStyle(row, marked.has(row.trial.number)),
+        emphasis: { lineStyle: { color: colour('text'), width: 2.6, opacity: 1 } },
+        data: [...rows.value].sort((a, b) => b.rank - a.rank).map((row) => ({
+          name: String(row.trial.number), lineStyle: lineStyle(row),
           value: [...parameters.map((one, dim) => place(axes[dim]!, row.trial.parameters[one.name]) ?? '-'), Math.min(row.value, high)],
         })),
       }],
@@ -71,7 +69,7 @@ export function ParallelPanel({ live, sweep }: { live: LiveSweep; sweep: Sweep }
         <span class="muted">{brushed.value ? `${format.plural(brushed.value.size, 'trial')} marked` : 'mark a stretch of an axis to filter'}</span>
       </header>
       {rows.value.length < 2 ? <p class="nothing muted">Drawn from the second trial on.</p> : (
-        <EChart option={option.value} height={Math.max(230, 40 + 36 * sweep.spec.parameters.length)} onReady={listen}
+        <EChart option={option.value} height={Math.max(230, 40 + 36 * sweep.spec.parameters.length)} onReady={listen} marked={marks()}
                 label="Parallel coordinates of the settings and the metric of each trial; the leaderboard has the same values" />
       )}
     </section>

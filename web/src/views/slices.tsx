@@ -8,7 +8,7 @@ import type { LiveSweep } from '../data/live';
 import * as format from '../data/format';
 import type { Row, Sweep, Value } from '../data/model';
 import { go, href } from '../data/route';
-import { brushed, hovered, picked } from '../data/selection';
+import { brushed, hovered, marks } from '../data/selection';
 import { colour, dark } from '../data/theme';
 
 const WIDTH = 250;  // of one plot, at least
@@ -34,11 +34,10 @@ function slicesOf(sweep: Sweep, rows: Row[]): Slice[] {
 }
 
 function pointStyle(row: Row, best: boolean): object {
-  const marked = hovered.value === row.trial.number || picked.value === row.trial.number;
   if (brushed.value && !brushed.value.has(row.trial.number)) return { color: colour('muted'), opacity: 0.15 };
-  if (best) return { color: colour('best'), opacity: 1, borderColor: marked ? colour('text') : undefined, borderWidth: 2 };
+  if (best) return { color: colour('best'), opacity: 1 };
   const pruned = row.trial.state === 'PRUNED';
-  return { color: colour(marked ? 'text' : row.trial.state === 'RUNNING' ? 'running' : pruned ? 'pruned' : 'line'), opacity: marked ? 1 : pruned ? 0.45 : 0.75 };
+  return { color: colour(row.trial.state === 'RUNNING' ? 'running' : pruned ? 'pruned' : 'line'), opacity: pruned ? 0.45 : 0.75 };
 }
 
 export function SlicesPanel({ live, sweep }: { live: LiveSweep; sweep: Sweep }) {
@@ -60,6 +59,7 @@ export function SlicesPanel({ live, sweep }: { live: LiveSweep; sweep: Sweep }) 
         axisLabel: { ...shared.axisLabel, show: index === 0, showMinLabel: false, showMaxLabel: false } })),
       series: slices.value.map((one, index) => ({
         type: 'scatter', xAxisIndex: index, yAxisIndex: index, symbolSize: 7, clip: true, cursor: 'pointer',
+        emphasis: { itemStyle: { color: colour('text'), opacity: 1 } },
         data: rows.value.filter((row) => one.x(row) !== undefined).reverse().map((row) => ({ name: String(row.trial.number), value: [one.x(row), row.value], itemStyle: pointStyle(row, one.best(row)) })),
       })),
     };
@@ -80,7 +80,7 @@ export function SlicesPanel({ live, sweep }: { live: LiveSweep; sweep: Sweep }) 
       {rows.value.length < 2 ? <p class="nothing muted">Drawn from the second trial on.</p> : (
         <div class="scroll-x" tabIndex={0} role="group" aria-label="Plots">
           <div style={{ minWidth: `${slices.value.length * WIDTH * 0.8}px` }}>
-            <EChart key={slices.value.length} option={option.value} height={HEIGHT + 30} onReady={listen}
+            <EChart key={slices.value.length} option={option.value} height={HEIGHT + 30} onReady={listen} marked={marks()}
                     label={`Scatter plots of ${sweep.spec.metric.name} against ${slices.value.map((one) => one.title).join(', ')}; the leaderboard has the same values`} />
           </div>
         </div>
