@@ -32,7 +32,7 @@ std::map<std::string, ino_t> StoredChunks(const Cluster& cluster) {
   std::error_code error;
   for (std::filesystem::recursive_directory_iterator entry(cluster.folder() / "state" / "artifacts", error), end;
        !error && entry != end; entry.increment(error)) {
-    struct stat info{};
+    struct stat info {};
     const std::string name = entry->path().filename();
     if (name.size() == 64 && stat(entry->path().c_str(), &info) == 0) found[name] = info.st_ino;
   }

@@ -15,8 +15,7 @@ void Cluster::StartServer() {
 }
 
 Process& Cluster::StartFakeWorker(const std::string& name, int step_ms, const std::vector<std::string>& more) {
-  std::vector<std::string> arguments = {BinDir() / "fake_worker", "--server",  address_,
-                                        "--name",                 name,        "--step-ms",
+  std::vector<std::string> arguments = {BinDir() / "fake_worker", "--server", address_, "--name", name, "--step-ms",
                                         std::to_string(step_ms)};
   arguments.insert(arguments.end(), more.begin(), more.end());
   workers_.push_back(std::make_unique<Process>(std::move(arguments), folder_.path() / (name + ".log")));

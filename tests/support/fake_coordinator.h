@@ -40,9 +40,9 @@ class FakeCoordinator final : public v1::WorkerService::Service {
     std::map<std::int64_t, std::vector<v1::Artifact>> checkpoints;
     std::vector<v1::CompleteTrialRequest> completed;
     std::vector<v1::FailTrialRequest> failed;
-    std::map<std::string, std::string> blobs;  // sha256 -> content
+    std::map<std::string, std::string> blobs;   // sha256 -> content
     std::map<std::string, std::string> chunks;  // of uploads that named theirs
-    std::int64_t upload_bytes = 0;             // of data messages that were read
+    std::int64_t upload_bytes = 0;              // of data messages that were read
 
     // Steps of a trial's metric, ascending.
     std::vector<std::int64_t> Steps(std::int64_t token, const std::string& metric) const;

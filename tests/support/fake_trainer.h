@@ -16,7 +16,7 @@ struct FakeTrainerOptions {
   std::chrono::milliseconds save_time{0};  // and the writing of an adapter
   std::int64_t validation_sequences = 32;
   std::int64_t checkpoint_mebibytes = 0;  // which a checkpoint has more, other ones at each step
-  std::int64_t pack = 1;  // slots of its plan where none are asked for
+  std::int64_t pack = 1;                  // slots of its plan where none are asked for
 };
 
 // The toy's validation loss: best at learning_rate 1e-3 and lora_rank 16, falling with the sequences seen.
