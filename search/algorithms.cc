@@ -15,6 +15,7 @@
 #include "search/guarded_pruner.h"
 #include "search/percentile_pruner.h"
 #include "search/random_sampler.h"
+#include "search/settled_sampler.h"
 #include "search/sobol_sampler.h"
 #include "search/tpe_sampler.h"
 #include "search/warm_start_sampler.h"
@@ -112,9 +113,7 @@ absl::StatusOr<std::unique_ptr<Pruner>> MakeUnguarded(const PrunerOptions& optio
                    "; pruners: asha, extrapolation, hyperband, median, none, paired, pasha, percentile"));
 }
 
-}  // namespace
-
-absl::StatusOr<std::unique_ptr<Sampler>> MakeSampler(const SamplerOptions& options) {
+absl::StatusOr<std::unique_ptr<Sampler>> MakeMethod(const SamplerOptions& options) {
   const std::string_view method = options.method;
   const auto warm = [&](std::unique_ptr<Sampler> sampler) {
     return std::make_unique<WarmStartSampler>(std::move(sampler), options.trials);
@@ -131,6 +130,17 @@ absl::StatusOr<std::unique_ptr<Sampler>> MakeSampler(const SamplerOptions& optio
   if (method == "tpe") return warm(std::make_unique<TpeSampler>());
   return absl::InvalidArgumentError(absl::StrCat("unknown method ", std::string(method),
                                                  "; methods: auto, bayes, cmaes, gp, grid, random, sobol, tpe"));
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Sampler>> MakeSampler(const SamplerOptions& options) {
+  absl::StatusOr<std::unique_ptr<Sampler>> sampler = MakeMethod(options);
+  if (sampler.ok() && options.stop_when_settled) sampler = std::make_unique<SettledSampler>(*std::move(sampler));
+  if (sampler.ok() && !options.start_points.empty()) {
+    sampler = std::make_unique<StartPointsSampler>(*std::move(sampler), options.start_points);
+  }
+  return sampler;
 }
 
 absl::StatusOr<std::unique_ptr<Pruner>> MakePruner(const PrunerOptions& options) {

@@ -9,17 +9,20 @@
 #include "absl/status/statusor.h"
 #include "search/pruner.h"
 #include "search/sampler.h"
+#include "search/start_points_sampler.h"
 
 namespace lorasweep::search {
 
 struct SamplerOptions {
   // "cmaes", "gp", "grid", "random", "sobol", "tpe", and "auto" or "bayes", which choose
   std::string_view method = "auto";
-  std::uint64_t seed = 0;   // the sweep's
-  std::int64_t trials = 0;  // planned for the sweep; 0: unknown
-  std::int64_t steps = 0;   // auto: see AutoOptions
-  bool lora_prior = false;  // auto: see AutoOptions
-  bool cost_aware = false;  // auto, gp: see GpOptions
+  std::uint64_t seed = 0;                     // the sweep's
+  std::int64_t trials = 0;                    // planned for the sweep; 0: unknown
+  std::int64_t steps = 0;                     // auto: see AutoOptions
+  bool lora_prior = false;                    // auto: see AutoOptions
+  bool cost_aware = false;                    // auto, gp: see GpOptions
+  std::vector<StartPoint> start_points = {};  // that the first trials try, whatever the method
+  bool stop_when_settled = false;             // see SettledSampler
 };
 
 // InvalidArgument lists the methods.

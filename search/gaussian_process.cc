@@ -5,6 +5,8 @@
 #include <numbers>
 #include <utility>
 
+#include "search/input_warp.h"
+
 namespace lorasweep::search {
 namespace {
 
@@ -39,6 +41,32 @@ double DistanceSquared(const GpData& data, const GpParams& params, const double*
   return sum;
 }
 
+bool IsWarped(const GpData& data, const GpParams& params, Index axis) {
+  return params.warp_a.size() > 0 && !data.categorical[static_cast<std::size_t>(axis)];
+}
+
+// `points` bent by the warps; fills their derivatives by the logarithms of a and b where they are asked for (both or
+// neither).
+MatrixXd Warped(const GpData& data, const GpParams& params, const MatrixXd& points, MatrixXd* by_log_a = nullptr,
+                MatrixXd* by_log_b = nullptr) {
+  MatrixXd warped = points;
+  if (by_log_a != nullptr) {
+    by_log_a->setZero(points.rows(), points.cols());
+    by_log_b->setZero(points.rows(), points.cols());
+  }
+  for (Index j = 0; j < points.rows(); ++j) {
+    if (!IsWarped(data, params, j)) continue;
+    for (Index i = 0; i < points.cols(); ++i) {
+      const InputWarp warp(points(j, i), params.warp_a[j], params.warp_b[j]);
+      warped(j, i) = warp.value;
+      if (by_log_a == nullptr) continue;
+      (*by_log_a)(j, i) = warp.by_log_a;
+      (*by_log_b)(j, i) = warp.by_log_b;
+    }
+  }
+  return warped;
+}
+
 // The lower triangle of the covariance of the first `count` points, noise included; `slopes`, where asked for, gets
 // signal * dm/dr² below the diagonal.
 MatrixXd Covariance(const GpData& data, const GpParams& params, Index count, MatrixXd* slopes) {
@@ -67,12 +95,19 @@ Eigen::LLT<MatrixXd> Factor(MatrixXd covariance) {
 
 }  // namespace
 
-double LogMarginalLikelihood(const GpData& data, const GpParams& params, VectorXd* gradient) {
-  const Index count = data.values.size();
+double LogMarginalLikelihood(const GpData& observed, const GpParams& params, VectorXd* gradient) {
+  const Index count = observed.values.size();
+  const Index axes = params.inverse_squares.size();
+  const Index warps = params.warp_a.size();
   if (count == 0) {
-    if (gradient != nullptr) gradient->setZero(params.inverse_squares.size() + 2);
+    if (gradient != nullptr) gradient->setZero(axes + 2 + 2 * warps);
     return 0;
   }
+  GpData data = observed;
+  MatrixXd by_log_a;
+  MatrixXd by_log_b;
+  const bool differentiates_warps = gradient != nullptr && warps > 0;
+  data.points = Warped(observed, params, observed.points, differentiates_warps ? &by_log_a : nullptr, &by_log_b);
   MatrixXd slopes;
   const MatrixXd covariance = Covariance(data, params, count, gradient != nullptr ? &slopes : nullptr);
   const Eigen::LLT<MatrixXd> factor = Factor(covariance);
@@ -84,8 +119,9 @@ double LogMarginalLikelihood(const GpData& data, const GpParams& params, VectorX
     MatrixXd w = MatrixXd::Zero(count, count);
     w.selfadjointView<Eigen::Lower>().rankUpdate(root_inverse.transpose(), -1.0);
     w.selfadjointView<Eigen::Lower>().rankUpdate(weights);
-    const Index axes = params.inverse_squares.size();
     VectorXd by_square = VectorXd::Zero(axes);
+    VectorXd by_a = VectorXd::Zero(axes);
+    VectorXd by_b = VectorXd::Zero(axes);
     double by_signal = 0;
     for (Index b = 0; b < count; ++b) {
       const double* y = data.points.col(b).data();
@@ -96,10 +132,16 @@ double LogMarginalLikelihood(const GpData& data, const GpParams& params, VectorX
         for (Index j = 0; j < axes; ++j) {
           by_square[j] += weight * Apart(data.categorical[static_cast<std::size_t>(j)], x[j], y[j]);
         }
+        for (Index j = 0; j < warps; ++j) {
+          by_a[j] += weight * (x[j] - y[j]) * (by_log_a(j, a) - by_log_a(j, b));
+          by_b[j] += weight * (x[j] - y[j]) * (by_log_b(j, a) - by_log_b(j, b));
+        }
       }
     }
     const double trace = w.trace();
-    gradient->resize(axes + 2);
+    gradient->resize(axes + 2 + 2 * warps);
+    gradient->segment(axes + 2, warps) = 2 * by_a.head(warps).cwiseProduct(params.inverse_squares.head(warps));
+    gradient->tail(warps) = 2 * by_b.head(warps).cwiseProduct(params.inverse_squares.head(warps));
     gradient->head(axes) = by_square.cwiseProduct(params.inverse_squares);
     (*gradient)[axes] = by_signal + 0.5 * params.signal * trace;
     (*gradient)[axes + 1] = 0.5 * params.noise * trace;
@@ -110,6 +152,7 @@ double LogMarginalLikelihood(const GpData& data, const GpParams& params, VectorX
 
 GaussianProcess::GaussianProcess(GpData data, GpParams params) : data_(std::move(data)), params_(std::move(params)) {
   if (data_.points.cols() == 0) return;
+  data_.points = Warped(data_, params_, data_.points);
   factor_ = Factor(Covariance(data_, params_, data_.points.cols(), nullptr));
   // The factor of the observed points is the upper left corner of the whole factor.
   const Index observed = data_.values.size();
@@ -125,8 +168,9 @@ VectorXd GaussianProcess::FittedMeans() const {
   return data_.values - noise.cwiseProduct(weights_);
 }
 
-GaussianProcess::Prediction GaussianProcess::Predict(const VectorXd& x, VectorXd* mean_gradient,
+GaussianProcess::Prediction GaussianProcess::Predict(const VectorXd& point, VectorXd* mean_gradient,
                                                      VectorXd* variance_gradient) const {
+  const VectorXd x = Warped(data_, params_, point);
   const Index axes = params_.inverse_squares.size();
   const Index count = data_.points.cols();
   const Index observed = data_.values.size();
@@ -157,7 +201,52 @@ GaussianProcess::Prediction GaussianProcess::Predict(const VectorXd& x, VectorXd
       (*variance_gradient)[j] += by_variance * along;
     }
   }
+  for (Index j = 0; j < axes; ++j) {
+    if (!IsWarped(data_, params_, j)) continue;
+    const double by_x = InputWarp(point[j], params_.warp_a[j], params_.warp_b[j]).by_x;
+    (*mean_gradient)[j] *= by_x;
+    (*variance_gradient)[j] *= by_x;
+  }
   return prediction;
+}
+
+MatrixXd GaussianProcess::CovarianceWith(const MatrixXd& warped) const {
+  MatrixXd covariance(data_.points.cols(), warped.cols());
+  for (Index p = 0; p < warped.cols(); ++p) {
+    for (Index i = 0; i < covariance.rows(); ++i) {
+      const Matern matern(DistanceSquared(data_, params_, warped.col(p).data(), data_.points.col(i).data()));
+      covariance(i, p) = params_.signal * matern.value;
+    }
+  }
+  return covariance;
+}
+
+VectorXd GaussianProcess::Means(const MatrixXd& points) const {
+  const MatrixXd covariance = CovarianceWith(Warped(data_, params_, points));
+  return covariance.topRows(data_.values.size()).transpose() * weights_;
+}
+
+GaussianProcess::Prediction GaussianProcess::AverageOver(const MatrixXd& points) const {
+  const MatrixXd warped = Warped(data_, params_, points);
+  double among = 0;
+  for (Index p = 0; p < warped.cols(); ++p) {
+    for (Index q = 0; q < warped.cols(); ++q) {
+      among += Matern(DistanceSquared(data_, params_, warped.col(p).data(), warped.col(q).data())).value;
+    }
+  }
+  among *= params_.signal / static_cast<double>(warped.cols() * warped.cols());
+  VectorXd average = CovarianceWith(warped).rowwise().mean();
+  const double mean = average.head(data_.values.size()).dot(weights_);
+  if (average.size() > 0) factor_.matrixL().solveInPlace(average);
+  return {mean, std::max(among - average.squaredNorm(), 1e-12 * params_.signal)};
+}
+
+VectorXd GaussianProcess::LeftOutMeans() const {
+  const Index count = data_.values.size();
+  MatrixXd root_inverse = MatrixXd::Identity(count, count);
+  factor_.matrixLLT().topLeftCorner(count, count).triangularView<Eigen::Lower>().solveInPlace(root_inverse);
+  const VectorXd precisions = root_inverse.colwise().squaredNorm();
+  return data_.values - weights_.cwiseQuotient(precisions);
 }
 
 void GaussianProcess::PredictAll(const MatrixXd& points, VectorXd* means, VectorXd* variances) const {
@@ -166,14 +255,7 @@ void GaussianProcess::PredictAll(const MatrixXd& points, VectorXd* means, Vector
   means->setZero(points.cols());
   variances->setConstant(points.cols(), params_.signal);
   if (count == 0) return;
-  MatrixXd covariance(count, points.cols());
-  for (Index p = 0; p < points.cols(); ++p) {
-    for (Index i = 0; i < count; ++i) {
-      covariance(i, p) =
-          params_.signal *
-          Matern(DistanceSquared(data_, params_, points.col(p).data(), data_.points.col(i).data())).value;
-    }
-  }
+  MatrixXd covariance = CovarianceWith(Warped(data_, params_, points));
   if (observed > 0) *means = covariance.topRows(observed).transpose() * weights_;
   factor_.matrixL().solveInPlace(covariance);
   *variances -= covariance.colwise().squaredNorm().transpose();

@@ -18,9 +18,21 @@ constexpr Index kScoutPoints = 64;
 constexpr int kScoutEvaluations = 30;  // of each start
 constexpr int kEvaluations = 30;       // on all points, from the better one's end
 
-GpParams ParamsOf(const VectorXd& logs) {
-  const Index axes = logs.size() - 2;
-  return {logs.head(axes).array().exp(), std::exp(logs[axes]), std::exp(logs[axes + 1])};
+// Deviation of the normal distribution of log a and log b of a warp.
+constexpr double kWarpDeviation = 0.5;
+constexpr double kMostWarp = 2;      // of their size
+constexpr Index kWarpedPerAxis = 4;  // values for each axis, before axes are warped
+// How much more probable, as a logarithm, a warp must make the values: it has two numbers for each axis, and one that
+// is not needed costs more than it brings.
+constexpr double kWarpEvidence = 3;
+
+// Of `axes` axes; without warps where there are no numbers left for them.
+GpParams ParamsOf(const VectorXd& logs, Index axes) {
+  GpParams params{logs.head(axes).array().exp(), std::exp(logs[axes]), std::exp(logs[axes + 1])};
+  if (logs.size() == axes + 2) return params;
+  params.warp_a = logs.segment(axes + 2, axes).array().exp();
+  params.warp_b = logs.tail(axes).array().exp();
+  return params;
 }
 
 // Spread evenly over the history. Not the best ones: chosen by their values, they would hide the noise.
@@ -40,7 +52,7 @@ GpData Subset(const GpData& data, Index most) {
 
 SmoothFunction LossOn(const GpData& data) {
   return [&data](const VectorXd& logs, VectorXd* gradient) {
-    const double value = -LogPosterior(data, ParamsOf(logs), gradient);
+    const double value = -LogPosterior(data, ParamsOf(logs, data.points.rows()), gradient);
     *gradient = -*gradient;
     return value;
   };
@@ -61,6 +73,16 @@ double LogPosterior(const GpData& data, const GpParams& params, VectorXd* gradie
   if (gradient != nullptr) {
     (*gradient)[axes] += 1 - params.signal;
     (*gradient)[axes + 1] += 0.1 - 30 * params.noise;
+  }
+  const Index warps = params.warp_a.size();
+  const double precision = 1 / (kWarpDeviation * kWarpDeviation);
+  for (Index j = 0; j < warps; ++j) {
+    const double log_a = std::log(params.warp_a[j]);
+    const double log_b = std::log(params.warp_b[j]);
+    value -= 0.5 * precision * (log_a * log_a + log_b * log_b);
+    if (gradient == nullptr) continue;
+    (*gradient)[axes + 2 + j] -= precision * log_a;
+    (*gradient)[axes + 2 + warps + j] -= precision * log_b;
   }
   return value;
 }
@@ -84,7 +106,17 @@ GpParams FitGp(const GpData& data) {
     if (best.evaluations == 0 || found.value < best.value) best = std::move(found);
   }
   const GpData most = Subset(data, kFitPoints);
-  return ParamsOf(MinimizeInBox(LossOn(most), best.x, low, high, {kEvaluations, 1e-2, 1e-5}).x);
+  best = MinimizeInBox(LossOn(most), best.x, low, high, {kEvaluations, 1e-2, 1e-5});
+  if (most.values.size() < kWarpedPerAxis * axes) return ParamsOf(best.x, axes);
+  // From no warp on: numbers say little of where a function is steep before there are several along each axis.
+  const auto widened = [&](const VectorXd& numbers, double warp) {
+    VectorXd wide = VectorXd::Constant(3 * axes + 2, warp);
+    wide.head(axes + 2) = numbers;
+    return wide;
+  };
+  const BoxMinimum warped = MinimizeInBox(LossOn(most), widened(best.x, 0), widened(low, -kMostWarp),
+                                          widened(high, kMostWarp), {kEvaluations, 1e-2, 1e-5});
+  return ParamsOf(best.value - warped.value > kWarpEvidence ? warped.x : best.x, axes);
 }
 
 }  // namespace lorasweep::search

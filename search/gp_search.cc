@@ -28,18 +28,23 @@ constexpr std::size_t kMostTried = 32;  // choices of one axis; of more only wha
 
 class Search {
  public:
-  Search(const GaussianProcess& process, const std::vector<GpLimit>& limits, const std::optional<GpCost>& cost,
-         const UnitSpace& space, double best, Rng* rng)
-      : process_(process), limits_(limits), cost_(cost), space_(space), best_(best), rng_(rng) {}
+  Search(const GpModel& model, const UnitSpace& space, Rng* rng)
+      : process_(model.process),
+        limits_(model.limits),
+        cost_(model.cost),
+        good_points_(model.good_points),
+        space_(space),
+        best_(model.best),
+        rng_(rng) {}
 
-  std::vector<GpCandidate> Screen(std::size_t count, const std::vector<std::vector<double>>& good_points) {
+  std::vector<GpCandidate> Screen(std::size_t count) {
     const auto axes = static_cast<Index>(space_.axes().size());
     MatrixXd points(axes, static_cast<Index>(count));
     const std::uint64_t scrambling = rng_->Below(UINT64_MAX);
     for (Index p = 0; p < points.cols(); ++p) {
       // A quarter are neighbours of good points.
-      const bool is_neighbour = p % 4 == 0 && !good_points.empty();
-      if (is_neighbour) points.col(p) = Neighbour(good_points[rng_->Below(good_points.size())]);
+      const bool is_neighbour = p % 4 == 0 && !good_points_.empty();
+      if (is_neighbour) points.col(p) = Neighbour(good_points_[rng_->Below(good_points_.size())]);
       for (Index j = 0; j < axes && !is_neighbour; ++j) {
         const double u = j < kSobolDimensions
                              ? ScrambledSobolCoordinate(static_cast<int>(j), static_cast<std::uint32_t>(p), scrambling)
@@ -217,6 +222,7 @@ class Search {
   const GaussianProcess& process_;
   const std::vector<GpLimit>& limits_;
   const std::optional<GpCost>& cost_;
+  const std::vector<std::vector<double>>& good_points_;
   const UnitSpace& space_;
   const double best_;
   Rng* rng_;
@@ -233,13 +239,11 @@ bool IsFarFrom(const std::vector<double>& point, const std::vector<GpCandidate>&
 
 }  // namespace
 
-std::vector<GpCandidate> FindImprovements(const GaussianProcess& process, const std::vector<GpLimit>& limits,
-                                          const std::optional<GpCost>& cost, const UnitSpace& space, double best,
-                                          const std::vector<std::vector<double>>& good_points, Rng* rng) {
-  Search search(process, limits, cost, space, best, rng);
-  const auto size = static_cast<double>(process.size());
+std::vector<GpCandidate> FindImprovements(const GpModel& model, const UnitSpace& space, Rng* rng) {
+  Search search(model, space, rng);
+  const auto size = static_cast<double>(model.process.size());
   const double count = std::clamp(kScreeningWork / (size * size + 1), kLeastScreened, kMostScreened);
-  std::vector<GpCandidate> candidates = search.Screen(static_cast<std::size_t>(count), good_points);
+  std::vector<GpCandidate> candidates = search.Screen(static_cast<std::size_t>(count));
   std::vector<GpCandidate> starts;
   for (const GpCandidate& candidate : candidates) {
     if (starts.size() == kStarts) break;

@@ -11,6 +11,11 @@
 namespace lorasweep::search {
 namespace {
 
+// Values within one spread of those below the median are left alone above it, too; a bad one may stay as much further
+// as a normal variable of its rank and so many spreads would be. Near an optimum most values are good, and what lies
+// above still tells the shape of the rest.
+constexpr double kReach = 2;
+
 // The root mean square distance from the median of the values up to it; where they are all equal, of the finite ones.
 double Spread(const std::vector<double>& sorted, double median) {
   double below = 0;
@@ -30,8 +35,8 @@ double Spread(const std::vector<double>& sorted, double median) {
   return all > 0 ? std::sqrt(all / static_cast<double>(count)) : 1;
 }
 
-// To mean 0 and variance 1.
-void Standardize(std::vector<double>* values) {
+// To mean 0 and variance 1; the deviation they had, 1 where there was none.
+double Standardize(std::vector<double>* values) {
   const auto count = static_cast<double>(values->size());
   const double mean = std::accumulate(values->begin(), values->end(), 0.0) / count;
   double squares = 0;
@@ -40,13 +45,15 @@ void Standardize(std::vector<double>* values) {
     squares += value * value;
   }
   const double deviation = std::sqrt(squares / count);
-  if (!(deviation > 0)) return;
+  if (!(deviation > 0)) return 1;
   for (double& value : *values) value /= deviation;
+  return deviation;
 }
 
 }  // namespace
 
-std::vector<double> WarpLosses(const std::vector<double>& losses) {
+std::vector<double> WarpLosses(const std::vector<double>& losses, double* scale) {
+  if (scale != nullptr) *scale = 1;
   std::vector<double> warped;
   for (const double loss : losses) warped.push_back(FiniteOrWorst(loss));
   std::vector<double> sorted = warped;
@@ -62,9 +69,10 @@ std::vector<double> WarpLosses(const std::vector<double>& losses) {
     const auto equal = std::equal_range(sorted.begin(), sorted.end(), value);
     const double rank = 0.5 * static_cast<double>((equal.first - sorted.begin()) + (equal.second - sorted.begin()));
     const double quantile = std::max(NormalQuantile(rank / static_cast<double>(sorted.size())), 0.0);
-    value = std::min(value, median + spread * quantile);
+    value = std::min(value, median + spread * (1 + kReach * quantile));
   }
-  Standardize(&warped);
+  const double deviation = Standardize(&warped);
+  if (scale != nullptr) *scale = deviation;
   return warped;
 }
 

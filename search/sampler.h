@@ -16,8 +16,10 @@ struct Suggestion {
 };
 // The sampler needs results of running trials first.
 struct WaitForResults {};
-// Every point was proposed already.
-struct SpaceExhausted {};
+// There is nothing more to propose: every point was proposed already, or, with a reason, more would bring nothing.
+struct SpaceExhausted {
+  std::string reason = {};  // for people, without a full stop
+};
 
 using Proposal = std::variant<Suggestion, WaitForResults, SpaceExhausted>;
 

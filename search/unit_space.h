@@ -28,6 +28,9 @@ class UnitSpace {
 
   const std::vector<UnitAxis>& axes() const { return axes_; }
 
+  // The free parameter that an axis is of.
+  const Parameter& parameter(std::size_t axis) const { return space_.free_parameters()[parameters_[axis]]; }
+
   // Coordinates of a point; nullopt where a free parameter that is in use is missing or outside its domain.
   std::optional<std::vector<double>> CoordinatesOf(const Params& params) const;
   // The free parameters at coordinates in [0, 1], also those that are not in use.

@@ -3,8 +3,10 @@
 record_curves.py BIN MODEL DATA.jsonl OUT.jsonl [key=value...]
 
 BIN holds lorasweep and lorasweep-worker. The grid is learning rate x rank x dropout x weight decay, each point with two
-seeds: 168 full curves with the losses of every validation sequence, a few minutes for a model of a quarter of a million
-parameters on one core. Further arguments are keys of the sweep file.
+seeds: 168 full curves with the losses of every validation sequence. Further arguments are keys of the sweep file.
+
+What is trained is kept in OUT.jsonl.state: after Ctrl-C or a kill the same command goes on, and OUT.jsonl has the curves
+that are whole by then, at least 16 of a seed.
 """
 
 import array
@@ -13,7 +15,6 @@ import os
 import sqlite3
 import subprocess
 import sys
-import tempfile
 
 binaries, model, data, out = sys.argv[1:5]
 settings = sys.argv[5:]
@@ -31,6 +32,7 @@ parameters:
 limits: {{trials: 0}}
 seed: {seed}
 """
+COMPLETED, INFEASIBLE = 4, 6  # of v1.Trial.State
 
 
 def numbers(kind, blob):
@@ -40,27 +42,40 @@ def numbers(kind, blob):
     return list(values)
 
 
-def record(seed, sink):
-    with tempfile.TemporaryDirectory() as folder:
-        path = os.path.join(folder, "curves.yaml")
-        with open(path, "w") as file:
-            file.write(SWEEP.format(model=os.path.abspath(model), data=os.path.abspath(data), seed=seed))
-        state = os.path.join(folder, "state")
-        command = [os.path.join(binaries, "lorasweep"), "run", path, "--workers", "1", "--state", state]
-        for setting in settings:
-            command += ["--set", setting]
-        subprocess.run(command, check=True, stdout=sys.stderr)
-        database = sqlite3.connect(os.path.join(state, "lorasweep.db"))
-        for trial, number, trial_state in database.execute("SELECT id, number, state FROM trials ORDER BY number"):
-            curve = [{"step": step, "sequences": seen, "value": value,
-                      "losses": [round(x, 4) for x in numbers("f", losses)], "tokens": numbers("i", tokens)}
-                     for step, seen, value, losses, tokens in database.execute(
-                         "SELECT step, sequences, value, sequence_losses, sequence_tokens FROM observations "
-                         "WHERE trial_id = ? AND metric = 'validation/loss' ORDER BY step", (trial,))]
-            sink.write(json.dumps({"seed": seed, "trial": number, "state": trial_state, "curve": curve},
-                                  separators=(",", ":")) + "\n")
+def train(seed, folder):
+    os.makedirs(folder, exist_ok=True)
+    path = os.path.join(folder, "curves.yaml")
+    with open(path, "w") as file:
+        file.write(SWEEP.format(model=os.path.abspath(model), data=os.path.abspath(data), seed=seed))
+    command = [os.path.join(binaries, "lorasweep"), "run", path, "--workers", "1", "--state", os.path.join(folder, "state")]
+    for setting in settings:
+        command += ["--set", setting]
+    subprocess.run(command, check=True, stdout=sys.stderr)
 
 
-with open(out, "w") as sink:
-    for seed in (1, 2):
-        record(seed, sink)
+def whole_curves(seed, folder):
+    path = os.path.join(folder, "state", "lorasweep.db")
+    if not os.path.exists(path):
+        return []
+    rows = []
+    database = sqlite3.connect(path)
+    for trial, number, state in database.execute("SELECT id, number, state FROM trials ORDER BY number"):
+        curve = [{"step": step, "sequences": seen, "value": value,
+                  "losses": [round(x, 4) for x in numbers("f", losses)], "tokens": numbers("i", tokens)}
+                 for step, seen, value, losses, tokens in database.execute(
+                     "SELECT step, sequences, value, sequence_losses, sequence_tokens FROM observations "
+                     "WHERE trial_id = ? AND metric = 'validation/loss' ORDER BY step", (trial,))]
+        rows.append({"seed": seed, "trial": number, "state": state, "curve": curve})
+    ended = [row for row in rows if row["state"] in (COMPLETED, INFEASIBLE)]
+    return ended if len(ended) >= 16 else []
+
+
+folders = {seed: f"{out}.state/seed-{seed}" for seed in (1, 2)}
+try:
+    for seed, folder in folders.items():
+        train(seed, folder)
+finally:
+    with open(out, "w") as sink:
+        for seed, folder in folders.items():
+            for row in whole_curves(seed, folder):
+                sink.write(json.dumps(row, separators=(",", ":")) + "\n")

@@ -2,6 +2,8 @@
 
 rivals.py run METHODS PROBLEMS BUDGET SEEDS [FIRST_SEED [BATCH]]   seed by seed, so that a run that is stopped has done as
                                                                    many of every problem; BATCH: Optuna only
+    --into FILE                                                    append to FILE, and skip the runs that it has: a
+                                                                   table of days is made in pieces
 rivals.py ask METHODS TRIALS                                       median time of a suggestion after that many trials; Optuna only
 
 METHODS, comma-separated, each with its defaults:
@@ -159,7 +161,7 @@ def run(method, name, budget, seed, batch):
                 best_seen, best = value, truth
             curve.append(best)
     seconds = round(time.perf_counter() - start, 2)
-    print(json.dumps({"problem": name, "method": method, "seed": seed, "seconds": seconds, "curve": curve}), flush=True)
+    return {"problem": name, "method": method, "seed": seed, "seconds": seconds, "curve": curve}
 
 
 def ask_time(method, count):
@@ -179,13 +181,35 @@ def ask_time(method, count):
     print(f"{method:<12} {count:>6} trials  median {statistics.median(times):8.2f} ms  shortest {min(times):8.2f} ms")
 
 
-command, methods, number = sys.argv[1], sys.argv[2].split(","), lambda i, default: int(sys.argv[i]) if len(sys.argv) > i else default
+def known_runs(path):
+    if not path or not Path(path).exists():
+        return set()
+    with open(path) as lines:
+        return {(row["problem"], row["method"], row["seed"]) for row in map(json.loads, lines)}
+
+
+arguments, into = sys.argv[1:], None
+if "--into" in arguments:
+    place = arguments.index("--into")
+    into = arguments[place + 1]
+    del arguments[place:place + 2]
+command, methods = arguments[0], arguments[1].split(",")
 if command == "ask":
     for m in methods:
-        ask_time(m, int(sys.argv[3]))
+        ask_time(m, int(arguments[2]))
 else:
-    wanted = list(PROBLEMS) if sys.argv[3] == "all" else sys.argv[3].split(",")
-    for s in range(number(6, 0), number(6, 0) + int(sys.argv[5])):
+    wanted = list(PROBLEMS) if arguments[2] == "all" else arguments[2].split(",")
+    budget, seeds = int(arguments[3]), int(arguments[4])
+    first, batch = (int(a) for a in (arguments[5:] + ["0", "1"][len(arguments) - 5:])[:2])
+    done = known_runs(into)
+    for s in range(first, first + seeds):
         for p in wanted:
             for m in methods:
-                run(m, p, int(sys.argv[4]), s, number(7, 1))
+                if (p, m, s) in done:
+                    continue
+                line = json.dumps(run(m, p, budget, s, batch))
+                if into:
+                    with open(into, "a") as sink:
+                        sink.write(line + "\n")
+                else:
+                    print(line, flush=True)

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "search/gp_fit.h"
+#include "search/input_warp.h"
 #include "search/rng.h"
 #include "tests/search/reference.h"
 #include "tests/search/support.h"
@@ -45,21 +46,30 @@ GpParams MixedParams() {
   return {(VectorXd(3) << 3.0, 0.7, 12.0).finished(), 1.3, 0.02};
 }
 
+GpParams WarpedParams() {
+  GpParams params = MixedParams();
+  params.warp_a = (VectorXd(3) << 0.6, 1.0, 1.7).finished();
+  params.warp_b = (VectorXd(3) << 1.4, 1.0, 0.5).finished();
+  return params;
+}
+
 double* Hyperparameter(GpParams* params, Index i) {
-  if (i < params->inverse_squares.size()) return &params->inverse_squares[i];
-  return i == params->inverse_squares.size() ? &params->signal : &params->noise;
+  const Index axes = params->inverse_squares.size();
+  if (i < axes) return &params->inverse_squares[i];
+  if (i < axes + 2) return i == axes ? &params->signal : &params->noise;
+  return i < 2 * axes + 2 ? &params->warp_a[i - axes - 2] : &params->warp_b[i - 2 * axes - 2];
 }
 
 using Objective = double (*)(const GpData&, const GpParams&, VectorXd*);
 
-void CheckGradient(Objective objective) {
+void CheckGradient(Objective objective, const GpParams& params) {
   const GpData data = MixedData(20);
   VectorXd gradient;
-  objective(data, MixedParams(), &gradient);
-  REQUIRE(gradient.size() == 5);
+  objective(data, params, &gradient);
+  REQUIRE(gradient.size() == 5 + 2 * params.warp_a.size());
   for (Index i = 0; i < gradient.size(); ++i) {
-    GpParams high = MixedParams();
-    GpParams low = MixedParams();
+    GpParams high = params;
+    GpParams low = params;
     *Hyperparameter(&high, i) *= std::exp(1e-5);
     *Hyperparameter(&low, i) *= std::exp(-1e-5);
     const double difference = (objective(data, high, nullptr) - objective(data, low, nullptr)) / 2e-5;
@@ -103,14 +113,36 @@ TEST_CASE("A Gaussian process agrees with scikit-learn's to 1e-8", "[search][gp]
 }
 
 TEST_CASE("The likelihood's and the posterior's gradients are those of finite differences", "[search][gp]") {
-  CheckGradient(LogMarginalLikelihood);
-  CheckGradient(LogPosterior);
+  for (const GpParams& params : {MixedParams(), WarpedParams()}) {
+    CheckGradient(LogMarginalLikelihood, params);
+    CheckGradient(LogPosterior, params);
+  }
+}
+
+TEST_CASE("A warp ascends from 0 to 1, and its slopes are those of finite differences", "[search][gp]") {
+  const double a = 0.6;
+  const double b = 1.8;
+  CHECK(InputWarp(0, a, b).value == Approx(0).margin(1e-3));
+  CHECK(InputWarp(1, a, b).value == Approx(1).margin(1e-3));
+  CHECK(InputWarp(0.3, 1, 1).value == Approx(0.3).margin(1e-5));
+  for (const double x : {0.02, 0.4, 0.9}) {
+    const InputWarp warp(x, a, b);
+    constexpr double kStep = 1e-6;
+    const auto slope = [&](double by_x, double by_a, double by_b) {
+      return (InputWarp(x + by_x, a * std::exp(by_a), b * std::exp(by_b)).value -
+              InputWarp(x - by_x, a * std::exp(-by_a), b * std::exp(-by_b)).value) /
+             (2 * kStep);
+    };
+    CHECK(warp.by_x == Approx(slope(kStep, 0, 0)).epsilon(1e-5));
+    CHECK(warp.by_log_a == Approx(slope(0, kStep, 0)).epsilon(1e-5));
+    CHECK(warp.by_log_b == Approx(slope(0, 0, kStep)).epsilon(1e-5));
+  }
 }
 
 TEST_CASE("A prediction's gradients are those of finite differences", "[search][gp]") {
   GpData data = MixedData(15);
   data.values.conservativeResize(12);  // the last three are pending
-  const GaussianProcess process(data, MixedParams());
+  const GaussianProcess process(data, GENERATE(MixedParams(), WarpedParams()));
   const VectorXd x = (VectorXd(3) << 0.4, 1.0 / 3, 0.7).finished();
   VectorXd by_mean;
   VectorXd by_variance;
@@ -170,11 +202,26 @@ TEST_CASE("Fitting finds which axes matter and how noisy the values are", "[sear
     CHECK(params.inverse_squares[0] > 5 * params.inverse_squares[1]);
     CHECK(params.noise > 0.003);
     CHECK(params.noise < 0.03);
+    // The rate is the same everywhere: nothing speaks for a warp.
+    CHECK(params.warp_a.size() == 0);
     // A maximum: no gradient is left where the bounds allow a move. Fitting a part of many values is less exact.
     VectorXd gradient;
     LogPosterior(data, params, &gradient);
     if (count <= kFitPoints) CHECK(gradient.lpNorm<Eigen::Infinity>() < 0.5);
   }
+}
+
+TEST_CASE("Fitting warps an axis along which the values change fast at one end only", "[search][gp]") {
+  GpData data{{false}, MatrixXd(1, 40), VectorXd(40)};
+  for (Index i = 0; i < 40; ++i) {
+    const double x = (static_cast<double>(i) + 0.5) / 40;
+    data.points(0, i) = x;
+    data.values[i] = 1.4 * std::sin(6 * std::pow(x, 0.25));
+  }
+  const GpParams params = FitGp(data);
+  REQUIRE(params.warp_a.size() == 1);
+  // The first tenth is widened.
+  CHECK(InputWarp(0.1, params.warp_a[0], params.warp_b[0]).value > 0.2);
 }
 
 }  // namespace

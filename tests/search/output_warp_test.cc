@@ -25,7 +25,7 @@ TEST_CASE("Diverged trials do not flatten the differences among the good ones", 
   losses.insert(losses.end(), {1e3, 1e9, 1e300, INFINITY, -INFINITY});
   const std::vector<double> warped = WarpLosses(losses);
   // The best and the median are most of a standard deviation apart, the worst a few above.
-  CHECK(warped[9] - warped[0] > 0.8);
+  CHECK(warped[9] - warped[0] > 0.6);
   CHECK(warped[18] < 4);
   CHECK(warped[19] == warped[18]);
   // Below the median the scale is left alone.
