@@ -124,6 +124,7 @@ std::vector<std::string> RenderRunReport(const v1::GetLeaderboardResponse& leade
   lines.push_back(Printable(BaseAgainstBest(leaderboard)));
   for (const std::string& line : ExplainBest(leaderboard)) lines.push_back(Printable(line));
   lines.push_back(WhatPruningSaved(leaderboard));
+  if (const std::string& why = leaderboard.sweep().exhausted_reason(); !why.empty()) lines.push_back(Printable(why));
   if (!best_adapter.empty()) lines.push_back(absl::StrCat("best adapter: ", Printable(best_adapter)));
   return lines;
 }

@@ -171,6 +171,7 @@ void ShowSweep(const Context& context, const v1::GetLeaderboardResponse& leaderb
   Add(facts, "name", spec.name());
   Add(facts, "state", absl::StrCat(std::string(StateMark(sweep.state())), " ", std::string(StateWord(sweep.state()))));
   Add(facts, "error", sweep.error());
+  Add(facts, "no more trials", sweep.exhausted_reason());
   Add(facts, "now", sweep.waiting_reason());
   Add(facts, "model", spec.model());
   Add(facts, "training data", Joined(spec.data().train()));

@@ -239,9 +239,10 @@ Table EffectTable(const v1::GetImportanceResponse& importance) {
   for (const v1::ParameterImportance& row : importance.parameters()) {
     bool first = true;
     for (const v1::ParameterEffect& effect : row.effects()) {
-      table.rows.push_back({Cell(first ? row.parameter() : "", row.parameter()),
-                            Cell(FormatValue(effect.value()), ExactValue(effect.value())),
-                            Cell(FormatEstimate(effect.metric(), effect.metric_stderr()), ExactNumber(effect.metric()))});
+      table.rows.push_back(
+          {Cell(first ? row.parameter() : "", row.parameter()),
+           Cell(FormatValue(effect.value()), ExactValue(effect.value())),
+           Cell(FormatEstimate(effect.metric(), effect.metric_stderr()), ExactNumber(effect.metric()))});
       first = false;
     }
   }

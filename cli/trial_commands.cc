@@ -1,7 +1,9 @@
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <memory>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "cli/client.h"
 #include "cli/commands.h"
 #include "cli/display_text.h"
@@ -56,6 +58,24 @@ absl::Status Leaderboard(Context& context, const LeaderboardFlags& flags) {
   return PrintLeaderboard(context, client, sweep->name(), flags.top);
 }
 
+void TellEffects(const Context& context, const v1::GetImportanceResponse& importance) {
+  const std::string explained = absl::StrFormat("%.0f %%", 100 * std::max(0.0, importance.model_fit()));
+  const Table effects = EffectTable(importance);
+  if (effects.rows.empty()) {
+    context.out << "\nA model of the results explains " << explained
+                << " of what differs in trials it has not seen: too little to tell effects.\n";
+    return;
+  }
+  context.out << "\nThe metric that a model of the results expects, on average over the other parameters. It explains "
+              << explained << " of what differs in trials it has not seen.\n";
+  context.Print(effects, {});
+  for (const v1::ParameterInteraction& both : importance.interactions()) {
+    context.out << Printable(absl::StrCat(both.first(), " and ", both.second()))
+                << " together: " << absl::StrFormat("%.0f %%", 100 * both.share())
+                << " of the variance is theirs jointly, beyond what each does alone.\n";
+  }
+}
+
 absl::Status Importance(Context& context, const std::string& text) {
   Client client(context.server, context.access);
   auto sweep = client.FindSweep(text);
@@ -66,6 +86,7 @@ absl::Status Importance(Context& context, const std::string& text) {
   if (context.output != OutputFormat::kTable) return absl::OkStatus();
   context.out << "\nWhat sets the best tenth of " << Plural(importance->trials(), "completed trial")
               << " apart from all of them (PED-ANOVA); shares of 1.\n";
+  TellEffects(context, *importance);
   return absl::OkStatus();
 }
 

@@ -10,6 +10,7 @@ absl::StatusOr<v1::SweepSpec> ApplyParameters(const v1::SweepSpec& spec, const s
   const bool external = spec.trainer() == "external";
   v1::SweepSpec applied = spec;
   applied.clear_known_trials();  // says nothing of one trial
+  applied.clear_start_points();  // likewise
   for (const auto& [name, value] : params) {
     const Setting* setting = FindParameterSetting(name);
     if (setting == nullptr) {

@@ -13,6 +13,8 @@
 #include "proto/search_space.h"
 #include "proto/settings.h"
 #include "proto/spelling.h"
+#include "search/random_sampler.h"
+#include "search/wanted_point.h"
 
 namespace lorasweep::proto {
 namespace {
@@ -26,6 +28,7 @@ constexpr char kSpeed[] = "cpu/";
 constexpr int kMostParameters = 1000;
 constexpr int kMostListItems = 10000;
 constexpr int kMostKnownTrials = 1000;
+constexpr int kMostStartPoints = 1000;
 
 // The observations that lorasweep's own workers report and that say how good a trial is.
 const std::vector<std::string>& BuiltinMetrics() {
@@ -161,6 +164,9 @@ class Inspector {
   void CheckObjectives() {
     const absl::StatusOr<Objectives> objectives = MakeObjectives(spec_);
     if (!objectives.ok()) return AddPrefixed(objectives.status());
+    if (spec_.limits().stop_when_settled() && !objectives->further.empty()) {
+      Add("limits.stop_when_settled", "goes by one metric, but metric.objectives has more");
+    }
     if (!builtin_) return;
     const std::vector<std::string>& known = FurtherMetrics();
     const auto check = [&](const char* path, const std::string& metric) {
@@ -219,9 +225,26 @@ class Inspector {
     if (builtin_) {
       for (const Problem& problem : CheckDerived(*space)) problems_.push_back(problem);
     }
+    CheckStartPoints(*space);
     if (spec_.method() != "grid") return;
     if (const absl::StatusOr<std::int64_t> size = space->GridSize(); !size.ok()) {
       Add("method", absl::StrCat("grid is not possible: ", std::string{size.status().message()}));
+    }
+  }
+
+  void CheckStartPoints(const search::Space& space) {
+    if (spec_.start_points_size() > kMostStartPoints) {
+      Add("start_points", absl::StrCat(spec_.start_points_size(), " are too many (at most ", kMostStartPoints, ")"));
+      return;
+    }
+    for (int i = 0; i < spec_.start_points_size(); ++i) {
+      absl::StatusOr<search::Params> params = FromProto(spec_.start_points(i).parameters());
+      absl::Status status = params.status();
+      if (status.ok()) {
+        const search::Wish wish{.given = *std::move(params), .like = std::nullopt};
+        status = search::WantedPoint({space, {}}, wish, search::RandomSampler(), 0).status();
+      }
+      if (!status.ok()) Add(absl::StrCat("start_points[", i, "]"), status);
     }
   }
 

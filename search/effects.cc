@@ -28,7 +28,7 @@ constexpr std::size_t kPairLevels = 6;  // of any
 GpHistory CompletedOnes(const SweepView& view, const UnitSpace& space) {
   GpHistory history;
   for (const Trial& trial : view.trials) {
-    if (trial.state != TrialState::kCompleted || trial.curve.empty()) continue;
+    if (trial.state != TrialState::kCompleted || trial.warm_start_of >= 0 || trial.curve.empty()) continue;
     const double loss = trial.curve.back().value;
     std::optional<std::vector<double>> point = space.CoordinatesOf(trial.params);
     if (!point || !std::isfinite(loss)) continue;

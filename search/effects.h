@@ -33,11 +33,12 @@ struct Effects {
   std::vector<Interaction> interactions;  // of kLeastShare or more, the largest first
 };
 
-// What a Gaussian process of the completed trials (the one of GpSampler, at most the newest kMostObserved of them)
-// knows of each parameter, averaged over scrambled Sobol points: a functional ANOVA (Hooker 2007; Hutter et al. 2014)
-// of its mean. Bad losses are drawn in as WarpLosses has it, so that a diverged trial does not outweigh all others. No
-// effects and interactions where the fit is below kLeastFit: the model then knows too little. Interactions are sought
-// among the kMostPaired parameters with the largest main effects. FailedPrecondition: fewer than 10 completed trials.
+// What a Gaussian process of the completed trials that began from nothing (the one of GpSampler, at most the newest
+// kMostObserved of them) knows of each parameter, averaged over scrambled Sobol points: a functional ANOVA (Hooker
+// 2007; Hutter et al. 2014) of its mean. Bad losses are drawn in as WarpLosses has it, so that a diverged trial does
+// not outweigh all others. No effects and interactions where the fit is below kLeastFit: the model then knows too
+// little. Interactions are sought among the kMostPaired parameters with the largest main effects. FailedPrecondition:
+// fewer than 10 completed trials.
 inline constexpr double kLeastFit = 0.5;
 inline constexpr double kLeastShare = 0.01;
 inline constexpr std::size_t kMostPaired = 6;

@@ -250,7 +250,9 @@ absl::StatusOr<Importances> FindImportances(const SweepView& view, std::uint64_t
   std::vector<std::pair<double, std::vector<double>>> trials;
   for (const Trial& trial : view.trials) {
     // Repeats were chosen for being good: they would count the best points twice.
-    if (trial.repeat_of >= 0 || trial.state != TrialState::kCompleted || trial.curve.empty()) continue;
+    if (trial.repeat_of >= 0 || trial.warm_start_of >= 0 || trial.state != TrialState::kCompleted ||
+        trial.curve.empty())
+      continue;
     const double value = trial.curve.back().value;
     if (!std::isfinite(value)) continue;
     if (std::optional<std::vector<double>> point = axes.CoordinatesOf(trial.params)) {

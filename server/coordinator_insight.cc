@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "proto/convert.h"
+#include "search/effects.h"
 #include "search/importance.h"
 #include "search/replay.h"
 #include "server/coordinator.h"
@@ -30,6 +31,7 @@ std::vector<search::Trial> Outlines(const SweepState& sweep) {
     outline.state = trial.state;
     outline.params = trial.params;
     outline.repeat_of = trial.repeat_of;
+    outline.warm_start_of = trial.warm_start_of;
     if (trial.curve.empty()) continue;
     const search::Evaluation& last = trial.curve.back();
     outline.curve.push_back({last.step, last.sequences, last.value, {}, {}});
@@ -47,6 +49,19 @@ LoadedSweep Copy(const SweepState& sweep) {
   return copy;
 }
 
+// The main effect of the row's parameter, where there is one.
+void AddEffect(const search::Effects& effects, double sign, v1::ParameterImportance* row) {
+  for (const search::Effect& effect : effects.effects) {
+    if (effect.parameter != row->parameter()) continue;
+    for (const search::Effect::Point& point : effect.points) {
+      v1::ParameterEffect* shown = row->add_effects();
+      *shown->mutable_value() = proto::ToProto(point.value);
+      shown->set_metric(sign * point.metric.value);
+      shown->set_metric_stderr(point.metric.stderr_);
+    }
+  }
+}
+
 }  // namespace
 
 absl::StatusOr<v1::GetImportanceResponse> Coordinator::GetImportance(const v1::GetImportanceRequest& request) {
@@ -54,17 +69,21 @@ absl::StatusOr<v1::GetImportanceResponse> Coordinator::GetImportance(const v1::G
     search::Space space;
     std::vector<search::Trial> trials;
     std::uint64_t seed = 0;
+    double sign = 1;  // of the metric as people read it
   };
   const absl::StatusOr<Outline> outline = Settled([&]() -> absl::StatusOr<Outline> {
     mutex_.AssertHeld();
     const absl::StatusOr<SweepState*> sweep = FindSweep(request.name());
     if (!sweep.ok()) return sweep.status();
-    return Outline{(*sweep)->space(), Outlines(**sweep), static_cast<std::uint64_t>((*sweep)->spec().seed())};
+    return Outline{(*sweep)->space(), Outlines(**sweep), static_cast<std::uint64_t>((*sweep)->spec().seed()),
+                   (*sweep)->Shown(1)};
   });
   if (!outline.ok()) return outline.status();
   const absl::StatusOr<search::Importances> importances =
       search::FindImportances({outline->space, outline->trials}, outline->seed);
   if (!importances.ok()) return importances.status();
+  const absl::StatusOr<search::Effects> effects = search::FindEffects({outline->space, outline->trials}, outline->seed);
+  if (!effects.ok()) return effects.status();
   v1::GetImportanceResponse response;
   response.set_trials(importances->trials);
   for (const search::Importance& importance : importances->parameters) {
@@ -74,6 +93,14 @@ absl::StatusOr<v1::GetImportanceResponse> Coordinator::GetImportance(const v1::G
     row->set_importance_stderr(importance.share.stderr_);
     *row->mutable_best_low() = proto::ToProto(importance.best_low);
     *row->mutable_best_high() = proto::ToProto(importance.best_high);
+    AddEffect(*effects, outline->sign, row);
+  }
+  response.set_model_fit(effects->fit);
+  for (const search::Interaction& together : effects->interactions) {
+    v1::ParameterInteraction* interaction = response.add_interactions();
+    interaction->set_first(together.first);
+    interaction->set_second(together.second);
+    interaction->set_share(together.share);
   }
   return response;
 }
@@ -107,7 +134,7 @@ absl::StatusOr<v1::ReplaySweepResponse> Coordinator::ReplaySweep(const v1::Repla
                       .trials = state.View().trials,
                       .known = state.known(),
                       .events = *events,
-                      .planned = state.proposals(),
+                      .planned = state.first_proposals(),
                       .seed = static_cast<std::uint64_t>(state.spec().seed())},
                      state.sampler(), state.pruner());
   if (!result.ok()) {

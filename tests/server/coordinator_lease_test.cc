@@ -169,7 +169,7 @@ class WaitingSampler : public search::Sampler {
  public:
   absl::StatusOr<search::Proposal> Suggest(const search::SweepView& view, std::uint64_t) const override {
     if (view.trials.size() == 1 && view.trials[0].curve.empty()) return search::WaitForResults{};
-    if (view.trials.size() == 2) return search::SpaceExhausted{};
+    if (view.trials.size() == 2) return search::SpaceExhausted{"enough for a test"};
     return search::Suggestion{{{"learning_rate", 1e-3}}, "scripted"};
   }
 };
@@ -191,6 +191,8 @@ TEST_CASE("A sampler can wait for results, and can run out of points") {
   CHECK(world.Sweep(sweep).state() == v1::Sweep::RUNNING);
   world.Complete("workers/a", second[0].token(), 1.0);
   CHECK(world.Sweep(sweep).state() == v1::Sweep::COMPLETED);
+  world.Restart();
+  CHECK(world.Sweep(sweep).exhausted_reason() == "enough for a test");
 }
 
 TEST_CASE("Wrong lease requests are refused by name") {

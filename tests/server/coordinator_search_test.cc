@@ -2,6 +2,7 @@
 #include <cmath>
 #include <set>
 
+#include "search/effects.h"
 #include "tests/server/world.h"
 
 // What a sweep's search needs of the coordinator: several objectives, earlier sweeps, promotion, importance.
@@ -183,6 +184,29 @@ TEST_CASE("A sweep begins with what an earlier one has found, and keeps it when 
   CHECK(std::string{refused.message()}.find("warm_start: math-tutor is not a sweep of this server") == 0);
 }
 
+TEST_CASE("A sweep begins with its start points, also over a restart") {
+  World world;
+  v1::SweepSpec spec = ExternalSpec(3);
+  spec.mutable_parameters(0)->set_name("learning_rate");
+  for (const double rate : {2e-4, 3e-4}) {
+    (*spec.add_start_points()->mutable_parameters())["learning_rate"].set_number(rate);
+  }
+  const std::string sweep = world.Create(spec);
+  CHECK(world.LeaseOne("workers/x").parameters().at("learning_rate").number() == 2e-4);
+  world.Restart();
+  const v1::Lease second = world.LeaseOne("workers/y");
+  CHECK(second.parameters().at("learning_rate").number() == 3e-4);
+  CHECK(second.spec().start_points_size() == 0);
+  CHECK(world.Sweep(sweep).spec().start_points_size() == 2);
+
+  v1::CreateSweepRequest wrong;
+  *wrong.mutable_spec() = spec;
+  (*wrong.mutable_spec()->mutable_start_points(1)->mutable_parameters())["learning_rate"].set_number(99);
+  const absl::Status refused = world.coordinator->CreateSweep(wrong).status();
+  CHECK(absl::IsInvalidArgument(refused));
+  CHECK(std::string{refused.message()}.find("start_points[1]: parameter learning_rate: 99") == 0);
+}
+
 TEST_CASE("Promoting halving pauses trials at a rung and lets the best go on from their checkpoints") {
   World world;
   world.Register("workers/a", "1");
@@ -234,6 +258,8 @@ TEST_CASE("Importance tells which parameter mattered, once enough trials have co
   REQUIRE(importance.parameters_size() == 2);
   CHECK(importance.parameters(0).parameter() == "learning_rate");
   CHECK(importance.parameters(0).importance() > 0.6);
+  CHECK(importance.model_fit() > search::kLeastFit);
+  CHECK(importance.parameters(0).effects_size() == 9);
   CHECK(importance.parameters(0).best_low().number() > 5e-5);
   CHECK(importance.parameters(0).best_high().number() < 2e-3);
 }
