@@ -1,10 +1,14 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <set>
 #include <utility>
+#include <vector>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
+#include "absl/synchronization/mutex.h"
 #include "absl/synchronization/notification.h"
 
 namespace lorasweep::server {
@@ -24,15 +28,35 @@ class CommitGroup {
     settled_.WaitForNotification();
     return status_;
   }
+  // Runs `done` with what Wait returns: now, where that is known, else on the thread that settles, whatever that has
+  // locked. It may neither block nor call the coordinator.
+  void Then(std::function<void(const absl::Status&)> done) {
+    {
+      absl::MutexLock lock(&mutex_);
+      if (!settled_.HasBeenNotified()) {
+        waiting_.push_back(std::move(done));
+        return;
+      }
+    }
+    done(status_);
+  }
   // Once.
   void Settle(absl::Status status) {
+    std::vector<std::function<void(const absl::Status&)>> waiting;
     status_ = std::move(status);
-    settled_.Notify();
+    {
+      absl::MutexLock lock(&mutex_);
+      settled_.Notify();
+      waiting.swap(waiting_);
+    }
+    for (const auto& done : waiting) done(status_);
   }
 
  private:
   absl::Status status_;  // constant after settled_
   absl::Notification settled_;
+  absl::Mutex mutex_;
+  std::vector<std::function<void(const absl::Status&)>> waiting_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace lorasweep::server

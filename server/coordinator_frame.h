@@ -12,28 +12,35 @@
 namespace lorasweep::server {
 
 template <typename Work>
+auto Coordinator::Unsettled(const Work& work) {
+  absl::MutexLock lock(&mutex_);
+  auto answer = work();
+  return std::pair(std::move(answer), LastGroup());
+}
+
+template <typename Work>
 auto Coordinator::Settled(const Work& work) {
-  std::shared_ptr<CommitGroup> group;
-  auto answer = [&] {
-    absl::MutexLock lock(&mutex_);
-    auto made = work();
-    group = LastGroup();
-    return made;
-  }();
+  auto [answer, group] = Unsettled(work);
   if (absl::Status stored = group->Wait(); !stored.ok()) answer = stored;
-  return answer;
+  return std::move(answer);
 }
 
 template <typename Answer, typename Request>
 absl::StatusOr<Answer> Coordinator::Mutate(absl::StatusOr<Answer> (Coordinator::*work)(Change&, const Request&),
                                            const Request& request) {
-  return Settled([&]() -> absl::StatusOr<Answer> {
+  return Settled([&] {
     mutex_.AssertHeld();
-    Change change(store_, options_.clock->Now(), options_.clock->Steady());
-    absl::StatusOr<Answer> answer = broken_.ok() ? (this->*work)(change, request) : broken_;
-    if (absl::Status finished = Finish(change, answer.status()); !finished.ok()) return finished;
-    return answer;
+    return Apply(work, request);
   });
+}
+
+template <typename Answer, typename Request>
+absl::StatusOr<Answer> Coordinator::Apply(absl::StatusOr<Answer> (Coordinator::*work)(Change&, const Request&),
+                                          const Request& request) {
+  Change change(store_, options_.clock->Now(), options_.clock->Steady());
+  absl::StatusOr<Answer> answer = broken_.ok() ? (this->*work)(change, request) : broken_;
+  if (absl::Status finished = Finish(change, answer.status()); !finished.ok()) return finished;
+  return answer;
 }
 
 template <typename Answer, typename Request>

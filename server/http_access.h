@@ -19,7 +19,8 @@ struct HttpCaller {
 
 // What a request must look like, before anybody's credentials count. On loopback the gateway is for programs of this
 // machine, but for no web page of elsewhere that the user's browser shows:
-//   - Host must be a loopback name, so that no foreign name can be pointed at us (DNS rebinding). Beyond loopback any name
+//   - Host must be a loopback name, so that no foreign name can be pointed at us (DNS rebinding). Beyond loopback any
+//   name
 //     will do: every call needs a token there, which a browser sends to the name that it was given at only;
 //   - an Origin must be that host, and a body must be JSON, which a foreign page cannot send without asking first.
 // Errors: PermissionDenied says what is wrong with the headers.

@@ -16,9 +16,9 @@ namespace lorasweep::server {
 
 struct HttpOptions {
   std::string address = "127.0.0.1:50152";  // HOST:PORT; port 0: any free one
-  const TlsMaterial* tls = nullptr;         // for addresses beyond loopback, which speak HTTPS; borrowed until Start ends
-  bool elsewhere = false;                   // when the port is taken, listen on any free one
-  std::filesystem::path web = {};           // the dashboard's files; empty: a page that says how to build them
+  const TlsMaterial* tls = nullptr;  // for addresses beyond loopback, which speak HTTPS; borrowed until Start ends
+  bool elsewhere = false;            // when the port is taken, listen on any free one
+  std::filesystem::path web = {};    // the dashboard's files; empty: a page that says how to build them
 };
 
 // Who may come in, and what is written down of it. All is borrowed.

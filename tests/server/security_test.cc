@@ -17,6 +17,7 @@
 #include "lorasweep/v1/worker_service.grpc.pb.h"
 #include "nlohmann/json.hpp"
 #include "proto/access.h"
+#include "server/health_check.h"
 #include "server/roles.h"
 #include "server/server.h"
 #include "server/token_commands.h"
@@ -140,7 +141,7 @@ bool MayCall(const std::string& caller, const std::string& service, const std::s
   }
   if (caller == "admin") return true;
   if (method == "DeleteSweep") return false;
-  for (const char* looks : {"Get", "List", "Watch", "Download"}) {
+  for (const char* looks : {"Get", "List", "Watch", "Download", "Compare"}) {
     if (method.starts_with(looks)) return caller == "view" || caller == "submit";
   }
   return caller == "submit";
@@ -185,10 +186,23 @@ TEST_CASE("Health needs no token, reflection does, and a method that does not ex
   const Fortress fortress;
   const auto channel = fortress.Connect(fortress.AccessOf(""));
   CHECK(CallRaw(channel, "/grpc.health.v1.Health/Check", "").ok());
+  CHECK(CheckHealth(fortress.address(), absl::Seconds(5)).ok());
   CHECK(CallRaw(channel, "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", "").error_code() ==
         StatusCode::UNAUTHENTICATED);
   CHECK(CallRaw(fortress.Connect(fortress.AccessOf("admin")), "/lorasweep.v1.SweepService/Explode", "").error_code() ==
         StatusCode::UNIMPLEMENTED);
+}
+
+TEST_CASE("A server without TLS is healthy too, and one that is gone is not") {
+  testing::TempDir folder;
+  ServerOptions options;
+  options.state = folder.path() / "state";
+  options.listen = "127.0.0.1:0";
+  const auto server = Take(Server::Start(options));
+  const std::string port = std::to_string(server->port());
+  CHECK(CheckHealth("0.0.0.0:" + port, absl::Seconds(5)).ok());
+  server->Shutdown();
+  CHECK(absl::IsUnavailable(CheckHealth("127.0.0.1:" + port, absl::Seconds(5))));
 }
 
 TEST_CASE("Connections without TLS, to a stranger, or with a bad certificate do not come about") {
