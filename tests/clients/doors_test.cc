@@ -52,7 +52,7 @@ TEST_CASE("pandas, TensorBoard, Optuna, its dashboard, MLflow and W&B open what 
 
   const Finished opened = RunProgram(
       {PeerPython(), SourceDir() / "tests/clients/doors_test.py", out, BinDir() / "lorasweep", cluster.address()},
-      {"PYTHONDONTWRITEBYTECODE=1"});
+      {"PYTHONDONTWRITEBYTECODE=1"}, std::chrono::seconds(300));
   INFO(opened.output);
   CHECK(opened.status == 0);
 }
@@ -77,12 +77,12 @@ TEST_CASE("Events for TensorBoard are there within seconds while a sweep runs") 
     }
     return bytes;
   };
-  REQUIRE(Eventually([&] { return written() > 200; }, std::chrono::seconds(10)));
+  REQUIRE(Eventually([&] { return written() > 200; }));
   const std::uintmax_t before = written();
-  CHECK(Eventually([&] { return written() > before + 200; }, std::chrono::seconds(5)));
+  CHECK(Eventually([&] { return written() > before + 200; }));
   CHECK(cluster.GetSweep(sweep).state() == v1::Sweep::RUNNING);
   CHECK(cluster.Cli({"cancel", sweep}).status == 0);
-  CHECK(watch.Wait(std::chrono::seconds(10)) == 0);
+  CHECK(watch.Wait() == 0);
 }
 
 }  // namespace

@@ -248,7 +248,7 @@ class WandbTest(unittest.TestCase):
         folders = sorted(str(path) for path in (OUT / "wandb").iterdir())
         self.assertEqual(len(folders), 5)
         done = subprocess.run(
-            [sys.executable, "-m", "wandb", "sync", *folders], cwd=OUT, capture_output=True, text=True, timeout=60,
+            [sys.executable, "-m", "wandb", "sync", *folders], cwd=OUT, capture_output=True, text=True, timeout=200,
             env={**os.environ, "WANDB_BASE_URL": f"http://127.0.0.1:{self.server.server_port}",
                  "WANDB_API_KEY": 40 * "a", "WANDB_ERROR_REPORTING": "false"},
         )
