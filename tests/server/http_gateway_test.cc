@@ -245,7 +245,10 @@ TEST_CASE("Files come as bytes, whole or from where a broken download left off")
   std::string content(2'500'000, 'a');
   for (std::size_t i = 0; i < content.size(); i += 89) content[i] = static_cast<char>(i % 251);
   const std::string sha256 = Sha256Hex(content);
-  auto upload = Take(gateway.world.artifacts->Create(sha256, static_cast<std::int64_t>(content.size())));
+  v1::BlobHeader header;
+  header.set_sha256(sha256);
+  header.set_size_bytes(static_cast<std::int64_t>(content.size()));
+  auto upload = Take(gateway.world.artifacts->Create(header));
   REQUIRE(upload->Append(content).ok());
   REQUIRE(upload->Commit().ok());
   const auto whole = gateway.Client().Get("/v1/blobs/" + sha256);
