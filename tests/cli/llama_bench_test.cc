@@ -59,8 +59,8 @@ TEST_CASE("llama-bench's answer is read repetition by repetition", "[cli]") {
 
 TEST_CASE("llama-bench is run on the CPU alone, and its memory is what the process held", "[cli]") {
   const testing::TempDir folder;
-  const auto program =
-      MakeProgram(folder.path(), "echo \"$@\" > \"$0.words\"; cat <<'END'\n" + std::string(kAnswer) + "END\nsleep 0.2\n");
+  const auto program = MakeProgram(
+      folder.path(), "echo \"$@\" > \"$0.words\"; cat <<'END'\n" + std::string(kAnswer) + "END\nsleep 0.2\n");
   Signals signals;
   const auto result = RunLlamaBench({.program = program,
                                      .model = "m.gguf",
