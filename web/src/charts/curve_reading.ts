@@ -50,11 +50,11 @@ export function nearest(chart: uPlot, { lines, xTitle }: CurvesProps): Reading |
   const shown = found.slice(0, ROWS).sort((a, b) => a.value - b.value);
   return {
     trial: near,
-    title: `${xTitle} ${format.count(step)}`,
+    title: `${xTitle} ${format.count(Math.round(step))}`,
     left: left + chart.bbox.left / devicePixelRatio,
     rows: shown.map(({ line, value, step: own }) => ({
       key: `${line.trial} ${line.dashed}`, trial: line.trial, dashed: line.dashed, colour: line.colour, hovered: near !== undefined && line === first.line,
-      value: own === step ? format.metric(value) : `${format.metric(value)} @ ${format.count(own)}`,
+      value: own === step ? format.metric(value) : `${format.metric(value)} @ ${format.count(Math.round(own))}`,
     })),
     more: found.length - shown.length,
   };

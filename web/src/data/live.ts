@@ -116,12 +116,19 @@ export class LiveSweep {
     source.addEventListener('end', () => {
       this.disconnect();
       this.setConnection('ended');
+      void this.goOnIfTakenUp();
     });
     source.onerror = () => {
       // The browser tries again by itself unless the server answered with an error.
       this.setConnection('lost');
       if (source.readyState === EventSource.CLOSED) this.again();
     };
+  }
+
+  // A person may have had a trial tried again while word of the end was on its way.
+  private async goOnIfTakenUp(): Promise<void> {
+    const sweep = await api.getSweep(this.id).catch(() => undefined);
+    if (sweep && sweep.revision > this.revision && this.connection.value.state === 'ended' && !this.source) this.connect();
   }
 
   private disconnect(): void {

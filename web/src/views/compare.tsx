@@ -17,25 +17,23 @@ import { SweepMark } from '../parts/state';
 type Spent = 'steps' | 'trials' | 'seconds';
 const axes: Record<Spent, string> = { steps: 'steps trained', trials: 'trials ended', seconds: 'seconds since it was submitted' };
 const HUES = 8;
+const POINTS = 100;  // of a line, at least
 
 const hueOf = (index: number): string => `series-${index % HUES}`;
 
-// A stair: the best stays what it was until a better one is found.
+// A stair: the best stays what it was until a better one is found. With points along it, for the pointer to read.
 function stair(progress: BestSoFar[], key: Spent, end: number): { x: number[]; y: number[] } {
   const x: number[] = [];
   const y: number[] = [];
-  for (const one of progress) {
-    if (y.length > 0) {
-      x.push(one[key]);
-      y.push(y[y.length - 1]!);
+  progress.forEach((one, index) => {
+    const until = progress[index + 1]?.[key] ?? Math.max(end, one[key]);
+    for (let at = one[key]; at < until; at += Math.max(end, 1) / POINTS) {
+      x.push(at);
+      y.push(one.value);
     }
-    x.push(one[key]);
+    x.push(until);
     y.push(one.value);
-  }
-  if (y.length > 0) {
-    x.push(Math.max(end, x[x.length - 1]!));
-    y.push(y[y.length - 1]!);
-  }
+  });
   return { x, y };
 }
 

@@ -21,7 +21,7 @@ function Line({ sweep }: { sweep: Sweep }) {
   const stay = (event: Event): void => event.stopPropagation();
   return (
     <tr onClick={() => go(href(sweep.id))}>
-      <td class="choose" onClick={stay}>
+      <td class="choose wide-only" onClick={stay}>
         <input type="checkbox" aria-label={`Choose ${sweep.id} to compare`} checked={words('chosen').includes(sweep.id)} onChange={() => toggle('chosen', sweep.id)} />
       </td>
       <td class="name">
@@ -92,7 +92,7 @@ export function ListView({ list }: { list: SweepList }) {
             <table class="sweeps">
               <thead>
                 <tr>
-                  <th class="choose"><span class="hidden">to compare</span></th><th>sweep</th><th>state</th><th>trials ended</th><th class="number">best</th><th class="wide-only"><span class="hidden">best trial</span></th>
+                  <th class="choose wide-only"><span class="hidden">to compare</span></th><th>sweep</th><th>state</th><th>trials ended</th><th class="number">best</th><th class="wide-only"><span class="hidden">best trial</span></th>
                   <th class="wide-only">metric</th><th class="number wide-only">left</th><th class="number wide-only">changed</th>
                 </tr>
               </thead>
