@@ -62,14 +62,10 @@ absl::Status AddAdapter(Context& context, const std::string& named, PlaygroundMo
   return absl::OkStatus();
 }
 
-PlaygroundModel ModelOf(const v1::Trial& trial, std::int64_t number) {
-  PlaygroundModel model{.name = absl::StrCat("trial ", number)};
+PlaygroundModel ModelOf(const v1::Trial& trial) {
+  PlaygroundModel model{.name = absl::StrCat("trial ", trial.number())};
   for (const auto& [name, value] : trial.parameters()) model.parameters[name] = FormatValue(value);
   return model;
-}
-
-std::int64_t NumberOf(const v1::Trial& trial) {
-  return ParseTarget(trial.name())->trial.value_or(0);
 }
 
 // Trials of a sweep: those that were named, else its best.
@@ -87,7 +83,7 @@ absl::StatusOr<Cast> CastOfSweep(Context& context, const PlaygroundFlags& flags,
   if (!board.ok()) return context.Explain(board.status(), client);
   if (numbers.empty()) {
     for (const v1::LeaderboardRow& row : board->rows()) {
-      if (static_cast<int>(numbers.size()) < flags.top) numbers.push_back(NumberOf(row.trial()));
+      if (static_cast<int>(numbers.size()) < flags.top) numbers.push_back(row.trial().number());
     }
     if (numbers.empty()) {
       return absl::FailedPreconditionError(absl::StrCat(cast.about.sweep, " has no trial with a result yet"));
@@ -96,12 +92,12 @@ absl::StatusOr<Cast> CastOfSweep(Context& context, const PlaygroundFlags& flags,
   for (const std::int64_t number : numbers) {
     const auto trial = client.GetTrial(sweep->name(), number);
     if (!trial.ok()) return context.Explain(trial.status(), client);
-    PlaygroundModel model = ModelOf(*trial, NumberOf(*trial));
+    PlaygroundModel model = ModelOf(*trial);
     for (const v1::LeaderboardRow& row : board->rows()) {
       if (row.trial().name() == trial->name()) model.value = row.value();
     }
     if (absl::Status added =
-            AddAdapter(context, absl::StrCat(cast.about.sweep, "/", NumberOf(*trial)), std::move(model), &cast);
+            AddAdapter(context, absl::StrCat(cast.about.sweep, "/", trial->number()), std::move(model), &cast);
         !added.ok()) {
       return added;
     }

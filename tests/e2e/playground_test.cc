@@ -105,7 +105,8 @@ TEST_CASE("the playground answers with base and trials side by side, and votes j
     CHECK(together.ends.at(number)["tokens"].get<int>() > 0);
   }
   CHECK_THAT(together.texts.at(1), Catch::Contains("Once upon a time, Lily saw"));
-  CHECK(together.ends.at(1)["end"] == "stop");
+  CHECK(together.ends.at(1)["end"] == "length");
+  CHECK(together.ends.at(1)["tokens"] == 40);
   CHECK(together.texts.at(0) != together.texts.at(1));
 
   // What is wrong is said, and harms nothing.
