@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { join } from 'node:path';
-import { World, accessible, chromium, externalSpec, shows, text, toySpec } from './world.mjs';
+import { World, accessible, chromium, eventually, externalSpec, shows, text, toySpec } from './world.mjs';
 
 const world = new World();
 const skip = chromium ? false : 'needs Chromium: scripts/setup --tests installs it';
@@ -65,21 +65,21 @@ test('a sweep is tagged and noted, and found by its tag', { skip }, async () => 
 
 test('sweeps are chosen and compared, and those that do not compare are said not to', { skip }, async () => {
   const worker = world.startWorker('desk', 1);
-  for (const [name, change] of [['tpe-24', {}], ['random-24', { method: 'random' }], ['half', { training: { max_steps: '30', batch_size: '8' } }]]) {
+  for (const [name, change] of [['tpe-16', {}], ['sobol-16', { method: 'sobol' }]]) {
     await world.create({ ...toySpec(name, 16), early_terminate: undefined, ...change });
   }
   await world.create({ ...externalSpec('accuracy', 2), metric: { name: 'accuracy', goal: 'maximize' } });
   const page = await world.page();
   await page.goto(world.url);
-  for (const name of ['tpe-24', 'random-24', 'half']) await shows(page, `tr:has-text("${name}") .chip`, 'done', 40000);
+  for (const name of ['tpe-16', 'sobol-16']) await shows(page, `tr:has-text("${name}") .chip`, 'done', 40000);
   worker.kill('SIGKILL');
-  await page.check('[aria-label="Choose tpe-24 to compare"]');
+  await page.check('[aria-label="Choose tpe-16 to compare"]');
   await shows(page, '.panel header', 'choose another');
-  await page.check('[aria-label="Choose random-24 to compare"]');
+  await page.check('[aria-label="Choose sobol-16 to compare"]');
   await accessible(page, 'a list with choices');
   await page.click('button:text("Compare 2")');
   await page.waitForSelector('.uplot');
-  const { sweeps } = await world.call('GET', '/v1/sweeps:compare?names=sweeps/tpe-24&names=sweeps/random-24');
+  const { sweeps } = await world.call('GET', '/v1/sweeps:compare?names=sweeps/tpe-16&names=sweeps/sobol-16');
   const table = await text(page, '[aria-label=Sweeps]');
   assert.ok(table.includes(sweeps[0].best.value.toFixed(2)) && table.includes('±'), table);
   assert.ok(Math.abs(sweeps[1].best.value - sweeps[0].best.value - sweeps[1].difference) < 1e-6);
@@ -88,18 +88,20 @@ test('sweeps are chosen and compared, and those that do not compare are said not
   assert.equal(await page.locator('.obstacles').count(), 0);
   const chart = await page.locator('.uplot .u-over').boundingBox();
   await page.mouse.move(chart.x + chart.width * 0.8, chart.y + chart.height * 0.6);
-  await shows(page, '.tip', 'random-24');
+  await shows(page, '.tip', 'sobol-16');
   await page.selectOption('[aria-label="Horizontal axis"]', 'trials');
-  await shows(page, 'main', 'lorasweep compare tpe-24 random-24');
+  await page.mouse.move(chart.x + chart.width * 0.7, chart.y + chart.height * 0.6);
+  await eventually(async () => /trials ended 1?\d\b/.test(await text(page, '.tip')), 'the pointer reads trials');
+  await shows(page, 'main', 'lorasweep compare tpe-16 sobol-16');
   await accessible(page, 'comparison');
   if (screenshots) {
     await page.mouse.move(5, 5);
     await page.screenshot({ path: join(screenshots, 'dashboard-compare.png') });
   }
-  await page.goto(`${world.url}#/compare?sweeps=tpe-24,accuracy`);
+  await page.goto(`${world.url}#/compare?sweeps=tpe-16,accuracy`);
   await shows(page, '.obstacles', 'Their metrics differ: validation/loss, accuracy.');
   assert.equal(await page.locator('.uplot').count(), 0);
-  await page.goto(`${world.url}#/compare?sweeps=tpe-24,none`);
+  await page.goto(`${world.url}#/compare?sweeps=tpe-16,none`);
   await shows(page, '.problem', 'sweeps/none');
   assert.deepEqual(page.problems, []);
   await page.context().close();
@@ -107,11 +109,11 @@ test('sweeps are chosen and compared, and those that do not compare are said not
 
 test('a trial is cloned with a warm start, and noted', { skip }, async () => {
   const page = await world.page();
-  const { best_trial: best } = await world.call('GET', '/v1/sweeps/tpe-24');
-  await page.goto(`${world.url}#/sweeps/tpe-24/trials/${best}`);
+  const { best_trial: best } = await world.call('GET', '/v1/sweeps/tpe-16');
+  await page.goto(`${world.url}#/sweeps/tpe-16/trials/${best}`);
   await page.click('button:text-is("Clone and change…")');
   await page.check('[name=warm-start]');
-  await shows(page, 'dialog', `lorasweep trial clone tpe-24/${best} --warm-start`);
+  await shows(page, 'dialog', `lorasweep trial clone tpe-16/${best} --warm-start`);
   await page.click('text=Try it next');
   await shows(page, '.facts', `trial ${best}`);
   await shows(page, '.reasons', `Goes on from the adapter of trial ${best}`);

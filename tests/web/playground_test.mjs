@@ -67,7 +67,7 @@ test('a message is answered side by side, token by token, and a vote joins the t
   const answers = page.locator('.chat .round:last-child .answer, .chat .round .answer');
   await page.waitForSelector('.heads header:nth-child(2)');
   assert.deepEqual(await page.locator('.heads header b').allInnerTexts(), ['base', `trial ${(await world.call('GET', `/v1/sweeps/${sweep}/leaderboard`)).rows[0].trial.number}`]);
-  await page.fill('[name=max_tokens]', '26');
+  await page.fill('[name=max_tokens]', '18');
   await page.fill('[name=question]', 'Tell me of Lily on day 3.');
   await page.keyboard.press('Enter');
   await eventually(async () => (await page.locator('.votes button').count()) === 3, 'both have answered');

@@ -15,7 +15,7 @@ function workersText(workers: Worker[]): string {
 
 interface BarProps {
   crumbs?: ComponentChildren;
-  workers: Worker[];
+  workers?: Worker[];  // not given: nothing is said of them
   live?: boolean;
 }
 
@@ -26,7 +26,7 @@ export function Bar({ crumbs, workers, live }: BarProps) {
       <nav aria-label="Where you are">{crumbs}</nav>
       <span class="spring" />
       {live && <span class="live" title="Changes arrive as they happen"><i aria-hidden="true" />live</span>}
-      <span class="muted wide-only">{workersText(workers)}</span>
+      {workers && <span class="muted wide-only">{workersText(workers)}</span>}
       <ThemeButton />
     </header>
   );

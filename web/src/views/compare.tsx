@@ -1,5 +1,5 @@
 // Sweeps side by side: which found more, and with how much work?
-import { useComputed, useSignal } from '@preact/signals';
+import { useSignal } from '@preact/signals';
 import { useEffect, useMemo } from 'preact/hooks';
 import { searched } from '../charts/axes';
 import { Curves } from '../charts/curves';
@@ -40,14 +40,11 @@ function stair(progress: BestSoFar[], key: Spent, end: number): { x: number[]; y
 function Chart({ comparison }: { comparison: Comparison }) {
   const key = (['steps', 'trials', 'seconds'] as Spent[]).find((one) => one === route.value.query.get('x')) ?? 'steps';
   const hovered = useSignal<number | undefined>(undefined);
-  const drawn = useComputed(() => {
-    void dark.value;
-    return comparison.sweeps.map((one, index): Line => ({
-      trial: index, ...stair(one.progress, key, one.spent[key]), colour: colour(hueOf(index)), dashed: false, ends: true,
-      width: hovered.value === index ? 3 : 1.8, alpha: hovered.value === undefined || hovered.value === index ? 1 : 0.4,
-    })).filter((line) => line.x.length > 0);
-  });
-  const lines = drawn.value;
+  const [at, isDark] = [hovered.value, dark.value];
+  const lines = useMemo(() => comparison.sweeps.map((one, index): Line => ({
+    trial: index, ...stair(one.progress, key, one.spent[key]), colour: colour(hueOf(index)), dashed: false, ends: true,
+    width: at === index ? 3 : 1.8, alpha: at === undefined || at === index ? 1 : 0.4,
+  })).filter((line) => line.x.length > 0), [comparison, key, at, isDark]);
   const x = rangeOf(lines.flatMap((line) => line.x), false);
   const metric = comparison.sweeps[0]?.sweep.spec.metric.name ?? '';
   return (
@@ -148,7 +145,7 @@ export function CompareView() {
   const comparison = live.comparison.value;
   return (
     <>
-      <Bar crumbs={<span aria-current="page">compare</span>} workers={[]} />
+      <Bar crumbs={<span aria-current="page">compare</span>} />
       <main class="page compare">
         <h1 class="hidden">Compare sweeps</h1>
         {live.problem.value && <p class="problem" role="alert">{live.problem.value}</p>}
