@@ -22,8 +22,8 @@ export interface RowQuery {
   order: string;               // "learning_rate desc"
 }
 
-const PAGE = 200;
-const KEPT = 20;  // pages
+const PAGE = 100;
+const KEPT = 40;  // pages
 
 // A leaderboard too long to be read whole: the server filters and sorts it, and pages of it come as they are looked at.
 export class RowPages implements Rows {
