@@ -158,12 +158,12 @@ TEST_CASE("A trial is stopped, tried again and cloned with another value from a 
 
 TEST_CASE("Notes, tags and limits are written in a terminal, and sweeps are compared there", "[e2e]") {
   Cluster cluster;
-  cluster.StartFakeWorker("worker", 1);
   const std::string one = cluster.Submit(SweepFile(cluster, 2));
   const std::string two = cluster.Submit(SweepFile(cluster, 3));
   CHECK(cluster.Cli({"update", two, "limits.trials=4", "priority=2"}).output.find("limits.trials 4") !=
         std::string::npos);
   CHECK(cluster.Cli({"update", two, "limits.retries=4"}).status == 2);
+  cluster.StartFakeWorker("worker", 1);
   REQUIRE(cluster.WaitForSweep(one, v1::Sweep::COMPLETED));
   REQUIRE(cluster.WaitForSweep(two, v1::Sweep::COMPLETED));
   CHECK(Count(cluster, two, v1::Trial::COMPLETED) == 4);
