@@ -91,13 +91,13 @@ test('what a worker reports is on every page within a second, also after the ser
 });
 
 test('a sweep of trials is ranked, sorted, filtered, opened and cloned, by pointer and by keys', { skip }, async () => {
-  const id = await world.create(toySpec('math-tutor', 24));
+  const id = await world.create(toySpec('math-tutor', 36));
   for (const name of ['desk', 'rack-1', 'rack-2']) world.startWorker(name, 8);
   const page = await world.page();
   await page.goto(`${world.url}#/sweeps/${id}`);
   await eventually(async () => (await page.locator('.leaderboard .rows .row').count()) >= 14, 'fourteen rows', 40000);
   await shows(page, '.summary .chip', 'done', 40000);
-  await shows(page, '.leaderboard header', '24 trials');
+  await shows(page, '.leaderboard header', '36 trials');
   const cells = (column) => page.locator(`.leaderboard .rows .row .cell:nth-child(${column})`).allInnerTexts();
   await eventually(async () => (await cells(1))[0] === '1', 'the first row is rank 1');
   const board = await world.call('GET', `/v1/sweeps/${id}/leaderboard`);
@@ -111,9 +111,9 @@ test('a sweep of trials is ranked, sorted, filtered, opened and cloned, by point
   assert.deepEqual(rates, [...rates].sort((a, b) => a - b));
   await page.fill('#filter', 'pruned rank>=8');
   const pruned = board.rows.filter((row) => row.trial.state === 'PRUNED' && Number(row.trial.parameters.lora_rank.integer) >= 8);
-  await shows(page, '.leaderboard header', `${pruned.length} of 24`);
+  await shows(page, '.leaderboard header', `${pruned.length} of 36`);
   await page.reload();  // the address holds the view
-  await shows(page, '.leaderboard header', `${pruned.length} of 24`);
+  await shows(page, '.leaderboard header', `${pruned.length} of 36`);
   await page.fill('#filter', '');
   await page.keyboard.press('Escape');
   await page.keyboard.press('l');
@@ -160,7 +160,7 @@ test('a sweep of trials is ranked, sorted, filtered, opened and cloned, by point
   assert.equal(await page.inputValue('[name=key-name]'), 'math-tutor');
   assert.equal(await page.inputValue('[aria-label="Values of lora_rank"]'), '4, 8, 16, 32, 64');
   await page.click('button:text("Check")');
-  await shows(page, '.good', '24 trials');
+  await shows(page, '.good', '36 trials');
   assert.deepEqual(page.problems, []);
   await page.context().close();
 });

@@ -31,8 +31,11 @@ export async function eventually(condition, what, limit = 10000) {
 }
 
 export const text = (page, selector) => page.locator(selector).innerText();
-export const shows = (page, selector, wanted, limit = 15000) =>
-  eventually(async () => (await page.locator(selector).allInnerTexts()).join('\n').includes(wanted), `${selector} shows ${wanted}`, limit);
+export async function shows(page, selector, wanted, limit = 15000) {
+  let shown = '';
+  const holds = async () => (shown = (await page.locator(selector).allInnerTexts()).join('\n')).includes(wanted);
+  await eventually(holds, `${selector} shows ${wanted}`, limit).catch((error) => { throw new Error(`${error.message}, but: ${shown}`); });
+}
 
 // When the page of this address first shows something, in milliseconds from its beginning. Best of three: other programs
 // hold the machine too.

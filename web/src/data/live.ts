@@ -170,8 +170,13 @@ export class LiveSweep {
 
 const LONGEST = 5000;
 
+// What asking again without a change would not mend.
+function isFinal(failure: unknown): boolean {
+  return failure instanceof api.ApiError && failure.code >= 400 && failure.code < 500;
+}
+
 // Asks the server again after changes: at once after a quiet time, else no more often than `every` and than ten times as
-// long as the answer took, but after LONGEST at the latest. All in milliseconds.
+// long as the answer took, but after LONGEST at the latest; and LONGEST after what failed. All in milliseconds.
 class Refresh {
   private timer = 0;
   private running = false;
@@ -197,8 +202,12 @@ class Refresh {
     this.running = true;
     this.asked = false;
     const begin = Date.now();
-    await this.work().catch(() => undefined);  // what cannot be read now is read after the next change
+    const failure = await this.work().then(() => undefined, (error: unknown) => error);
     this.next = Date.now() + Math.max(this.every, Math.min(10 * (Date.now() - begin), LONGEST));
+    if (failure !== undefined && !isFinal(failure)) {
+      this.asked = true;
+      this.next = Date.now() + LONGEST;
+    }
     this.running = false;
     if (this.asked) this.ask();
   }
