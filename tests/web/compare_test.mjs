@@ -1,20 +1,11 @@
 // Notes, tags, limits, sweeps side by side and warm starts, in a real browser over a real server.
 // LORASWEEP_SCREENSHOTS=FOLDER also writes the picture of the docs.
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { join } from 'node:path';
-import { World, accessible, chromium, eventually, externalSpec, shows, text, toySpec } from './world.mjs';
+import { accessible, eventually, externalSpec, openWorld, screenshots, shows, skip, text, toySpec } from './world.mjs';
 
-const world = new World();
-const skip = chromium ? false : 'needs Chromium: scripts/setup --tests installs it';
-const screenshots = process.env.LORASWEEP_SCREENSHOTS;
-
-before(async () => {
-  if (skip) return;
-  await world.startServer();
-  await world.openBrowser();
-});
-after(() => world.close());
+const world = openWorld();
 
 test('a sweep is tagged and noted, and found by its tag', { skip }, async () => {
   const id = await world.create(externalSpec('noted', 2));

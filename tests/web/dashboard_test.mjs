@@ -1,20 +1,11 @@
 // The dashboard in a real browser over a real server. Needs Chromium; without one it says so and is skipped.
 // LORASWEEP_SCREENSHOTS=FOLDER also writes the pictures of the docs.
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { join } from 'node:path';
-import { World, accessible, chromium, eventually, externalSpec, firstPaint, shows, text, toySpec } from './world.mjs';
+import { accessible, eventually, externalSpec, firstPaint, openWorld, screenshots, shows, skip, text, toySpec } from './world.mjs';
 
-const world = new World();
-const skip = chromium ? false : 'needs Chromium: scripts/setup --tests installs it';
-const screenshots = process.env.LORASWEEP_SCREENSHOTS;
-
-before(async () => {
-  if (skip) return;
-  await world.startServer();
-  await world.openBrowser();
-});
-after(() => world.close());
+const world = openWorld();
 
 test('an empty server shows how to begin, and the form checks and submits a sweep', { skip }, async () => {
   const page = await world.page();

@@ -3,10 +3,9 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { after, before, test } from 'node:test';
 import { join } from 'node:path';
-import { World, chromium, eventually, firstPaint, shows } from './world.mjs';
+import { World, eventually, firstPaint, shows, skip } from './world.mjs';
 
 const world = new World();
-const skip = chromium ? false : 'needs Chromium: scripts/setup --tests installs it';
 const TRIALS = 50_000;
 const FRAME = 100;  // milliseconds, the longest
 const bin = process.env.LORASWEEP_BIN_DIR ?? 'build/bin';

@@ -6,13 +6,12 @@ import { spawn } from 'node:child_process';
 import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { join } from 'node:path';
-import { World, accessible, chromium, eventually } from './world.mjs';
+import { World, accessible, chromium, eventually, screenshots } from './world.mjs';
 
 const source = join(process.env.LORASWEEP_SOURCE_DIR ?? '.', '..', 'shared', 'models', 'stories260K');
 const bin = process.env.LORASWEEP_BIN_DIR ?? 'build/bin';
 const world = new World();
 const skip = !chromium ? 'needs Chromium: scripts/setup --tests installs it' : existsSync(source) ? false : `needs ${source}`;
-const screenshots = process.env.LORASWEEP_SCREENSHOTS;
 let url;
 let sweep;
 

@@ -1,5 +1,6 @@
 // A real server, workers with a toy trainer, and a real browser, for tests of the dashboard.
 import assert from 'node:assert/strict';
+import { after, before } from 'node:test';
 import { execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -20,6 +21,9 @@ function findChromium() {
   return undefined;
 }
 export const chromium = findChromium();
+export const skip = chromium ? false : 'needs Chromium: scripts/setup --tests installs it';
+// A folder for the pictures of the docs; undefined: none are made.
+export const screenshots = process.env.LORASWEEP_SCREENSHOTS;
 
 export async function eventually(condition, what, limit = 10000) {
   const begin = Date.now();
@@ -161,3 +165,15 @@ export const toySpec = (name, trials) => ({
     { name: 'weight_decay', values: [0, 0.01, 0.1].map((one) => ({ number: one })) },
   ],
 });
+
+// A server and a browser for all tests of a file.
+export function openWorld() {
+  const world = new World();
+  before(async () => {
+    if (skip) return;
+    await world.startServer();
+    await world.openBrowser();
+  });
+  after(() => world.close());
+  return world;
+}
