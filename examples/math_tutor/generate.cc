@@ -93,9 +93,9 @@ std::string Undo(int number) {
 
 // a x + b = c
 Problem TwoSteps(Random& random) {
-  const int a = random.In(2, 9);
-  const int x = random.NonZero(-9, 12);
-  const int b = random.NonZero(-20, 20);
+  const int a = random.In(2, 5);
+  const int x = random.In(1, 9);
+  const int b = random.NonZero(-9, 9);
   Problem problem;
   problem.statement = Times(a) + Plus(b) + " = " + Text(a * x + b);
   problem.solution = "Step 1: " + Undo(b) + ", so " + Times(a) + " = " + Text(a * x) + ". Step 2: divide by " +
@@ -106,8 +106,8 @@ Problem TwoSteps(Random& random) {
 
 // a (x + b) = c
 Problem Bracket(Random& random) {
-  const int a = random.In(2, 9);
-  const int x = random.NonZero(-9, 12);
+  const int a = random.In(2, 5);
+  const int x = random.In(1, 9);
   const int b = random.NonZero(-9, 9);
   Problem problem;
   problem.statement = Text(a) + "(x" + Plus(b) + ") = " + Text(a * (x + b));
@@ -119,10 +119,10 @@ Problem Bracket(Random& random) {
 
 // a x + b = c x + d with a > c
 Problem BothSides(Random& random) {
-  const int c = random.In(2, 5);
-  const int a = c + random.In(2, 5);
-  const int x = random.NonZero(-9, 12);
-  const int b = random.NonZero(-20, 20);
+  const int c = random.In(2, 3);
+  const int a = c + random.In(2, 3);
+  const int x = random.In(1, 9);
+  const int b = random.NonZero(-9, 9);
   const int d = (a - c) * x + b;
   Problem problem;
   problem.statement = Times(a) + Plus(b) + " = " + Times(c) + (d == 0 ? "" : Plus(d));
@@ -135,9 +135,9 @@ Problem BothSides(Random& random) {
 
 // x / a + b = c
 Problem Quotient(Random& random) {
-  const int a = random.In(2, 9);
-  const int quotient = random.NonZero(-6, 9);
-  const int b = random.NonZero(-20, 20);
+  const int a = random.In(2, 5);
+  const int quotient = random.In(1, 9);
+  const int b = random.NonZero(-9, 9);
   Problem problem;
   problem.statement = "x / " + Text(a) + Plus(b) + " = " + Text(quotient + b);
   problem.solution = "Step 1: " + Undo(b) + ", so x / " + Text(a) + " = " + Text(quotient) + ". Step 2: multiply by " +
