@@ -3,7 +3,8 @@
 record_curves.py BIN MODEL DATA.jsonl OUT.jsonl [key=value...]
 
 BIN holds lorasweep and lorasweep-worker. The grid is learning rate x rank x dropout x weight decay, each point with two
-seeds: 168 full curves with the losses of every validation sequence. Further arguments are keys of the sweep file.
+seeds: 168 full curves with the losses of every validation sequence. Eight trials train at a time: how many would else be
+measured by each worker, and the losses' last digits depend on it. Further arguments are keys of the sweep file.
 
 What is trained is kept in OUT.jsonl.state: after Ctrl-C or a kill the same command goes on, and OUT.jsonl has the curves
 that are whole by then, at least 16 of a seed.
@@ -29,7 +30,7 @@ parameters:
   lora_rank: {{values: [2, 8, 32]}}
   lora_dropout: {{values: [0, 0.1], distribution: categorical}}
   weight_decay: {{values: [0, 0.1], distribution: categorical}}
-limits: {{trials: 0}}
+limits: {{trials: 0, pack: 8}}
 seed: {seed}
 """
 COMPLETED, INFEASIBLE = 4, 6  # of v1.Trial.State
