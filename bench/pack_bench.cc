@@ -30,7 +30,8 @@ namespace trainer = lorasweep::trainer;
 namespace text = lorasweep::text;
 using Clock = std::chrono::steady_clock;
 
-constexpr std::size_t kWarmUpSteps = 2;  // first calls of every matrix shape prepare their kernels
+constexpr std::int64_t kTrialSteps = 120;  // of the trials that a plan is for
+constexpr std::size_t kWarmUpSteps = 2;    // first calls of every matrix shape prepare their kernels
 
 // The time of every step of a pack, taken when its last slot reports.
 class Stopwatch final : public trainer::TrialObserver {
@@ -136,7 +137,7 @@ int main(int argc, char** argv) {
       }
     }
     const auto plan =
-        (*made)->PlanPack(Job(batch, number("steps"), 0, scratch / "out"), number("largest"), text::PackSize::kFastest);
+        (*made)->PlanPack(Job(batch, kTrialSteps, 0, scratch / "out"), number("largest"), text::PackSize::kFastest);
     if (!plan.ok()) return Fail(plan.status());
     std::printf("batch %2ld ", static_cast<long>(batch));
     for (const auto& [slots, measured] : rates) {

@@ -1,5 +1,6 @@
 // What one lorasweep-server takes: durable reports of a swarm of simulated workers, heartbeats, a killed worker's
-// trial, restarts with many trials. Client and server share the machine. bench/README.md has the method and figures.
+// trial, restarts with many trials, many people who watch. Client and server share the machine. bench/README.md has the
+// method and figures.
 #include <grpcpp/grpcpp.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -11,11 +12,13 @@
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "bench/swarm/swarm.h"
+#include "bench/swarm/watchers.h"
 #include "lorasweep/v1/sweep_service.grpc.pb.h"
 #include "lorasweep/v1/worker_service.grpc.pb.h"
 #include "tests/support/server_process.h"
@@ -28,9 +31,10 @@ struct Flags {
   std::filesystem::path state;  // made when missing; left behind
   int connections = 200;
   int workers = 1000;
+  int watchers = 200;
   int seconds = 15;
   int trials = 100'000;
-  std::vector<std::string> parts = {"reports", "batches", "heartbeats", "requeue", "restart"};
+  std::vector<std::string> parts = {"reports", "batches", "heartbeats", "requeue", "restart", "watchers"};
 };
 
 void Check(const grpc::Status& status, const char* call) {
@@ -127,8 +131,8 @@ void MeasureReports(const Flags& flags, int observations) {
   Say("  durable reports", reports / result.seconds, "/s", observations == 1 ? ">= 8000" : "-");
   Say("  observations", static_cast<double>(result.observations) / result.seconds, "/s",
       observations == 1 ? "-" : ">= 50000");
-  Say("  verdict p50", result.Quantile(0.5), "ms", "-");
-  Say("  verdict p99", result.Quantile(0.99), "ms", "<= 50");
+  Say("  verdict p50", Quantile(result.milliseconds, 0.5), "ms", "-");
+  Say("  verdict p99", Quantile(result.milliseconds, 0.99), "ms", "<= 50");
   Say("  the server's CPU time a report", (target.CpuSeconds() - cpu) / reports * 1e6, "us", "-");
   Say("  trials completed", static_cast<double>(result.trials), "", "-");
   Say("  refused", static_cast<double>(result.refused), "", "0");
@@ -146,8 +150,8 @@ void MeasureHeartbeats(const Flags& flags) {
   const SwarmResult result = swarm.Run(absl::Seconds(flags.seconds));
   std::printf("%d workers, each with a lease that it renews once a second\n", flags.workers);
   Say("  heartbeats", static_cast<double>(result.reports) / result.seconds, "/s", "-");
-  Say("  p50", result.Quantile(0.5), "ms", "-");
-  Say("  p99", result.Quantile(0.99), "ms", "<= 200");
+  Say("  p50", Quantile(result.milliseconds, 0.5), "ms", "-");
+  Say("  p99", Quantile(result.milliseconds, 0.99), "ms", "<= 200");
   Say("  leases lost", static_cast<double>(result.refused), "", "0");
   Say("  the server's memory", static_cast<double>(target.Megabytes()), "MB", "-");
 }
@@ -208,6 +212,39 @@ void MeasureRestart(const Flags& flags) {
   Say("  kill -9, start, first answer (median of 3)", seconds[1], "s", "<= 2");
 }
 
+void MeasureWatchers(const Flags& flags) {
+  constexpr int kReporters = 50;
+  Target target(flags, "watchers", 60);
+  const std::string sweep = target.CreateSweep(0);
+  Swarm swarm({.address = target.address(), .prefix = "told", .workers = kReporters, .period = absl::Seconds(1)});
+  Watchers watchers(target.address(), sweep, flags.watchers);
+  SwarmResult reported;
+  // Reports for so long, and what the watchers saw of them.
+  const auto run = [&](int seconds) {
+    std::thread reporting([&] { reported = swarm.Run(absl::Seconds(seconds)); });
+    WatchResult seen = watchers.Collect(absl::Seconds(seconds));
+    reporting.join();
+    return seen;
+  };
+  const auto all = [&] { return reported.observations * flags.watchers; };
+  const WatchResult first = run(3);  // everything is connected now
+  watchers.Collect(absl::Seconds(10), all() - first.deliveries);
+  const std::int64_t memory = target.Megabytes();
+  const double cpu = target.CpuSeconds();
+  const WatchResult seen = run(flags.seconds);
+  const double busy = (target.CpuSeconds() - cpu) / flags.seconds;
+  const WatchResult late = watchers.Collect(absl::Seconds(10), all() - seen.deliveries);
+  std::printf("%d watchers of one sweep, to which %d workers report once a second\n", flags.watchers, kReporters);
+  Say("  observations delivered", static_cast<double>(seen.deliveries) / flags.seconds, "/s", "-");
+  Say("  from taken to delivered, p50", Quantile(seen.milliseconds, 0.5), "ms", "-");
+  Say("  from taken to delivered, p99", Quantile(seen.milliseconds, 0.99), "ms", "-");
+  Say("  never delivered", static_cast<double>(all() - seen.deliveries - late.deliveries), "", "0");
+  Say("  watches that ended", static_cast<double>(first.broken + seen.broken + late.broken), "", "0");
+  Say("  the server's processors in use", busy, "", "-");
+  Say("  the server's memory before", static_cast<double>(memory), "MB", "-");
+  Say("  the server's memory after", static_cast<double>(target.Megabytes()), "MB", "the same");
+}
+
 void RaiseFileLimit() {
   rlimit files{};
   getrlimit(RLIMIT_NOFILE, &files);
@@ -223,9 +260,12 @@ int Main(int argc, char** argv) {
   app.add_option("--bin", flags.bin, "Folder of lorasweep-server")->capture_default_str();
   app.add_option("--connections", flags.connections, "That report")->capture_default_str();
   app.add_option("--workers", flags.workers, "That hold a lease and renew it")->capture_default_str();
+  app.add_option("--watchers", flags.watchers, "That watch one sweep, at most 512")
+      ->check(CLI::Range(1, 512))
+      ->capture_default_str();
   app.add_option("--seconds", flags.seconds, "Of each measurement")->capture_default_str();
   app.add_option("--trials", flags.trials, "In the store of the restart")->capture_default_str();
-  app.add_option("parts", flags.parts, "reports, batches, heartbeats, requeue, restart (default: all)")
+  app.add_option("parts", flags.parts, "reports, batches, heartbeats, requeue, restart, watchers (default: all)")
       ->check(CLI::IsMember(flags.parts));
   CLI11_PARSE(app, argc, argv);
   RaiseFileLimit();
@@ -235,6 +275,7 @@ int Main(int argc, char** argv) {
     if (part == "heartbeats") MeasureHeartbeats(flags);
     if (part == "requeue") MeasureRequeue(flags);
     if (part == "restart") MeasureRestart(flags);
+    if (part == "watchers") MeasureWatchers(flags);
   }
   return 0;
 }

@@ -12,6 +12,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "bench/swarm/connection.h"
 #include "lorasweep/v1/worker_service.grpc.pb.h"
 
 namespace lorasweep::bench {
@@ -49,12 +50,6 @@ struct Worker {
   grpc::Alarm alarm;
 };
 
-std::shared_ptr<grpc::Channel> Connect(const std::string& address) {
-  grpc::ChannelArguments arguments;
-  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);  // a TCP connection for each channel
-  return grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments);
-}
-
 // As a trainer would: a loss in each report, and every tenth is of the validation.
 void AddObservation(Held& held, google::protobuf::RepeatedPtrField<v1::Observation>* observations) {
   v1::Observation& observation = *observations->Add();
@@ -90,10 +85,10 @@ struct Swarm::State {
   int busy = 0;  // workers with a call under way
 };
 
-double SwarmResult::Quantile(double share) const {
-  if (milliseconds.empty()) return 0;
-  const double last = static_cast<double>(milliseconds.size()) - 1;
-  return milliseconds[static_cast<std::size_t>(std::ceil(share * last))];
+double Quantile(const std::vector<double>& ascending, double share) {
+  if (ascending.empty()) return 0;
+  const double last = static_cast<double>(ascending.size()) - 1;
+  return ascending[static_cast<std::size_t>(std::ceil(share * last))];
 }
 
 void Swarm::State::Register(Worker& worker) {
@@ -206,7 +201,7 @@ Swarm::Swarm(SwarmOptions options) : state_(std::make_unique<State>(std::move(op
   for (int i = 0; i < state_->options.workers; ++i) {
     Worker& worker = state_->workers.emplace_back();
     worker.name = absl::StrCat("workers/", state_->options.prefix, "-", i);
-    worker.stub = v1::WorkerService::NewStub(Connect(state_->options.address));
+    worker.stub = v1::WorkerService::NewStub(ConnectAlone(state_->options.address));
     state_->Register(worker);
   }
 }

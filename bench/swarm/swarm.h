@@ -29,10 +29,10 @@ struct SwarmResult {
   std::int64_t refused = 0;       // calls that failed, or verdicts other than CONTINUE
   double seconds = 0;
   std::vector<double> milliseconds;  // of each Report call, ascending
-
-  // The time that so large a share of the calls took at most, say 0.99.
-  double Quantile(double share) const;
 };
+
+// The value that so large a share of them, say 0.99, has at most.
+double Quantile(const std::vector<double>& ascending, double share);
 
 // Simulated workers of an external sweep, driven by one thread over gRPC's asynchronous client: they train nothing.
 //
