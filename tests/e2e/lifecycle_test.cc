@@ -111,7 +111,7 @@ TEST_CASE("Without a server the client says so with exit code 3", "[e2e]") {
 
 TEST_CASE("A trial is stopped, tried again and cloned with another value from a terminal", "[e2e]") {
   Cluster cluster;
-  cluster.StartFakeWorker("worker", 20);
+  cluster.StartFakeWorker("worker", 100);  // slow enough to be stopped before its last step
   const std::string sweep = cluster.Submit(SweepFile(cluster, 1));
   const std::string trial = sweep + "/trials/0";
   REQUIRE(cluster.WaitForRunningTrial(sweep, 1).has_value());
