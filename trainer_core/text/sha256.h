@@ -1,9 +1,7 @@
 #pragma once
 
-#include <array>
-#include <cstddef>
-#include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -11,7 +9,7 @@
 
 namespace lorasweep::text {
 
-// SHA-256 (FIPS 180-4), piece by piece:
+// SHA-256 (FIPS 180-4), piece by piece; OpenSSL's, which uses what the processor has for it:
 //
 //   Sha256 hash;
 //   hash.Update("abc");
@@ -19,16 +17,14 @@ namespace lorasweep::text {
 class Sha256 {
  public:
   Sha256();
+  ~Sha256();
   void Update(std::string_view bytes);
   // 64 lower-case hexadecimal digits of all bytes so far; more may follow.
   std::string HexDigest() const;
 
  private:
-  void Compress(const std::uint8_t* block);
-
-  std::array<std::uint32_t, 8> state_;
-  std::array<std::uint8_t, 64> buffer_{};
-  std::uint64_t length_ = 0;  // bytes
+  struct State;
+  std::unique_ptr<State> state_;
 };
 
 std::string Sha256Hex(std::string_view bytes);

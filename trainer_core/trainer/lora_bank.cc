@@ -284,11 +284,9 @@ LoraPass LoraBank::TrainingPass(const std::vector<std::size_t>& slots, const std
 }
 
 void LoraBank::Take(std::size_t slot, LoraBank& from, std::size_t other) {
-  const auto row_of = [](const at::Tensor& tensor, std::size_t number) {
-    return tensor.select(0, static_cast<std::int64_t>(number));
-  };
-  const auto take = [&](at::Tensor& to, const at::Tensor& values) {
-    row_of(to, slot).copy_(TakeRow(slot, from, other, row_of(values, other)));
+  const auto take = [&](const at::Tensor& to, const at::Tensor& values) {
+    CopyRow(slot, from, other, values.select(0, static_cast<std::int64_t>(other)),
+            to.select(0, static_cast<std::int64_t>(slot)));
   };
   take(parameters_, from.parameters_);
   if (moments_8bit_[slot]) {
@@ -304,18 +302,34 @@ void LoraBank::Take(std::size_t slot, LoraBank& from, std::size_t other) {
 
 at::Tensor LoraBank::TakeRow(std::size_t slot, const LoraBank& from, std::size_t other, const at::Tensor& row) const {
   at::Tensor taken = at::zeros({layout_.size()}, row.options());
-  for (std::size_t i = 0; i < matrices_[slot].size(); ++i) {
-    matrices_[slot][i].InRow(taken).copy_(from.matrices_[other][i].InRow(row));
-  }
+  CopyRow(slot, from, other, row, taken);
   return taken;
 }
 
-std::vector<float> LoraBank::Extract(const at::Tensor& from, std::size_t slot) const {
-  std::vector<float> values(static_cast<std::size_t>(solo_layouts_[slot].size()));
-  const at::Tensor solo = at::from_blob(values.data(), {solo_layouts_[slot].size()}, at::kFloat);
+// Padding is not touched: it is 0 in all rows.
+void LoraBank::CopyRow(std::size_t slot, const LoraBank& from, std::size_t other, const at::Tensor& row,
+                       const at::Tensor& to) const {
+  for (std::size_t i = 0; i < matrices_[slot].size(); ++i) {
+    matrices_[slot][i].InRow(to).copy_(from.matrices_[other][i].InRow(row));
+  }
+}
+
+at::Tensor LoraBank::Values(const at::Tensor& from, std::size_t slot) const {
   const at::Tensor row = from.select(0, static_cast<std::int64_t>(slot)).cpu();
-  for (const SlotMatrix& matrix : matrices_[slot]) matrix.InSolo(solo).copy_(matrix.InRow(row));
-  return values;
+  const auto stays = [](const SlotMatrix& matrix) {
+    return matrix.solo_offset == matrix.joint_offset && matrix.columns == matrix.joint_stride;
+  };
+  const std::vector<SlotMatrix>& matrices = matrices_[slot];
+  if (slots_.size() == 1 && std::all_of(matrices.begin(), matrices.end(), stays)) return row;
+  at::Tensor solo = at::empty({solo_layouts_[slot].size()}, at::kFloat);
+  for (const SlotMatrix& matrix : matrices) matrix.InSolo(solo).copy_(matrix.InRow(row));
+  return solo;
+}
+
+std::vector<float> LoraBank::Extract(const at::Tensor& from, std::size_t slot) const {
+  const at::Tensor values = Values(from, slot);
+  const auto* begin = values.const_data_ptr<float>();
+  return {begin, begin + values.numel()};
 }
 
 void LoraBank::Insert(const std::vector<float>& values, std::size_t slot, at::Tensor& to) const {

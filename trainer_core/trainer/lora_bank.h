@@ -134,11 +134,16 @@ class LoraBank {
   // A row [P] of the other bank's slot in this bank's layout.
   at::Tensor TakeRow(std::size_t slot, const LoraBank& from, std::size_t other, const at::Tensor& row) const;
 
-  // A slot's row of one of the tensors, in its solo layout, and the way back.
+  // A slot's row of one of the tensors, in its solo layout, on the CPU. Where the two layouts are one, as for a slot by
+  // itself, it is the bank's own memory, which outlives the bank and changes with the slot's next step.
+  at::Tensor Values(const at::Tensor& from, std::size_t slot) const;
+  // A copy of it, and the way back.
   std::vector<float> Extract(const at::Tensor& from, std::size_t slot) const;
   void Insert(const std::vector<float>& values, std::size_t slot, at::Tensor& to) const;
 
  private:
+  void CopyRow(std::size_t slot, const LoraBank& from, std::size_t other, const at::Tensor& row,
+               const at::Tensor& to) const;
   DoraGain GainOf(const LoraSite& site, const std::vector<std::size_t>& slots, const LoraPass& exact) const;
 
   std::vector<SlotAdapter> slots_;

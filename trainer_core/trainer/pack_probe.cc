@@ -17,6 +17,10 @@ using Clock = std::chrono::steady_clock;
 
 // Other programs disturb single rounds. The first prepares kernels for its shapes and does not count.
 constexpr int kRounds = 4;
+// Later ones are left out once so much time went by.
+constexpr double kEnoughSeconds = 2;
+// In a round of this length it is little that its kernels took to prepare.
+constexpr double kLongRoundSeconds = 8;
 
 double SecondsSince(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
@@ -41,8 +45,14 @@ absl::StatusOr<PackProbe> PackProbe::Make(ResidentModel& resident, const TrialJo
       probe.rows_.push_back(&sequence);
       probe.tokens_ += NeededTokens(sequence);
     }
+    ++probe.measured_rows_;
   }
   return probe;
+}
+
+double PackProbe::TrialTokens(const TrialJob& job) const {
+  const double rows = static_cast<double>(job.config.max_steps) * static_cast<double>(job.config.batch_size);
+  return rows * static_cast<double>(tokens_) / static_cast<double>(measured_rows_);
 }
 
 bool PackProbe::Fits(std::int64_t slots) const {
@@ -78,28 +88,24 @@ text::PackSpeed PackProbe::MeasureSteps(std::int64_t slots) {
   const std::vector<std::vector<TokenBatch>> batches =
       SplitAmongLanes(rows_, std::max<std::int64_t>(1, resident_.micro_batch_tokens / slots),
                       resident_.lanes->CountFor(slots * tokens_));
-  std::size_t passes = 1;  // one after another
-  for (const std::vector<TokenBatch>& lane : batches) passes = std::max(passes, lane.size());
   const PassLoss loss{.coefficients = std::vector<double>(numbers.size(), 1.0),
                       .smoothing = std::vector<double>(numbers.size(), 0.0)};
 
   text::PackSpeed speed{.slots = slots};
+  const Clock::time_point begin = Clock::now();
   for (int round = 0; round < kRounds; ++round) {
     const Clock::time_point start = Clock::now();
-    // The first calls of every shape prepare kernels, which is no matter where a pass is long beyond doubt.
-    const double long_pass = (round == 0 ? 4 : 1) * text::kLongPassSeconds;
     LoraPass pass = bank.TrainingPass(numbers, std::vector<std::int64_t>(numbers.size(), 0), model.type());
     PassOverAll(*resident_.lanes, model, batches, loss, pass);
-    const double pass_seconds = SecondsSince(start) / static_cast<double>(passes);
     // Its result is read: a GPU has finished.
     RowNorms(pass.gradients);
     StepSlots(steps, pass.gradients, bank);
-    const double rate = static_cast<double>(slots * tokens_) / SecondsSince(start);
-    if ((round > 0 || pass_seconds > long_pass) && rate > speed.tokens_per_second) {
-      speed.tokens_per_second = rate;
-      speed.pass_seconds = pass_seconds;
+    const double seconds = SecondsSince(start);
+    speed.seconds = SecondsSince(begin);
+    if (round > 0 || seconds > kLongRoundSeconds) {
+      speed.tokens_per_second = std::max(speed.tokens_per_second, static_cast<double>(slots * tokens_) / seconds);
+      if (speed.seconds > kEnoughSeconds) break;
     }
-    if (pass_seconds > long_pass) break;
   }
   return speed;
 }
