@@ -291,6 +291,22 @@ absl::StatusOr<std::vector<v1::Observation>> Client::ListObservations(const std:
   return observations;
 }
 
+absl::StatusOr<std::vector<v1::Sample>> Client::ListSamples(const std::string& trial,
+                                                            std::optional<std::int64_t> step) {
+  std::vector<v1::Sample> samples;
+  v1::ListSamplesRequest request;
+  request.set_parent(trial);
+  request.set_page_size(1000);
+  if (step) request.set_step(*step);
+  do {
+    auto page = Call(&v1::SweepService::Stub::ListSamples, request);
+    if (!page.ok()) return page.status();
+    std::move(page->mutable_samples()->begin(), page->mutable_samples()->end(), std::back_inserter(samples));
+    request.set_page_token(page->next_page_token());
+  } while (!request.page_token().empty());
+  return samples;
+}
+
 absl::StatusOr<v1::Trial> Client::RecordMeasurements(const std::string& trial,
                                                      const std::vector<v1::Measurement>& measurements) {
   v1::RecordMeasurementsRequest request;

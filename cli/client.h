@@ -66,6 +66,8 @@ class Client {
                                                     const std::string& filter, std::int64_t limit);
   // Without per-sequence losses, all metrics, by step.
   absl::StatusOr<std::vector<v1::Observation>> ListObservations(const std::string& sweep, std::int64_t trial);
+  // Of one step, or of all. `trial`: sweeps/{id}/trials/{n}.
+  absl::StatusOr<std::vector<v1::Sample>> ListSamples(const std::string& trial, std::optional<std::int64_t> step);
   // Adds them to a trial that has ended. `trial`: sweeps/{id}/trials/{n}.
   absl::StatusOr<v1::Trial> RecordMeasurements(const std::string& trial,
                                                const std::vector<v1::Measurement>& measurements);

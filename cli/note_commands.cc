@@ -145,7 +145,7 @@ void AddNoteCommands(CLI::App& app, Context& context) {
   note->callback([=, &context] { context.action = [=, &context] { return Note(context, *target, *text); }; });
 
   CLI::App* update =
-      app.add_subcommand("update", "Change limits of a sweep that has not ended: trials, parallel, priority");
+      app.add_subcommand("update", "Change limits of a sweep: trials (one that has ended goes on), parallel, priority");
   auto sweep = std::make_shared<std::string>();
   auto settings = std::make_shared<std::vector<std::string>>();
   update->add_option("sweep", *sweep, kSweepHelp)->required()->type_name("SWEEP");

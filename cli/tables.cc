@@ -262,6 +262,27 @@ Table ReplayTable(const v1::ReplaySweepResponse& replay) {
   return table;
 }
 
+Table SampleTable(std::span<const v1::Sample> samples) {
+  Table table;
+  table.columns = {{"step", "step", Align::kRight},
+                   {"row", "row", Align::kRight},
+                   {"prompt", "prompt", Align::kLeft, Shown::kAlways, true},
+                   {"expected", "expected", Align::kLeft, Shown::kAlways, true},
+                   {"generated", "generated", Align::kLeft, Shown::kAlways, true},
+                   {"cut", "cut"}};
+  for (const v1::Sample& sample : samples) {
+    table.rows.push_back({std::to_string(sample.step()), std::to_string(sample.row()), sample.prompt(),
+                          sample.expected(), sample.generated(), sample.cut() ? "true" : "false"});
+  }
+  return table;
+}
+
+std::string SampleText(const v1::Sample& sample) {
+  return absl::StrCat("step ", sample.step(), ", row ", sample.row(), "\n  prompt     ", Printable(sample.prompt()),
+                      "\n  expected   ", Printable(sample.expected()), "\n  generated  ", Printable(sample.generated()),
+                      sample.cut() ? " … (cut)" : "", "\n");
+}
+
 Table SweepTable(std::span<const v1::Sweep> sweeps, std::int64_t now) {
   const auto where = [&](bool (*has)(const v1::Sweep&)) {
     return std::any_of(sweeps.begin(), sweeps.end(), has) ? Shown::kAlways : Shown::kCsvOnly;

@@ -37,6 +37,10 @@ Table EffectTable(const v1::GetImportanceResponse& importance);
 // Trial, step, and what was logged against what came out, of the decisions that differ.
 Table ReplayTable(const v1::ReplaySweepResponse& replay);
 
+// What a trial's adapter answered, step by step; and one of them as text of several lines.
+Table SampleTable(std::span<const v1::Sample> samples);
+std::string SampleText(const v1::Sample& sample);
+
 // `now`: seconds since 1970.
 Table SweepTable(std::span<const v1::Sweep> sweeps, std::int64_t now);
 Table TrialTable(std::span<const v1::Trial> trials, const v1::SweepSpec& spec);

@@ -3,6 +3,7 @@
 #include "absl/strings/str_cat.h"
 #include "cli/format.h"
 #include "cli/sparkline.h"
+#include "cli/tables.h"
 
 namespace lorasweep::cli {
 namespace {
@@ -25,6 +26,7 @@ std::optional<std::string> TrainView::Apply(const v1::TrainEvent& event) {
     saved_ = absl::StrCat("checkpoint of step ", event.saved().step(), " in ", event.saved().path());
     return saved_;
   }
+  if (event.has_sample()) return SampleText(event.sample());
   if (!event.has_step()) return std::nullopt;
   last_ = event.step();
   recent_.push_back(last_);

@@ -132,10 +132,31 @@ absl::Status CloneTrial(Context& context, const std::string& text, const std::ve
   return Enqueue(context, client, chosen->sweep, *values, chosen->trial.number(), warm_start);
 }
 
+absl::Status Samples(Context& context, const std::string& text, std::optional<std::int64_t> step) {
+  Client client(context.server, context.access);
+  const auto chosen = Choose(client, text);
+  if (!chosen.ok()) return context.Explain(chosen.status(), client);
+  const auto samples = client.ListSamples(chosen->trial.name(), step);
+  if (!samples.ok()) return context.Explain(samples.status(), client);
+  if (context.output != OutputFormat::kTable) {
+    context.Print(SampleTable(*samples), ToJsonArray(*samples));
+    return absl::OkStatus();
+  }
+  if (samples->empty()) {
+    context.out << "No samples" << (step ? absl::StrCat(" of step ", *step) : "") << ". "
+                << (chosen->sweep.spec().training().samples() > 0
+                        ? "They come with each validation.\n"
+                        : "training.samples in the sweep file says how many to make at each validation.\n");
+    return absl::OkStatus();
+  }
+  for (const v1::Sample& sample : *samples) context.out << SampleText(sample) << '\n';
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 void AddTrialActions(CLI::App& app, Context& context) {
-  CLI::App* trial = app.add_subcommand("trial", "Act on single trials: stop, retry, clone");
+  CLI::App* trial = app.add_subcommand("trial", "Act on single trials: stop, retry, clone; see what they answer");
   trial->require_subcommand(1);
   const auto add_change = [&](const char* name, const char* help, Action action) {
     auto trials = std::make_shared<std::vector<std::string>>();
@@ -165,6 +186,13 @@ void AddTrialActions(CLI::App& app, Context& context) {
       return CloneTrial(context, *source, *changed, *warm ? WarmStart::kYes : WarmStart::kNo);
     };
   });
+
+  CLI::App* samples = trial->add_subcommand("samples", "What a trial's adapter answered at its validations");
+  auto answered = std::make_shared<std::string>();
+  samples->add_option("trial", *answered, "Whose answers")->required()->type_name("SWEEP/TRIAL");
+  auto step = std::make_shared<std::optional<std::int64_t>>();
+  samples->add_option("--step", *step, "Only those of this step")->check(CLI::NonNegativeNumber)->type_name("N");
+  samples->callback([=, &context] { context.action = [=, &context] { return Samples(context, *answered, *step); }; });
 
   CLI::App* enqueue = app.add_subcommand("enqueue", "Have a point tried next, on top of the sweep's own trials");
   auto sweep = std::make_shared<std::string>();

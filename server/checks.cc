@@ -16,6 +16,7 @@ namespace {
 constexpr int kMaxFiles = 100;
 constexpr int kMaxLabels = 64;
 constexpr std::int32_t kMaxSlots = 1024;
+constexpr std::int64_t kMaxSampleStep = std::int64_t{1} << 56;  // a page token has it with the row
 
 absl::Status Wrong(std::string_view field, std::string_view value, std::string_view allowed) {
   return absl::InvalidArgumentError(
@@ -67,6 +68,23 @@ absl::Status CheckObservation(const v1::Observation& observation, std::int64_t m
   }
   for (const std::int32_t count : observation.sequence_tokens()) {
     if (count < 0) return Wrong(absl::StrCat("sequence_tokens of ", metric), absl::StrCat(count), "0 and more");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckSample(const v1::Sample& sample, std::int64_t max_steps) {
+  const std::int64_t last = std::min(max_steps, kMaxSampleStep);
+  if (sample.step() < 0 || sample.step() > last) {
+    return Wrong("step of a sample", absl::StrCat(sample.step()), absl::StrCat("allowed is 0 to ", last));
+  }
+  if (sample.row() < 0 || sample.row() >= kMaxSampleRows) {
+    return Wrong("row of a sample", absl::StrCat(sample.row()), absl::StrCat("allowed is 0 to ", kMaxSampleRows - 1));
+  }
+  for (const auto& [field, text] : {std::pair<std::string_view, std::string_view>{"prompt", sample.prompt()},
+                                    {"expected", sample.expected()},
+                                    {"generated", sample.generated()}}) {
+    const absl::Status status = CheckText(absl::StrCat(std::string(field), " of a sample"), text, kMaxSampleText);
+    if (!status.ok()) return status;
   }
   return absl::OkStatus();
 }
@@ -133,6 +151,21 @@ absl::Status CheckWorker(const v1::Worker& worker) {
   for (const auto& [key, value] : worker.labels()) {
     if (absl::Status status = CheckText("a label", key); !status.ok()) return status;
     if (absl::Status status = CheckText(absl::StrCat("label ", key), value); !status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckUse(const v1::MachineUse& use) {
+  for (const auto& [field, share] :
+       {std::pair<std::string_view, double>{"cpu", use.cpu()}, {"worker_cpu", use.worker_cpu()}, {"gpu", use.gpu()}}) {
+    if (!(share >= 0 && share <= 1))
+      return Wrong(absl::StrCat("use.", std::string(field)), absl::StrCat(share), "allowed is 0 to 1");
+  }
+  if (!(use.seconds() >= 0 && std::isfinite(use.seconds()))) {
+    return Wrong("use.seconds", absl::StrCat(use.seconds()), "0 and more");
+  }
+  for (const std::int64_t bytes : {use.worker_bytes(), use.machine_bytes(), use.gpu_used_bytes(), use.gpu_bytes()}) {
+    if (bytes < 0) return Wrong("use: a number of bytes", absl::StrCat(bytes), "0 and more");
   }
   return absl::OkStatus();
 }

@@ -12,6 +12,9 @@
 namespace lorasweep::server {
 
 inline constexpr int kMaxObservations = 10'000;  // of one call
+inline constexpr int kMaxSamples = 10'000;       // of one call
+inline constexpr int kMaxSampleRows = 16;        // of one step
+inline constexpr int kMaxSampleText = 16 << 10;  // bytes of each of a sample's texts
 inline constexpr int kMaxMeasurements = 100;     // of one call
 inline constexpr int kMaxReports = 1000;         // of one call
 inline constexpr int kMaxSequences = 1'000'000;  // of one observation
@@ -26,6 +29,9 @@ absl::Status CheckTag(std::string_view tag);
 // Every step in [0, max_steps].
 absl::Status CheckObservation(const v1::Observation& observation, std::int64_t max_steps);
 
+// A step in [0, max_steps], a row of the first kMaxSampleRows, texts of at most kMaxSampleText.
+absl::Status CheckSample(const v1::Sample& sample, std::int64_t max_steps);
+
 // A kind as expected, a step in [0, max_steps], 1 to 100 files with plain names, each once.
 absl::Status CheckArtifact(const v1::Artifact& artifact, std::string_view kind, std::int64_t max_steps);
 
@@ -33,6 +39,9 @@ absl::Status CheckArtifact(const v1::Artifact& artifact, std::string_view kind, 
 absl::Status CheckMeasurement(const v1::Measurement& measurement);
 
 absl::Status CheckWorker(const v1::Worker& worker);
+
+// Shares in [0, 1], seconds and bytes not negative; all of them finite.
+absl::Status CheckUse(const v1::MachineUse& use);
 
 // page_size 0 means `fallback`; more than `most` means `most` (AIP-158).
 absl::StatusOr<int> CheckPageSize(std::int32_t page_size, int fallback, int most);

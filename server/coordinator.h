@@ -32,6 +32,7 @@
 #include "server/placement.h"
 #include "server/sweep_state.h"
 #include "server/trial_store.h"
+#include "server/use_history.h"
 
 namespace lorasweep::server {
 
@@ -87,6 +88,7 @@ class Coordinator {
   absl::StatusOr<v1::ListTrialsResponse> ListTrials(const v1::ListTrialsRequest& request);
   absl::StatusOr<v1::Trial> UpdateTrial(const v1::UpdateTrialRequest& request);
   absl::StatusOr<v1::ListObservationsResponse> ListObservations(const v1::ListObservationsRequest& request);
+  absl::StatusOr<v1::ListSamplesResponse> ListSamples(const v1::ListSamplesRequest& request);
   absl::StatusOr<v1::Trial> RecordMeasurements(const v1::RecordMeasurementsRequest& request);
   absl::StatusOr<v1::Trial> StopTrial(const v1::ChangeTrialRequest& request);
   absl::StatusOr<v1::Trial> RetryTrial(const v1::ChangeTrialRequest& request);
@@ -96,6 +98,7 @@ class Coordinator {
   absl::StatusOr<v1::ReplaySweepResponse> ReplaySweep(const v1::ReplaySweepRequest& request);
   absl::StatusOr<v1::CompareSweepsResponse> CompareSweeps(const v1::CompareSweepsRequest& request);
   absl::StatusOr<v1::ListWorkersResponse> ListWorkers(const v1::ListWorkersRequest& request);
+  absl::StatusOr<v1::ListMachineUseResponse> ListMachineUse(const v1::ListMachineUseRequest& request);
 
   // What one message of WatchSweep carries: everything after `after_revision`, or as much of it as fits a message.
   struct SweepChanges {
@@ -139,6 +142,7 @@ class Coordinator {
     std::deque<std::pair<std::string, std::vector<std::int64_t>>> answered;  // request_id -> tokens, the last few
     std::set<std::int64_t> unanswered;                                       // tokens
     std::int64_t turn = 0;  // trials begun of the sweep it trains, since it came to that
+    UseHistory use;         // of its machine, since the server started
   };
   // The attempt that a token names.
   struct Place {
@@ -272,9 +276,13 @@ class Coordinator {
   absl::Status HoldLease(Change& change, const Standing& standing) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status CheckReport(const Standing& standing,
                            const google::protobuf::RepeatedPtrField<v1::Observation>& observations,
-                           const v1::Artifact* artifact, std::string_view kind) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+                           const google::protobuf::RepeatedPtrField<v1::Sample>& samples, const v1::Artifact* artifact,
+                           std::string_view kind) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status Ingest(Change& change, const Standing& standing,
                       const google::protobuf::RepeatedPtrField<v1::Observation>& observations)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status KeepSamples(Change& change, const Standing& standing,
+                           const google::protobuf::RepeatedPtrField<v1::Sample>& samples)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Lets go of what nobody will ask for, now that the trial has ended for good.
   absl::Status DropUnneeded(Change& change, SweepState& sweep, std::int64_t trial)
@@ -312,6 +320,8 @@ class Coordinator {
   absl::Status KeepStart(Change& change, SweepState& sweep, std::int64_t trial) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // A sweep that has ended goes on for trials that are added to it, and proposes none.
   absl::Status TakeUp(Change& change, SweepState& sweep) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // A sweep that has ended goes on in a state that is not of its end.
+  absl::Status Reopen(Change& change, SweepState& sweep, v1::Sweep::State state) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   // coordinator_notices.cc: whom to tell of sweeps that ended.
   // The sweep ends with this change, which has touched it.
@@ -324,6 +334,7 @@ class Coordinator {
   // Seen within the last lease time.
   bool Online(const WorkerState& worker) const;
   void Seen(const std::string& worker) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void NoteUse(const std::string& worker, const v1::MachineUse& use) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   // Constant after construction, or with a lock of its own.
   TrialStore& store_;

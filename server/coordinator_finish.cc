@@ -65,8 +65,8 @@ absl::StatusOr<v1::Trial> Coordinator::DoCompleteTrial(Change& change, const v1:
     return absl::InvalidArgumentError(absl::StrCat(request.observations_size(), " observations in one call; at most ",
                                                    kMaxObservations, " are taken"));
   }
-  absl::Status checked =
-      CheckReport(*standing, request.observations(), request.has_adapter() ? &request.adapter() : nullptr, "adapter");
+  absl::Status checked = CheckReport(*standing, request.observations(), request.samples(),
+                                     request.has_adapter() ? &request.adapter() : nullptr, "adapter");
   if (!checked.ok()) return checked;
   std::int64_t step = record.step;
   for (const v1::Observation& observation : request.observations()) {
@@ -80,6 +80,7 @@ absl::StatusOr<v1::Trial> Coordinator::DoCompleteTrial(Change& change, const v1:
   }
   if (absl::Status held = HoldLease(change, *standing); !held.ok()) return held;
   if (absl::Status done = Ingest(change, *standing, request.observations()); !done.ok()) return done;
+  if (absl::Status kept = KeepSamples(change, *standing, request.samples()); !kept.ok()) return kept;
   if (request.has_adapter()) {
     if (absl::Status kept = KeepArtifact(change, *standing, request.adapter()); !kept.ok()) return kept;
   }
@@ -155,10 +156,11 @@ absl::StatusOr<v1::Trial> Coordinator::DoFailTrial(Change& change, const v1::Fai
     return absl::InvalidArgumentError(absl::StrCat(request.observations_size(), " observations in one call; at most ",
                                                    kMaxObservations, " are taken"));
   }
-  absl::Status checked = CheckReport(*standing, request.observations(), nullptr, "");
+  absl::Status checked = CheckReport(*standing, request.observations(), request.samples(), nullptr, "");
   if (!checked.ok()) return checked;
   if (absl::Status held = HoldLease(change, *standing); !held.ok()) return held;
   if (absl::Status done = Ingest(change, *standing, request.observations()); !done.ok()) return done;
+  if (absl::Status kept = KeepSamples(change, *standing, request.samples()); !kept.ok()) return kept;
 
   // What a failing worker says may be long; what people are told of it is not refused but cut.
   const std::string reason =

@@ -23,7 +23,14 @@ std::string Coordinator::Metrics() {
     ++gauges.sweeps[absl::AsciiStrToLower(v1::Sweep::State_Name(sweep->sweep().state))];
   }
   gauges.leases = static_cast<std::int64_t>(leases_.size());
-  for (const auto& [id, worker] : workers_) gauges.workers += Online(worker) ? 1 : 0;
+  for (const auto& [id, worker] : workers_) {
+    if (!Online(worker)) continue;
+    ++gauges.workers;
+    const std::optional<v1::MachineUse>& use = worker.use.last();
+    if (use && use->has_cpu()) gauges.worker_cpu[id] = use->cpu();
+    if (use && use->has_gpu()) gauges.worker_gpu[id] = use->gpu();
+    if (use && use->has_worker_bytes()) gauges.worker_memory_bytes[id] = static_cast<double>(use->worker_bytes());
+  }
   return MetricsText(counters_, gauges);
 }
 

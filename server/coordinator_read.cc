@@ -199,6 +199,45 @@ absl::StatusOr<v1::ListObservationsResponse> Coordinator::ListObservations(const
   return response;
 }
 
+absl::StatusOr<v1::ListSamplesResponse> Coordinator::ListSamples(const v1::ListSamplesRequest& request) {
+  const absl::StatusOr<int> page_size = CheckPageSize(request.page_size(), 100, 1000);
+  if (!page_size.ok()) return page_size.status();
+  const std::string key = absl::StrCat("samples\n", request.parent(), "\n",
+                                       request.has_step() ? absl::StrCat(request.step()) : std::string());
+  // A page begins at kMaxSampleRows * step + row.
+  const absl::StatusOr<std::int64_t> position = ParsePageToken(key, request.page_token());
+  if (!position.ok()) return position.status();
+  const absl::StatusOr<std::int64_t> trial_id = Settled([&]() -> absl::StatusOr<std::int64_t> {
+    mutex_.AssertHeld();
+    const absl::StatusOr<FoundTrial> found = FindTrial(request.parent());
+    if (!found.ok()) return found.status();
+    return found->sweep->record(found->number).id;
+  });
+  if (!trial_id.ok()) return trial_id.status();
+  SampleQuery query{.trial_id = *trial_id,
+                    .from_step = *position / kMaxSampleRows,
+                    .from_row = *position % kMaxSampleRows,
+                    .max_count = *page_size,
+                    .max_bytes = kPageBytes};
+  if (request.has_step()) query.step = request.step();
+  absl::StatusOr<std::vector<v1::Sample>> found = store_.ListSamples(query);
+  if (!found.ok()) return found.status();
+  const absl::StatusOr<std::vector<std::int64_t>> steps = store_.SampleSteps(*trial_id);
+  if (!steps.ok()) return steps.status();
+  v1::ListSamplesResponse response;
+  response.mutable_steps()->Add(steps->begin(), steps->end());
+  if (found->empty()) return response;
+  const std::int64_t next = kMaxSampleRows * found->back().step() + found->back().row() + 1;
+  for (v1::Sample& sample : *found) *response.add_samples() = std::move(sample);
+  query.from_step = next / kMaxSampleRows;
+  query.from_row = next % kMaxSampleRows;
+  query.max_count = 1;
+  const absl::StatusOr<std::vector<v1::Sample>> more = store_.ListSamples(query);
+  if (!more.ok()) return more.status();
+  if (!more->empty()) response.set_next_page_token(MakePageToken(key, next));
+  return response;
+}
+
 absl::StatusOr<v1::GetLeaderboardResponse> Coordinator::GetLeaderboard(const v1::GetLeaderboardRequest& request) {
   return Settled([&]() -> absl::StatusOr<v1::GetLeaderboardResponse> {
     mutex_.AssertHeld();

@@ -14,6 +14,7 @@ namespace lorasweep::server {
 namespace {
 
 using Observations = google::protobuf::RepeatedPtrField<v1::Observation>;
+using Samples = google::protobuf::RepeatedPtrField<v1::Sample>;
 
 // How far a worker may count. Other people's trainers know their own length.
 std::int64_t StepLimit(const SweepState& sweep, std::int64_t trial) {
@@ -41,13 +42,15 @@ absl::StatusOr<v1::ReportResponse> Coordinator::DoReport(Change& change, const v
     return absl::InvalidArgumentError(
         absl::StrCat(observations, " observations in one call; at most ", kMaxObservations, " are taken"));
   }
+  if (absl::Status status = CheckUse(request.use()); !status.ok()) return status;
   // All is checked before anything is changed: a call is taken whole or not at all.
   for (const v1::LeaseReport& report : request.reports()) {
-    absl::Status checked = CheckReport(StandingOf(*worker, report.token()), report.observations(),
+    absl::Status checked = CheckReport(StandingOf(*worker, report.token()), report.observations(), report.samples(),
                                        report.has_checkpoint() ? &report.checkpoint() : nullptr, "checkpoint");
     if (!checked.ok()) return checked;
   }
   Seen(*worker);
+  if (request.has_use()) NoteUse(*worker, request.use());
   counters_.reports += request.reports_size();
   v1::ReportResponse response;
   for (const v1::LeaseReport& report : request.reports()) {
@@ -67,6 +70,7 @@ absl::StatusOr<v1::ReportResponse> Coordinator::DoReport(Change& change, const v
     }
     if (absl::Status held = HoldLease(change, standing); !held.ok()) return held;
     if (absl::Status done = Ingest(change, standing, report.observations()); !done.ok()) return done;
+    if (absl::Status kept = KeepSamples(change, standing, report.samples()); !kept.ok()) return kept;
     if (report.has_checkpoint()) {
       if (absl::Status kept = KeepArtifact(change, standing, report.checkpoint()); !kept.ok()) return kept;
     }
@@ -136,13 +140,20 @@ absl::Status Coordinator::HoldLease(Change& change, const Standing& standing) {
 }
 
 absl::Status Coordinator::CheckReport(const Standing& standing, const Observations& observations,
-                                      const v1::Artifact* artifact, std::string_view kind) {
+                                      const Samples& samples, const v1::Artifact* artifact, std::string_view kind) {
   if (standing.kind == Standing::Kind::kSuperseded || standing.kind == Standing::Kind::kEnded) {
     return absl::OkStatus();  // nothing of it is kept
   }
   const std::int64_t limit = StepLimit(*standing.sweep, standing.trial);
   for (const v1::Observation& observation : observations) {
     if (absl::Status status = CheckObservation(observation, limit); !status.ok()) return status;
+  }
+  if (samples.size() > kMaxSamples) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(samples.size(), " samples of one trial; at most ", kMaxSamples, " are taken in a call"));
+  }
+  for (const v1::Sample& sample : samples) {
+    if (absl::Status status = CheckSample(sample, limit); !status.ok()) return status;
   }
   if (artifact == nullptr) return absl::OkStatus();
   if (absl::Status status = CheckArtifact(*artifact, kind, limit); !status.ok()) return status;
@@ -205,6 +216,17 @@ absl::Status Coordinator::Ingest(Change& change, const Standing& standing, const
         absl::StrCat(TrialName(sweep.sweep().slug, trial), " at step ", observation->step(), ": ", verdict.reason));
   }
   change.news_for_workers |= sweep.Finishing(trial);
+  return absl::OkStatus();
+}
+
+absl::Status Coordinator::KeepSamples(Change& change, const Standing& standing, const Samples& samples) {
+  for (const v1::Sample& sample : samples) {
+    const absl::StatusOr<bool> is_new =
+        change.transaction().PutSample(standing.sweep->record(standing.trial).id, sample, change.now);
+    if (!is_new.ok()) return is_new.status();
+    // Who watches the trial asks for its samples again.
+    if (*is_new) change.Touch(*standing.sweep, standing.trial);
+  }
   return absl::OkStatus();
 }
 

@@ -206,14 +206,18 @@ absl::Status Coordinator::KeepStart(Change& change, SweepState& sweep, std::int6
 
 absl::Status Coordinator::TakeUp(Change& change, SweepState& sweep) {
   if (!sweep.ended()) return absl::OkStatus();
+  // One that was ended before all was proposed goes on for what was added only.
+  return Reopen(change, sweep, sweep.AllProposed() ? v1::Sweep::RUNNING : v1::Sweep::STOPPING);
+}
+
+absl::Status Coordinator::Reopen(Change& change, SweepState& sweep, v1::Sweep::State state) {
   sweep.sweep().error.clear();
   // That it has ended is not so any more, for those who have yet to be told.
   if (const auto due = notices_.find(sweep.sweep().id); due != notices_.end()) {
     if (absl::Status removed = change.transaction().DeleteNotice(due->first); !removed.ok()) return removed;
     notices_.erase(due);
   }
-  // One that was ended before all was proposed goes on for what was added only.
-  SetSweepState(change, sweep, sweep.AllProposed() ? v1::Sweep::RUNNING : v1::Sweep::STOPPING);
+  SetSweepState(change, sweep, state);
   return absl::OkStatus();
 }
 

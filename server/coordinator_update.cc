@@ -19,7 +19,7 @@ namespace {
 constexpr std::size_t kMaxNote = 16 << 10;
 constexpr std::size_t kMaxTags = 32;  // of a sweep
 
-// Those of LimitsSpec that may change while the sweep runs: nothing that was decided rests on them.
+// Those of LimitsSpec that may change: nothing that was decided rests on them.
 constexpr std::string_view kChangeable[] = {"trials", "parallel", "priority"};
 
 absl::Status CheckChangeable(const v1::LimitsSpec& limits) {
@@ -35,11 +35,16 @@ absl::Status CheckChangeable(const v1::LimitsSpec& limits) {
   return absl::OkStatus();
 }
 
+// What else there is to do for more trials.
+constexpr char kSubmitAnew[] =
+    "; submit the sweep's file again with warm_start naming this one, and it begins with what was learned here";
+
 // Does it leave room for what was proposed already?
 absl::Status CheckTrials(const SweepState& sweep, std::int64_t trials) {
   if (trials == sweep.spec().limits().trials()) return absl::OkStatus();
   if (sweep.HasRepeats()) {
-    return absl::FailedPreconditionError("limits.trials: the repeats of the best trials have begun already");
+    return absl::FailedPreconditionError(
+        absl::StrCat("limits.trials: the repeats of the best trials have begun already", kSubmitAnew));
   }
   const std::int64_t proposed = sweep.size() - sweep.enqueued();
   if (trials != 0 && trials < proposed) {
@@ -48,6 +53,25 @@ absl::Status CheckTrials(const SweepState& sweep, std::int64_t trials) {
                                                    "sweep to end it), or 0 for no limit"));
   }
   return absl::OkStatus();
+}
+
+// Can a sweep that has ended propose further trials with such a limit?
+absl::Status CheckGoesOn(const SweepState& sweep, const v1::LimitsSpec& wanted) {
+  const std::string name = SweepName(sweep.sweep().slug);
+  const std::int64_t proposed = sweep.size() - sweep.enqueued();
+  const auto leaves_room = [&](std::int64_t trials) {
+    const std::int64_t proposals = sweep.ProposalsFor(trials);
+    return proposals == 0 || proposals > proposed;
+  };
+  if (sweep.exhausted() || !leaves_room(0)) {
+    const std::string& why = sweep.exhausted_reason();
+    return absl::FailedPreconditionError(
+        absl::StrCat(name, " has nothing more to propose: ", why.empty() ? "every point was tried" : why));
+  }
+  if (wanted.has_trials() && leaves_room(wanted.trials())) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat(name, " is ", StateName(sweep.sweep().state), " after ", proposed,
+                                                    " trials; it goes on with limits.trials above that, and no other "
+                                                    "limit means anything to it until then"));
 }
 
 }  // namespace
@@ -62,15 +86,17 @@ absl::StatusOr<v1::Trial> Coordinator::UpdateTrial(const v1::UpdateTrialRequest&
 
 absl::Status Coordinator::ChangeLimits(Change& change, SweepState& sweep, const v1::LimitsSpec& wanted) {
   if (absl::Status status = CheckChangeable(wanted); !status.ok()) return status;
-  if (sweep.ended()) {
-    return absl::FailedPreconditionError(absl::StrCat(SweepName(sweep.sweep().slug), " is ",
-                                                      StateName(sweep.sweep().state),
-                                                      "; limits of a sweep that has ended do not change"));
+  const bool ended = sweep.ended();
+  if (ended) {
+    if (absl::Status status = CheckGoesOn(sweep, wanted); !status.ok()) return status;
   }
   v1::SweepSpec spec = sweep.spec();
   spec.mutable_limits()->MergeFrom(wanted);
   if (absl::Status valid = proto::ValidateSpec(spec); !valid.ok()) return valid;
   if (absl::Status status = CheckTrials(sweep, spec.limits().trials()); !status.ok()) return status;
+  if (ended) {
+    if (absl::Status reopened = Reopen(change, sweep, v1::Sweep::RUNNING); !reopened.ok()) return reopened;
+  }
   change.Touch(sweep);
   change.news_for_workers = true;
   sweep.waiting_for_results = false;

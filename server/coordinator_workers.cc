@@ -35,6 +35,7 @@ absl::StatusOr<v1::RegisterWorkerResponse> Coordinator::DoRegisterWorker(Change&
   record.worker.clear_last_seen_time();
   record.worker.clear_online();
   record.worker.clear_trials();
+  record.worker.clear_use();
   record.worker.set_name(WorkerName(id));
   if (record.worker.slots() == 0) record.worker.set_slots(1);
   record.incarnation = request.incarnation();
@@ -79,11 +80,25 @@ absl::StatusOr<v1::ListWorkersResponse> Coordinator::ListWorkers(const v1::ListW
   });
 }
 
+absl::StatusOr<v1::ListMachineUseResponse> Coordinator::ListMachineUse(const v1::ListMachineUseRequest& request) {
+  const absl::StatusOr<std::string> id = ParseWorkerName(request.name());
+  if (!id.ok()) return id.status();
+  return Settled([&]() -> absl::StatusOr<v1::ListMachineUseResponse> {
+    mutex_.AssertHeld();
+    const auto worker = workers_.find(*id);
+    if (worker == workers_.end()) return absl::NotFoundError(absl::StrCat("there is no ", request.name()));
+    v1::ListMachineUseResponse response;
+    for (const v1::MachineUse& use : worker->second.use.entries()) *response.add_use() = use;
+    return response;
+  });
+}
+
 v1::Worker Coordinator::WorkerMessage(const WorkerState& worker) {
   v1::Worker message = worker.record.worker;
   *message.mutable_create_time() = ToProtoTime(worker.record.create_time);
   *message.mutable_last_seen_time() = ToProtoTime(worker.record.last_seen_time);
   message.set_online(Online(worker));
+  if (worker.use.last()) *message.mutable_use() = *worker.use.last();
   const absl::StatusOr<std::string> id = ParseWorkerName(message.name());
   if (!id.ok()) return message;
   for (const LeaseTable::Lease& lease : leases_.OfWorker(*id)) {
@@ -102,6 +117,14 @@ void Coordinator::Seen(const std::string& worker) {
   // Kept in memory: a beat of a heart is not worth a write. The time is stored when the worker registers.
   found->second.last_seen = options_.clock->Steady();
   found->second.record.last_seen_time = options_.clock->Now();
+}
+
+void Coordinator::NoteUse(const std::string& worker, const v1::MachineUse& use) {
+  const auto found = workers_.find(worker);
+  if (found == workers_.end()) return;
+  v1::MachineUse noted = use;
+  *noted.mutable_time() = ToProtoTime(options_.clock->Now());
+  found->second.use.Add(std::move(noted));
 }
 
 void Coordinator::CollectBlobs() {

@@ -72,7 +72,6 @@ absl::Status SyncFolder(const fs::path& path) {
 absl::StatusOr<std::unique_ptr<LocalObjects>> LocalObjects::Open(const fs::path& folder) {
   auto objects = std::make_unique<LocalObjects>(folder);
   std::error_code error;
-  fs::remove_all(objects->Incoming(), error);
   fs::create_directories(objects->Incoming(), error);
   if (!error) return objects;
   return absl::InvalidArgumentError(
@@ -126,6 +125,13 @@ absl::StatusOr<std::vector<ObjectStore::Object>> LocalObjects::List() const {
   }
   if (error) return FileError(folder_, error.value());
   return found;
+}
+
+absl::Status LocalObjects::RemoveBroken() {
+  std::error_code error;
+  fs::remove_all(Incoming(), error);
+  if (!error) fs::create_directory(Incoming(), error);
+  return error ? FileError(Incoming(), error.value()) : absl::OkStatus();
 }
 
 fs::path LocalObjects::PathOf(const std::string& sha256) const {

@@ -18,11 +18,13 @@ void AppendOne(std::string_view name, std::string_view help, std::string_view ty
   absl::StrAppend(text, std::string(name), " ", value, "\n");
 }
 
-void AppendStates(std::string_view name, std::string_view help, const std::map<std::string, std::int64_t>& states,
-                  std::string* text) {
+// One line for each entry, which is named by a label.
+template <typename Value>
+void AppendEach(std::string_view name, std::string_view help, std::string_view label,
+                const std::map<std::string, Value>& values, std::string* text) {
   AppendHead(name, help, "gauge", text);
-  for (const auto& [state, count] : states) {
-    absl::StrAppend(text, std::string(name), "{state=\"", state, "\"} ", count, "\n");
+  for (const auto& [key, value] : values) {
+    absl::StrAppend(text, std::string(name), "{", std::string(label), "=\"", key, "\"} ", value, "\n");
   }
 }
 
@@ -67,8 +69,14 @@ std::string MetricsText(const Counters& counters, const Gauges& gauges) {
   AppendOne("lorasweep_leases", "Leases that hold now.", "gauge", gauges.leases, &text);
   AppendOne("lorasweep_workers", "Workers that were seen within the last lease time.", "gauge", gauges.workers, &text);
   AppendOne("lorasweep_artifact_bytes", "Bytes of checkpoints and adapters.", "gauge", gauges.artifact_bytes, &text);
-  AppendStates("lorasweep_sweeps", "Sweeps by state.", gauges.sweeps, &text);
-  AppendStates("lorasweep_trials", "Trials of all sweeps by state.", gauges.trials, &text);
+  AppendEach("lorasweep_worker_cpu_share", "Share of the processors of a worker's machine in use.", "worker",
+             gauges.worker_cpu, &text);
+  AppendEach("lorasweep_worker_gpu_share", "Share of the time that a worker's GPU computes.", "worker",
+             gauges.worker_gpu, &text);
+  AppendEach("lorasweep_worker_memory_bytes", "A worker's resident memory.", "worker", gauges.worker_memory_bytes,
+             &text);
+  AppendEach("lorasweep_sweeps", "Sweeps by state.", "state", gauges.sweeps, &text);
+  AppendEach("lorasweep_trials", "Trials of all sweeps by state.", "state", gauges.trials, &text);
   return text;
 }
 

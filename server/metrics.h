@@ -44,6 +44,10 @@ struct Gauges {
   std::int64_t leases = 0;                     // that hold
   std::int64_t workers = 0;                    // that were seen within the last lease time
   std::int64_t artifact_bytes = 0;
+  // Of workers that were seen within the last lease time and know it, by their ids.
+  std::map<std::string, double> worker_cpu;           // share of the machine's processors
+  std::map<std::string, double> worker_gpu;           // share of the time
+  std::map<std::string, double> worker_memory_bytes;  // resident
 };
 
 std::string MetricsText(const Counters& counters, const Gauges& gauges);

@@ -39,10 +39,13 @@ absl::Status Take(ObjectStore& objects, const std::string& where, const std::str
 absl::StatusOr<std::unique_ptr<ObjectStore>> OpenObjects(const ArtifactPlace& place,
                                                          const std::filesystem::path& state_artifacts,
                                                          const std::optional<std::string>& identity) {
-  if (place.where.empty()) return LocalObjects::Open(state_artifacts);
-  absl::StatusOr<std::unique_ptr<ObjectStore>> objects = Open(place);
+  absl::StatusOr<std::unique_ptr<ObjectStore>> objects =
+      place.where.empty() ? LocalObjects::Open(state_artifacts) : Open(place);
   if (!objects.ok() || !identity) return objects;
-  if (absl::Status taken = Take(**objects, place.where, *identity); !taken.ok()) return taken;
+  if (!place.where.empty()) {
+    if (absl::Status taken = Take(**objects, place.where, *identity); !taken.ok()) return taken;
+  }
+  if (absl::Status removed = (*objects)->RemoveBroken(); !removed.ok()) return removed;
   return objects;
 }
 

@@ -32,6 +32,9 @@ class ObjectStore {
   // OK where it is not there.
   virtual absl::Status Remove(const std::string& sha256) = 0;
   virtual absl::StatusOr<std::vector<Object>> List() const = 0;
+  // Removes what broken writes left: before the first write, by whom the place belongs to, as another's that are under
+  // way would break.
+  virtual absl::Status RemoveBroken() = 0;
 };
 
 // Where a server keeps artifacts.
@@ -43,7 +46,7 @@ struct ArtifactPlace {
 
 // `state_artifacts`: the state folder's own. Makes a folder when it is missing; a bucket must be there.
 // `identity`: of the state (StateFolder::Identity), which takes the place for itself: whatever its server does not name
-// there, it removes. Empty: the place must be nobody's. nullopt: only to read.
+// there, it removes. Empty: the place must be nobody's. nullopt: only to read. Nothing of another's is touched.
 // Errors: InvalidArgument (no such place), Unavailable (S3 cannot be reached, or does not let us in),
 // FailedPrecondition (it is another state's).
 absl::StatusOr<std::unique_ptr<ObjectStore>> OpenObjects(const ArtifactPlace& place,

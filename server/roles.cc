@@ -27,6 +27,7 @@ constexpr MethodRule kRules[] = {
     {"/lorasweep.v1.SweepService/ListTrials", Role::kView, Effect::kReads},
     {"/lorasweep.v1.SweepService/UpdateTrial", Role::kSubmit, Effect::kChanges},
     {"/lorasweep.v1.SweepService/ListObservations", Role::kView, Effect::kReads},
+    {"/lorasweep.v1.SweepService/ListSamples", Role::kView, Effect::kReads},
     {"/lorasweep.v1.SweepService/RecordMeasurements", Role::kSubmit, Effect::kChanges},
     {"/lorasweep.v1.SweepService/StopTrial", Role::kSubmit, Effect::kChanges},
     {"/lorasweep.v1.SweepService/RetryTrial", Role::kSubmit, Effect::kChanges},
@@ -38,6 +39,7 @@ constexpr MethodRule kRules[] = {
     {"/lorasweep.v1.SweepService/CompareSweeps", Role::kView, Effect::kReads},
     {"/lorasweep.v1.SweepService/WatchSweep", Role::kView, Effect::kReads},
     {"/lorasweep.v1.SweepService/ListWorkers", Role::kView, Effect::kReads},
+    {"/lorasweep.v1.SweepService/ListMachineUse", Role::kView, Effect::kReads},
     {"/lorasweep.v1.SweepService/DownloadBlob", Role::kView, Effect::kReads},
 
     {"/lorasweep.v1.WorkerService/RegisterWorker", Role::kWork, Effect::kChanges},

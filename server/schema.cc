@@ -167,6 +167,16 @@ ALTER TABLE trials ADD COLUMN note TEXT NOT NULL DEFAULT '';
 -- NULL: it began with an adapter of its own.
 ALTER TABLE trials ADD COLUMN warm_start_of INTEGER;
 )sql",
+    R"sql(
+-- place: of the validation row. content: v1::Sample.
+CREATE TABLE samples (
+  trial_id INTEGER NOT NULL REFERENCES trials(id) ON DELETE CASCADE,
+  step INTEGER NOT NULL,
+  place INTEGER NOT NULL,
+  content BLOB NOT NULL,
+  PRIMARY KEY (trial_id, step, place)
+) WITHOUT ROWID;
+)sql",
 };
 static_assert(std::size(kMigrations) == kSchemaVersion);
 

@@ -23,4 +23,9 @@ absl::Status SqliteStatus(const SQLite::Exception& error, const std::string& fil
   }
 }
 
+absl::Status Damaged(const std::string& file, const std::string& what) {
+  return absl::FailedPreconditionError(
+      absl::StrCat(file, ": ", what, ": the database is damaged; put a backup in its place or choose another folder"));
+}
+
 }  // namespace lorasweep::server

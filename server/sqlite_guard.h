@@ -42,4 +42,7 @@ auto ServingGuard(const std::string& file, Work&& work) -> std::invoke_result_t<
   });
 }
 
+// FailedPrecondition: what is in the file cannot be.
+absl::Status Damaged(const std::string& file, const std::string& what);
+
 }  // namespace lorasweep::server

@@ -12,11 +12,6 @@
 namespace lorasweep::server {
 namespace {
 
-absl::Status Damaged(const std::string& file, const std::string& what) {
-  return absl::FailedPreconditionError(
-      absl::StrCat(file, ": ", what, ": the database is damaged; put a backup in its place or choose another folder"));
-}
-
 absl::Status ReadTrial(const std::string& file, SQLite::Statement& row, search::Trial* trial, TrialRecord* record) {
   record->id = row.getColumn(0).getInt64();
   trial->number = row.getColumn(1).getInt64();

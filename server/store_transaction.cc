@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_join.h"
 #include "proto/convert.h"
+#include "server/proto_time.h"
 #include "server/sqlite_guard.h"
 #include "server/store_columns.h"
 #include "server/trial_store.h"
@@ -216,6 +217,22 @@ absl::StatusOr<bool> StoreTransaction::PutObservation(std::int64_t sweep_id, std
     put.bind(2, sweep_id);
     put.bind(3, revision);
     BindObservation(put, 4, observation, time);
+    return put.exec() == 1;
+  });
+}
+
+absl::StatusOr<bool> StoreTransaction::PutSample(std::int64_t trial_id, const v1::Sample& sample, absl::Time time) {
+  return Write([&](StoreConnection& connection) -> absl::StatusOr<bool> {
+    v1::Sample kept = sample;
+    *kept.mutable_time() = ToProtoTime(time);
+    const std::string content = kept.SerializeAsString();
+    SQLite::Statement& put = connection.Prepared(
+        "INSERT INTO samples (trial_id, step, place, content) VALUES (?1, ?2, ?3, ?4) "
+        "ON CONFLICT (trial_id, step, place) DO NOTHING");
+    put.bind(1, trial_id);
+    put.bind(2, static_cast<std::int64_t>(sample.step()));
+    put.bind(3, sample.row());
+    BindBytes(put, 4, content);
     return put.exec() == 1;
   });
 }

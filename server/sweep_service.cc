@@ -69,6 +69,11 @@ grpc::Status SweepServiceImpl::ListObservations(grpc::ServerContext*, const v1::
   return Answer(coordinator_.ListObservations(*request), answer);
 }
 
+grpc::Status SweepServiceImpl::ListSamples(grpc::ServerContext*, const v1::ListSamplesRequest* request,
+                                           v1::ListSamplesResponse* answer) {
+  return Answer(coordinator_.ListSamples(*request), answer);
+}
+
 grpc::Status SweepServiceImpl::RecordMeasurements(grpc::ServerContext*, const v1::RecordMeasurementsRequest* request,
                                                   v1::Trial* answer) {
   return Answer(coordinator_.RecordMeasurements(*request), answer);
@@ -112,6 +117,11 @@ grpc::Status SweepServiceImpl::CompareSweeps(grpc::ServerContext*, const v1::Com
 grpc::Status SweepServiceImpl::ListWorkers(grpc::ServerContext*, const v1::ListWorkersRequest* request,
                                            v1::ListWorkersResponse* answer) {
   return Answer(coordinator_.ListWorkers(*request), answer);
+}
+
+grpc::Status SweepServiceImpl::ListMachineUse(grpc::ServerContext*, const v1::ListMachineUseRequest* request,
+                                              v1::ListMachineUseResponse* answer) {
+  return Answer(coordinator_.ListMachineUse(*request), answer);
 }
 
 grpc::Status SweepServiceImpl::DeleteSweep(grpc::ServerContext*, const v1::DeleteSweepRequest* request,

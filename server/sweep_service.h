@@ -29,6 +29,8 @@ class SweepServiceImpl final : public v1::SweepService::Service {
   grpc::Status ListObservations(grpc::ServerContext*, const v1::ListObservationsRequest* request,
                                 v1::ListObservationsResponse* answer) override;
   grpc::Status UpdateTrial(grpc::ServerContext*, const v1::UpdateTrialRequest* request, v1::Trial* answer) override;
+  grpc::Status ListSamples(grpc::ServerContext*, const v1::ListSamplesRequest* request,
+                           v1::ListSamplesResponse* answer) override;
   grpc::Status RecordMeasurements(grpc::ServerContext*, const v1::RecordMeasurementsRequest* request,
                                   v1::Trial* answer) override;
   grpc::Status StopTrial(grpc::ServerContext*, const v1::ChangeTrialRequest* request, v1::Trial* answer) override;
@@ -46,6 +48,8 @@ class SweepServiceImpl final : public v1::SweepService::Service {
                              v1::CompareSweepsResponse* answer) override;
   grpc::Status ListWorkers(grpc::ServerContext*, const v1::ListWorkersRequest* request,
                            v1::ListWorkersResponse* answer) override;
+  grpc::Status ListMachineUse(grpc::ServerContext*, const v1::ListMachineUseRequest* request,
+                              v1::ListMachineUseResponse* answer) override;
   grpc::Status DownloadBlob(grpc::ServerContext* context, const v1::DownloadBlobRequest* request,
                             grpc::ServerWriter<v1::BlobChunk>* writer) override;
 

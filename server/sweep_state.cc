@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -129,8 +130,13 @@ bool SweepState::Finishing(std::int64_t number) const {
 }
 
 std::vector<std::int64_t> SweepState::FinishingTrials() const {
-  std::vector<std::int64_t> finishing = InState(search::TrialState::kRunning);
-  std::erase_if(finishing, [this](std::int64_t number) { return !Finishing(number); });
+  std::vector<std::int64_t> finishing;
+  // Other people's trainers may run very many at once, of which none is ever finishing: every proposal asks.
+  if (external()) return finishing;
+  const auto running = open_.find(search::TrialState::kRunning);
+  if (running == open_.end()) return finishing;
+  std::copy_if(running->second.begin(), running->second.end(), std::back_inserter(finishing),
+               [this](std::int64_t number) { return Finishing(number); });
   return finishing;
 }
 

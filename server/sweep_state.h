@@ -54,6 +54,8 @@ class SweepState {
   std::int64_t horizon_sequences() const { return horizon_sequences_; }
   // Trials that the sampler is to propose; 0: no limit.
   std::int64_t proposals() const { return proposals_; }
+  // What it would be with that limits.trials.
+  std::int64_t ProposalsFor(std::int64_t trials) const;
   // What proposals() was when the sweep was created.
   std::int64_t first_proposals() const { return ProposalsFor(sweep_.first_trials); }
   // Trials that people wanted besides.
@@ -110,6 +112,7 @@ class SweepState {
   bool HasRepeats() const;
   // The sampler, asked with a view of LookAhead, has nothing more to propose.
   void SetExhausted(std::string reason);
+  bool exhausted() const { return exhausted_; }
   // Why: empty unless it did, and where every point was tried.
   const std::string& exhausted_reason() const { return exhausted_reason_; }
   // The pruner's verdict on a trial.
@@ -144,8 +147,6 @@ class SweepState {
 
  private:
   SweepState() = default;
-  // Of limits.trials.
-  std::int64_t ProposalsFor(std::int64_t trials) const;
   void Plan();
   std::vector<std::int64_t> FinishingTrials() const;
   void LogAhead();

@@ -2,8 +2,8 @@
 
 #include <SQLiteCpp/SQLiteCpp.h>
 
+#include <algorithm>
 #include <limits>
-
 #include <utility>
 
 #include "server/schema.h"
@@ -129,6 +129,42 @@ absl::StatusOr<std::vector<StoredObservation>> TrialStore::ListObservations(cons
     }
     list.tryReset();
     return found;
+  });
+}
+
+absl::StatusOr<std::vector<v1::Sample>> TrialStore::ListSamples(const SampleQuery& query) {
+  absl::MutexLock lock(&reader_mutex_);
+  return ServingGuard(file_, [&]() -> absl::StatusOr<std::vector<v1::Sample>> {
+    reader_mutex_.AssertHeld();
+    SQLite::Statement& list = reader_->Prepared(
+        "SELECT content FROM samples WHERE trial_id = ?1 AND (step, place) >= (?2, ?3) AND step <= ?4 "
+        "ORDER BY step, place LIMIT ?5");
+    list.bind(1, query.trial_id);
+    list.bind(2, std::max(query.from_step, query.step.value_or(0)));
+    list.bind(3, query.from_row);
+    list.bind(4, query.step.value_or(std::numeric_limits<std::int64_t>::max()));
+    list.bind(5, query.max_count);
+    std::vector<v1::Sample> found;
+    std::int64_t bytes = 0;
+    while (bytes < query.max_bytes && list.executeStep()) {
+      if (!ColumnMessage(list, 0, &found.emplace_back())) return Damaged(file_, "a sample");
+      bytes += static_cast<std::int64_t>(found.back().ByteSizeLong());
+    }
+    list.tryReset();
+    return found;
+  });
+}
+
+absl::StatusOr<std::vector<std::int64_t>> TrialStore::SampleSteps(std::int64_t trial_id) {
+  absl::MutexLock lock(&reader_mutex_);
+  return ServingGuard(file_, [&]() -> absl::StatusOr<std::vector<std::int64_t>> {
+    reader_mutex_.AssertHeld();
+    SQLite::Statement& list = reader_->Prepared("SELECT DISTINCT step FROM samples WHERE trial_id = ?1 ORDER BY step");
+    list.bind(1, trial_id);
+    std::vector<std::int64_t> steps;
+    while (list.executeStep()) steps.push_back(list.getColumn(0).getInt64());
+    list.tryReset();
+    return steps;
   });
 }
 

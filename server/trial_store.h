@@ -61,8 +61,18 @@ struct ObservationQuery {
   std::int64_t max_bytes = 0;  // stops after the observation that exceeds it, so there is always progress
 };
 
-// Sweeps, trials, attempts, observations, workers and answered requests in one SQLite file, in WAL mode. Transactions
-// are committed in groups, because the wait for the disk costs a hundred times what the rest does.
+// Which samples of a trial to list, by step and row.
+struct SampleQuery {
+  std::int64_t trial_id = 0;
+  std::optional<std::int64_t> step = std::nullopt;  // only of this one
+  std::int64_t from_step = 0;                       // the first to list: this one, or the next that there is
+  std::int64_t from_row = 0;
+  int max_count = 0;
+  std::int64_t max_bytes = 0;  // as ObservationQuery's
+};
+
+// Sweeps, trials, attempts, observations, samples, workers and answered requests in one SQLite file, in WAL mode.
+// Transactions are committed in groups, because the wait for the disk costs a hundred times what the rest does.
 //
 //   auto store = TrialStore::Open(folder / "lorasweep.db");
 //   StoreTransaction transaction(**store);
@@ -97,6 +107,9 @@ class TrialStore {
   absl::Status ForgetRequests(absl::Time before);
 
   absl::StatusOr<std::vector<StoredObservation>> ListObservations(const ObservationQuery& query);
+  absl::StatusOr<std::vector<v1::Sample>> ListSamples(const SampleQuery& query);
+  // The steps that a trial has samples of, ascending.
+  absl::StatusOr<std::vector<std::int64_t>> SampleSteps(std::int64_t trial_id);
   // Observations of a sweep with a revision in (after, up_to], without per-sequence lists, by revision.
   absl::StatusOr<std::vector<StoredObservation>> ObservationsBetween(std::int64_t sweep_id, std::int64_t after,
                                                                      std::int64_t up_to);
@@ -152,6 +165,8 @@ class StoreTransaction {
   // `time` is kept instead of observation.time. False: (trial, metric, step) has an observation already; it stays.
   absl::StatusOr<bool> PutObservation(std::int64_t sweep_id, std::int64_t trial_id, std::int64_t revision,
                                       const v1::Observation& observation, absl::Time time);
+  // `time` is kept instead of sample.time. False: (trial, step, row) has a sample already; it stays.
+  absl::StatusOr<bool> PutSample(std::int64_t trial_id, const v1::Sample& sample, absl::Time time);
   // Appends to the sweep's log.
   absl::Status PutEvents(std::int64_t sweep_id, std::int64_t revision, const std::vector<search::SweepEvent>& events);
   // Replaces the trial's artifact of the same kind.

@@ -2,11 +2,15 @@
 
 #include <memory>
 #include <optional>
+#include <string>
 
+#include "proto/protocol.h"
 #include "server/answer.h"
 #include "server/blob_stream.h"
 #include "server/call_deadline.h"
+#include "server/checks.h"
 #include "server/lease_wait.h"
+#include "server/placement.h"
 #include "server/resource_names.h"
 
 namespace lorasweep::server {
@@ -15,16 +19,37 @@ namespace {
 // Of an upload: for its header, and for each MiB that it announces (250 kB/s, as slow as our workers put up with).
 constexpr absl::Duration kUploadStart = absl::Seconds(60);
 constexpr absl::Duration kUploadMebibyte = absl::Milliseconds(4200);
+constexpr std::size_t kLongestVersion = 64;
+
+bool IsExternal(const v1::Worker& worker) {
+  const auto label = worker.labels().find(kTrainerLabel);
+  return label != worker.labels().end() && label->second == kExternal;
+}
 
 }  // namespace
 
-grpc::Status WorkerServiceImpl::RegisterWorker(grpc::ServerContext*, const v1::RegisterWorkerRequest* request,
+grpc::Status WorkerServiceImpl::RegisterWorker(grpc::ServerContext* context, const v1::RegisterWorkerRequest* request,
                                                v1::RegisterWorkerResponse* answer) {
+  const proto::Peer self = proto::ThisProgram();
+  context->AddInitialMetadata(proto::kProtocolKey, std::to_string(self.protocol));
+  context->AddInitialMetadata(proto::kVersionKey, self.version);
+  proto::Peer worker = proto::PeerFrom(context->client_metadata());
+  // Other people's trainers know the messages and no more, and need not say. Our own from before protocols were
+  // numbered say their version, in the message.
+  if (worker.protocol > 0 || !IsExternal(request->worker())) {
+    if (worker.version.empty()) worker.version = Shorten(request->worker().version(), kLongestVersion);
+    if (absl::Status same = proto::SameProtocol(worker, self); !same.ok()) return proto::ToGrpc(same);
+  }
   return Answer(coordinator_.RegisterWorker(*request), answer);
 }
 
 grpc::Status WorkerServiceImpl::LeaseTrials(grpc::ServerContext* context, const v1::LeaseTrialsRequest* request,
                                             v1::LeaseTrialsResponse* answer) {
+  // A worker that was there before the server was replaced does not register again by itself: it does when refused.
+  const proto::Peer worker = proto::PeerFrom(context->client_metadata());
+  if (worker.protocol > 0) {
+    if (absl::Status same = proto::SameProtocol(worker, proto::ThisProgram()); !same.ok()) return proto::ToGrpc(same);
+  }
   return Answer(WaitForLeases(coordinator_, *request, [context] { return context->IsCancelled(); }), answer);
 }
 

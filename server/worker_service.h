@@ -13,7 +13,8 @@ class WorkerServiceImpl final : public v1::WorkerService::WithCallbackMethod_Rep
   WorkerServiceImpl(Coordinator& coordinator, ArtifactStore& artifacts)
       : coordinator_(coordinator), artifacts_(artifacts) {}
 
-  grpc::Status RegisterWorker(grpc::ServerContext*, const v1::RegisterWorkerRequest* request,
+  // FailedPrecondition: the worker is of another protocol (proto/protocol.h).
+  grpc::Status RegisterWorker(grpc::ServerContext* context, const v1::RegisterWorkerRequest* request,
                               v1::RegisterWorkerResponse* answer) override;
   grpc::Status LeaseTrials(grpc::ServerContext* context, const v1::LeaseTrialsRequest* request,
                            v1::LeaseTrialsResponse* answer) override;

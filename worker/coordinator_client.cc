@@ -10,6 +10,7 @@
 #include "google/protobuf/util/time_util.h"
 #include "proto/blob_chunks.h"
 #include "proto/grpc_status.h"
+#include "proto/protocol.h"
 #include "spdlog/spdlog.h"
 #include "trainer_core/text/sha256.h"
 
@@ -46,10 +47,16 @@ absl::StatusOr<v1::RegisterWorkerResponse> CoordinatorClient::Register(const v1:
   *request.mutable_worker() = worker;
   request.set_incarnation(incarnation);
   v1::RegisterWorkerResponse response;
+  proto::Peer server;
   const absl::Status status =
-      Retry("RegisterWorker", options_.call_deadline, patience,
-            [&](grpc::ClientContext& context) { return stub_->RegisterWorker(&context, request, &response); });
+      Retry("RegisterWorker", options_.call_deadline, patience, [&](grpc::ClientContext& context) {
+        const grpc::Status answered = stub_->RegisterWorker(&context, request, &response);
+        if (answered.ok()) server = proto::PeerFrom(context.GetServerInitialMetadata());
+        return answered;
+      });
   if (!status.ok()) return status;
+  // An older server does not look at what a worker says.
+  if (absl::Status same = proto::SameProtocol(proto::ThisProgram(), server); !same.ok()) return same;
   std::lock_guard lock(mutex_);
   worker_name_ = response.worker().name();
   return response;
@@ -240,6 +247,9 @@ absl::Status CoordinatorClient::Retry(std::string_view what, milliseconds deadli
 grpc::Status CoordinatorClient::CallOnce(milliseconds deadline, const std::stop_token& stop, const Call& call) {
   grpc::ClientContext context;
   context.set_deadline(std::chrono::system_clock::now() + deadline);
+  const proto::Peer self = proto::ThisProgram();
+  context.AddMetadata(proto::kProtocolKey, std::to_string(self.protocol));
+  context.AddMetadata(proto::kVersionKey, self.version);
   const std::stop_callback cancel(stop, [&context] { context.TryCancel(); });
   grpc::Status status = call(context);
   if (status.ok() && options_.on_answer) options_.on_answer();

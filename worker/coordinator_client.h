@@ -47,6 +47,7 @@ class CoordinatorClient {
   CoordinatorClient(std::shared_ptr<grpc::ChannelInterface> channel, const ClientOptions& options, Clock& clock);
 
   // Makes the worker known; its name goes into every later call. `incarnation`: see RegisterWorkerRequest.
+  // FailedPrecondition, with what to do: one of the two is of another protocol (proto/protocol.h).
   absl::StatusOr<v1::RegisterWorkerResponse> Register(const v1::Worker& worker, const std::string& incarnation,
                                                       const Patience& patience);
   // Waits up to `wait` for a trial. The same `request_id` gets the same leases.

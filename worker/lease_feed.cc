@@ -109,7 +109,7 @@ absl::StatusOr<std::vector<v1::Lease>> LeaseFeed::Ask(int count, milliseconds wa
     return std::vector<v1::Lease>{};
   }
   if (absl::IsNotFound(response.status()) || absl::IsFailedPrecondition(response.status())) {
-    spdlog::info("the coordinator does not know this worker: registering again");
+    spdlog::info("registering again: {}", std::string{response.status().message()});
     clock_.Pause(milliseconds{200}, stop);
     const absl::Status registered = options_.register_again({.stop = stop});
     if (!registered.ok() && !absl::IsCancelled(registered)) return registered;

@@ -1,19 +1,41 @@
 #include "worker/observations.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <numeric>
+#include <string>
 
 #include "google/protobuf/util/time_util.h"
+#include "trainer_core/text/utf8.h"
 
 namespace lorasweep::worker {
 
 namespace {
 
-void SetTime(std::chrono::system_clock::time_point time, v1::Observation& observation) {
+constexpr std::size_t kMaxSampleText = 8 << 10;
+
+template <typename Message>
+void SetTime(std::chrono::system_clock::time_point time, Message& message) {
   const std::int64_t milliseconds =
       std::chrono::duration_cast<std::chrono::milliseconds>(time.time_since_epoch()).count();
-  *observation.mutable_time() = google::protobuf::util::TimeUtil::MillisecondsToTimestamp(milliseconds);
+  *message.mutable_time() = google::protobuf::util::TimeUtil::MillisecondsToTimestamp(milliseconds);
+}
+
+bool InsideCharacter(const std::string& text, std::size_t at) {
+  return at < text.size() && (static_cast<unsigned char>(text[at]) & 0xc0) == 0x80;
+}
+
+std::string Beginning(const std::string& text) {
+  std::size_t end = std::min(text.size(), kMaxSampleText);
+  while (end > 0 && InsideCharacter(text, end)) --end;
+  return text::ReplaceBrokenUtf8(text.substr(0, end)) + (end < text.size() ? "…" : "");
+}
+
+std::string End(const std::string& text) {
+  std::size_t begin = text.size() - std::min(text.size(), kMaxSampleText);
+  while (InsideCharacter(text, begin)) ++begin;
+  return (begin > 0 ? "…" : "") + text::ReplaceBrokenUtf8(text.substr(begin));
 }
 
 }  // namespace
@@ -52,6 +74,21 @@ std::vector<v1::Observation> ToObservations(const trainer::Progress& progress,
     }
   }
   return observations;
+}
+
+std::vector<v1::Sample> ToSamples(const trainer::Progress& progress, std::chrono::system_clock::time_point time) {
+  std::vector<v1::Sample> samples;
+  for (const trainer::Sample& made : progress.samples) {
+    v1::Sample& sample = samples.emplace_back();
+    sample.set_step(progress.step);
+    sample.set_row(static_cast<std::int32_t>(made.row));
+    sample.set_prompt(End(made.prompt));
+    sample.set_expected(Beginning(made.expected));
+    sample.set_generated(Beginning(made.generated));
+    sample.set_cut(made.cut);
+    SetTime(time, sample);
+  }
+  return samples;
 }
 
 v1::Observation TestObservation(const trainer::Outcome& outcome, std::chrono::system_clock::time_point time) {

@@ -18,6 +18,9 @@ double MeanOverTokens(const trainer::ValidationLoss& loss);
 std::vector<v1::Observation> ToObservations(const trainer::Progress& progress,
                                             std::chrono::system_clock::time_point time);
 
+// The texts of a step's samples, cut to what the coordinator takes: of a prompt its end, of others their beginning.
+std::vector<v1::Sample> ToSamples(const trainer::Progress& progress, std::chrono::system_clock::time_point time);
+
 // test/loss of a trial that is complete; outcome.test is set.
 v1::Observation TestObservation(const trainer::Outcome& outcome, std::chrono::system_clock::time_point time);
 

@@ -43,8 +43,10 @@ class PackRunner::Observer final : public trainer::TrialObserver {
     ReportStream& stream = runner_.stream_;
     const std::int64_t token = trials_[slot]->lease.token();
     const bool evaluated = progress.validation.has_value();
-    const std::uint64_t ticket = stream.Observe(token, ToObservations(progress, runner_.clock_.WallNow()),
-                                                evaluated ? ReportStream::Urgency::kNow : ReportStream::Urgency::kSoon);
+    const auto now = runner_.clock_.WallNow();
+    const std::uint64_t ticket = stream.Observe(token, ToObservations(progress, now),
+                                                evaluated ? ReportStream::Urgency::kNow : ReportStream::Urgency::kSoon,
+                                                ToSamples(progress, now));
     const bool last = progress.step >= trials_[slot]->job.config.max_steps;
     // While the adapter is written, the next trial is on its way.
     if (last) runner_.feed_.Release(token, ticket);

@@ -40,13 +40,34 @@ void ReportStream::Add(std::int64_t token) {
   wake_.notify_all();
 }
 
-std::uint64_t ReportStream::Observe(std::int64_t token, std::vector<v1::Observation> observations, Urgency urgency) {
+std::size_t ReportStream::Item::size() const {
+  return std::visit([](const auto& message) { return message.ByteSizeLong(); }, content);
+}
+
+bool ReportStream::Item::decides() const {
+  const auto* observation = std::get_if<v1::Observation>(&content);
+  return observation != nullptr && !observation->sequence_losses().empty();
+}
+
+void ReportStream::Item::AddTo(v1::LeaseReport& report) const {
+  if (const auto* sample = std::get_if<v1::Sample>(&content)) {
+    *report.add_samples() = *sample;
+  } else {
+    *report.add_observations() = std::get<v1::Observation>(content);
+  }
+}
+
+std::uint64_t ReportStream::Observe(std::int64_t token, std::vector<v1::Observation> observations, Urgency urgency,
+                                    std::vector<v1::Sample> samples) {
   std::lock_guard lock(mutex_);
   const auto found = leases_.find(token);
   if (found == leases_.end()) return 0;
   LeaseState& lease = found->second;
   for (v1::Observation& observation : observations) {
-    lease.items.push_back({.number = ++lease.last_number, .observation = std::move(observation)});
+    lease.items.push_back({.number = ++lease.last_number, .content = std::move(observation)});
+  }
+  for (v1::Sample& sample : samples) {
+    lease.items.push_back({.number = ++lease.last_number, .content = std::move(sample)});
   }
   Trim(lease, options_.max_kept);
   urgent_ = urgent_ || urgency == Urgency::kNow;
@@ -96,12 +117,13 @@ void ReportStream::Flush(std::int64_t token, std::chrono::milliseconds timeout) 
   });
 }
 
-std::vector<v1::Observation> ReportStream::Unsent(std::int64_t token) const {
+v1::LeaseReport ReportStream::Unsent(std::int64_t token) const {
   std::lock_guard lock(mutex_);
-  std::vector<v1::Observation> unsent;
+  v1::LeaseReport unsent;
+  unsent.set_token(token);
   const auto found = leases_.find(token);
   if (found == leases_.end()) return unsent;
-  for (const Item& item : found->second.items) unsent.push_back(item.observation);
+  for (const Item& item : found->second.items) item.AddTo(unsent);
   return unsent;
 }
 
@@ -125,9 +147,12 @@ void ReportStream::Loop(const std::stop_token& stop) {
     }
     urgent_ = false;
     last_sent_ = SteadyClock::now();
-    const Sent sent = MakeReport();
+    Sent sent = MakeReport();
     if (sent.request.reports().empty()) continue;
     lock.unlock();
+    if (options_.measure) {
+      if (std::optional<v1::MachineUse> use = options_.measure()) *sent.request.mutable_use() = *std::move(use);
+    }
     const absl::StatusOr<v1::ReportResponse> response = client_.ReportOnce(sent.request, stop);
     lock.lock();
     if (response.ok() || IsFinal(response.status()) || IsSuperseded(response.status())) {
@@ -161,6 +186,7 @@ SteadyClock::time_point ReportStream::NextSend() const {
 ReportStream::Sent ReportStream::MakeReport() const {
   Sent sent;
   std::size_t bytes = 0;
+  std::size_t items = 0;
   for (const auto& [token, lease] : leases_) {
     if (lease.verdict.action == v1::Verdict::ABANDON || !lease.verdict.refused.ok()) continue;
     v1::LeaseReport& report = *sent.request.add_reports();
@@ -168,14 +194,15 @@ ReportStream::Sent ReportStream::MakeReport() const {
     std::uint64_t number = lease.taken_number;
     bool complete = true;
     for (const Item& item : lease.items) {
-      const std::size_t size = item.observation.ByteSizeLong();
+      const std::size_t size = item.size();
       // One that is larger than the limit goes alone.
-      if (bytes > 0 && bytes + size > options_.max_request_bytes) {
+      if (bytes > 0 && (bytes + size > options_.max_request_bytes || items == options_.max_request_items)) {
         complete = false;
         break;
       }
       bytes += size;
-      *report.add_observations() = item.observation;
+      ++items;
+      item.AddTo(report);
       number = item.number;
     }
     if (complete) {
@@ -200,7 +227,9 @@ void ReportStream::Take(const Sent& sent, const v1::ReportResponse& response) {
   }
   for (const v1::Verdict& verdict : response.verdicts()) {
     const auto found = leases_.find(verdict.token());
-    if (found == leases_.end() || verdict.action() == v1::Verdict::ACTION_UNSPECIFIED) continue;
+    // What only a newer coordinator knows changes nothing here.
+    const bool known_action = v1::Verdict::Action_IsValid(verdict.action());
+    if (found == leases_.end() || !known_action || verdict.action() == v1::Verdict::ACTION_UNSPECIFIED) continue;
     LeaseVerdict& known = found->second.verdict;
     if (known.action != v1::Verdict::CONTINUE && verdict.action() != v1::Verdict::ABANDON) continue;
     known.action = verdict.action();
@@ -221,8 +250,8 @@ void ReportStream::Refuse(const Sent& sent, const absl::Status& status) {
 
 void ReportStream::Trim(LeaseState& lease, std::size_t max_kept) {
   while (lease.items.size() > max_kept) {
-    const auto oldest = std::find_if(lease.items.begin(), lease.items.end(),
-                                     [](const Item& item) { return item.observation.sequence_losses().empty(); });
+    const auto oldest =
+        std::find_if(lease.items.begin(), lease.items.end(), [](const Item& item) { return !item.decides(); });
     if (oldest == lease.items.end()) return;
     lease.items.erase(oldest);
   }

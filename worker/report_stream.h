@@ -5,11 +5,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <optional>
 #include <string>
 #include <thread>
+#include <variant>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -23,7 +25,10 @@ struct ReportStreamOptions {
   std::chrono::milliseconds heartbeat{5000};  // leases are renewed at least this often
   std::chrono::milliseconds flush{1000};      // an observation waits no longer than this
   std::size_t max_kept = 100'000;             // observations of one lease kept while the coordinator is away
-  std::size_t max_request_bytes = 1 << 20;    // of observations in one report
+  std::size_t max_request_bytes = 1 << 20;    // of observations and samples in one report
+  std::size_t max_request_items = 5000;       // of both together, which the coordinator takes 10,000 of each of
+  // How busy the machine is, to go with a report, or nothing; on the stream's thread. May be null.
+  std::function<std::optional<v1::MachineUse>()> measure = {};
   BackoffOptions backoff = {};
   std::uint64_t seed = 0;
 };
@@ -39,7 +44,7 @@ struct LeaseVerdict {
 // Observations and checkpoints out, verdicts in, for all leases that the worker holds. A thread of its own sends a
 // report when something urgent or enough has come up, and a heartbeat otherwise: also while a model is loaded or
 // evaluated. While the coordinator is away, observations are kept and sent again; only when max_kept is reached are the
-// oldest training observations dropped, and never a validation.
+// oldest training observations and samples dropped, and never a validation.
 //
 //   stream.Add(token);
 //   const auto ticket = stream.Observe(token, observations, Urgency::kNow);
@@ -58,7 +63,8 @@ class ReportStream {
 
   void Add(std::int64_t token);
   // Returns a ticket for Await.
-  std::uint64_t Observe(std::int64_t token, std::vector<v1::Observation> observations, Urgency urgency);
+  std::uint64_t Observe(std::int64_t token, std::vector<v1::Observation> observations, Urgency urgency,
+                        std::vector<v1::Sample> samples = {});
   // A checkpoint whose blobs were uploaded, for the next report. A newer one replaces one that was not sent yet.
   std::uint64_t SetCheckpoint(std::int64_t token, v1::Artifact checkpoint);
   // The verdict that came back with the ticket's report, or the last one known: after `timeout`, or at once while the
@@ -69,13 +75,18 @@ class ReportStream {
   // Waits until all that came up for the lease was taken by the coordinator, as Await does.
   void Flush(std::int64_t token, std::chrono::milliseconds timeout);
   // What the coordinator has not taken yet.
-  std::vector<v1::Observation> Unsent(std::int64_t token) const;
+  v1::LeaseReport Unsent(std::int64_t token) const;
   void Remove(std::int64_t token);
 
  private:
   struct Item {
     std::uint64_t number;
-    v1::Observation observation;
+    std::variant<v1::Observation, v1::Sample> content;
+
+    std::size_t size() const;
+    // A validation: decisions rest on it.
+    bool decides() const;
+    void AddTo(v1::LeaseReport& report) const;
   };
   struct LeaseState {
     std::deque<Item> items;  // in order of their numbers

@@ -4,6 +4,8 @@
 #include <signal.h>
 #include <sys/prctl.h>
 
+#include <chrono>
+#include <cstdlib>
 #include <random>
 
 #include "absl/strings/str_format.h"
@@ -11,6 +13,7 @@
 #include "worker/clock.h"
 #include "worker/coordinator_client.h"
 #include "worker/log.h"
+#include "worker/machine_meter.h"
 #include "worker/stop_signals.h"
 #include "worker/work_folder.h"
 #include "worker/worker.h"
@@ -81,6 +84,9 @@ int RunWorker(const WorkerFlags& flags, TrainerFactory& factory) {
   options.fence = *std::move(fence);
   options.incarnation = absl::StrFormat("%016x%016x", RandomNumber(), RandomNumber());
   options.seed = RandomNumber();
+  const char* visible = std::getenv("CUDA_VISIBLE_DEVICES");
+  MachineMeter meter(GpuMeter::Open(*device, visible == nullptr ? "" : visible));
+  options.measure = [&meter] { return meter.Measure(std::chrono::steady_clock::now()); };
   Worker worker(options, client, factory, clock);
   const absl::Status status = worker.Run(signals.token());
   if (status.ok()) return kDone;

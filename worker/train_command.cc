@@ -141,6 +141,10 @@ trainer::Command Training::OnProgress(std::size_t, const trainer::Progress& prog
   end_.set_tokens(progress.tokens);
   if (progress.best && lease_.spec().training().load_best_model_at_end()) best_step_ = progress.best->step;
   Tell(event);
+  for (v1::Sample& sample : ToSamples(progress, std::chrono::system_clock::now())) {
+    *event.mutable_sample() = std::move(sample);
+    Tell(event);
+  }
   return failure_.ok() ? trainer::Command::kContinue : trainer::Command::kStop;
 }
 

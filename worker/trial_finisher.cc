@@ -111,9 +111,9 @@ void TrialFinisher::Complete(const LeasedTrial& trial, const trainer::Outcome& o
     *request.mutable_adapter() = *std::move(adapter);
   }
   stream_.Flush(lease.token(), options_.grace);
-  for (v1::Observation& observation : stream_.Unsent(lease.token())) {
-    *request.add_observations() = std::move(observation);
-  }
+  v1::LeaseReport unsent = stream_.Unsent(lease.token());
+  request.mutable_observations()->Swap(unsent.mutable_observations());
+  request.mutable_samples()->Swap(unsent.mutable_samples());
   if (outcome.test && std::isfinite(MeanOverTokens(*outcome.test))) {
     *request.add_observations() = TestObservation(outcome, clock_.WallNow());
   }
@@ -157,9 +157,9 @@ void TrialFinisher::TellFailure(const v1::Lease& lease, v1::FailTrialRequest::Ki
     request.set_token(lease.token());
     request.set_kind(kind);
     request.set_reason(reason);
-    for (v1::Observation& observation : stream_.Unsent(lease.token())) {
-      *request.add_observations() = std::move(observation);
-    }
+    v1::LeaseReport unsent = stream_.Unsent(lease.token());
+    request.mutable_observations()->Swap(unsent.mutable_observations());
+    request.mutable_samples()->Swap(unsent.mutable_samples());
     spdlog::warn("{}: {}: {}", lease.trial(), v1::FailTrialRequest::Kind_Name(kind), reason);
     const absl::Status status = client_.Fail(std::move(request), patience());
     if (!status.ok()) {

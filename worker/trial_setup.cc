@@ -141,6 +141,8 @@ absl::StatusOr<trainer::TrainConfig> ConfigFromLease(const v1::Lease& lease) {
   if (training.has_early_stopping_threshold()) config.early_stopping_threshold = training.early_stopping_threshold();
   if (training.has_use_rslora()) config.use_rslora = training.use_rslora();
   if (training.has_use_dora()) config.use_dora = training.use_dora();
+  if (training.has_samples()) config.samples = training.samples();
+  if (training.has_samples_tokens()) config.samples_tokens = training.samples_tokens();
   if (training.has_adapter()) config.adapter = training.adapter();
   if (absl::Status read = ReadTargets(training, &config); !read.ok()) return read;
   const double scale = training.max_steps() > 0

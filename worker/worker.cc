@@ -50,7 +50,8 @@ absl::Status Worker::Run(const std::stop_token& stop) {
   if (!registered.ok()) return registered.status();
   spdlog::info("{} on {} is ready for work", registered->worker().name(), options_.device);
 
-  ReportStream stream({.heartbeat = Heartbeat(*registered), .seed = options_.seed}, client_);
+  ReportStream stream({.heartbeat = Heartbeat(*registered), .measure = options_.measure, .seed = options_.seed},
+                      client_);
   CheckpointUploader uploader(options_.work_folder, client_, stream);
   TrainerCache trainers(factory_, options_.resident_trainers);
   LeaseFeed feed({.work_folder = options_.work_folder,

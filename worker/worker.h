@@ -4,7 +4,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -31,7 +33,8 @@ struct WorkerOptions {
   std::chrono::milliseconds first_contact{60'000};  // how long the coordinator may stay away at the start
   std::chrono::milliseconds lease_wait{20'000};     // how long one question for work stays open
   std::chrono::milliseconds verdict_wait{5000};
-  std::chrono::milliseconds grace{10'000};  // for the last words after a stop
+  std::chrono::milliseconds grace{10'000};                      // for the last words after a stop
+  std::function<std::optional<v1::MachineUse>()> measure = {};  // as ReportStreamOptions'
 };
 
 // A resident worker: asks the coordinator for trials, trains them, and reports, until it is told to stop.

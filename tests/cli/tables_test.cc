@@ -162,6 +162,20 @@ TEST_CASE("Lists of sweeps, trials and workers say state, progress and age", "[c
   CHECK(workers[1].find("math-tutor/trials/3") != std::string::npos);
 }
 
+TEST_CASE("A sample is told in full, what a model wrote cannot steer the terminal, and CSV has all of it",
+          "[cli][tables]") {
+  v1::Sample sample;
+  sample.set_step(20);
+  sample.set_row(1);
+  sample.set_prompt("2 + 2 =");
+  sample.set_expected("4");
+  sample.set_generated("5 \x1b[2J");
+  sample.set_cut(true);
+  CHECK(SampleText(sample) == "step 20, row 1\n  prompt     2 + 2 =\n  expected   4\n  generated  5  [2J … (cut)\n");
+  sample.set_generated("five");
+  CHECK(RenderCsv(SampleTable({&sample, 1})).find("20,1,2 + 2 =,4,five,true") != std::string::npos);
+}
+
 TEST_CASE("Priorities, labels and what a sweep waits for are shown where there are any", "[cli][tables]") {
   v1::Sweep sweep = ExampleSweep();
   CHECK(RenderTable(SweepTable({&sweep, 1}, 0), {})[0].find("priority") == std::string::npos);

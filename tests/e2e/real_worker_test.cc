@@ -16,7 +16,8 @@ std::string SubmitTinySweep(const Cluster& cluster) {
   WriteFile(
       cluster.folder() / "sweep.yaml",
       "model: tiny-chat\ndata: {train: rows.jsonl, validation: 8, max_length: 128}\n"
-      "training: {max_steps: 120, batch_size: 4, eval_every: 10, save_every: 10, precision: fp32, lora_dropout: 0.1}\n"
+      "training: {max_steps: 120, batch_size: 4, eval_every: 10, save_every: 10, precision: fp32, lora_dropout: 0.1,\n"
+      "  samples: 2, samples_tokens: 12}\n"
       "method: random\nparameters:\n"
       "  learning_rate: {distribution: log_uniform_values, min: 1.0e-4, max: 3.0e-3}\n"
       "  lora_rank: {values: [2, 4, 8]}\nlimits: {trials: 2, parallel: 1}\n");
@@ -31,6 +32,13 @@ Curves ValidationCurves(const Cluster& cluster, const std::string& sweep) {
     }
   }
   return curves;
+}
+
+std::string Answers(const Cluster& cluster, const std::string& trial) {
+  const Finished samples = cluster.Cli({"trial", "samples", trial, "--output", "csv"});
+  INFO(samples.output);
+  CHECK(samples.status == 0);
+  return samples.output;
 }
 
 TEST_CASE("A real trial whose worker is killed ends on another worker with exactly the losses of an undisturbed run",
@@ -53,6 +61,11 @@ TEST_CASE("A real trial whose worker is killed ends on another worker with exact
   const std::string same = SubmitTinySweep(steady);
   REQUIRE(steady.WaitForSweep(same, v1::Sweep::COMPLETED));
   CHECK(ValidationCurves(disturbed, sweep) == ValidationCurves(steady, same));
+  for (const std::string trial : {"/0", "/1"}) {
+    const std::string answers = Answers(disturbed, sweep + trial);
+    CHECK(answers == Answers(steady, same + trial));
+    for (const char* row : {"\n0,0,", "\n0,1,", "\n10,0,", "\n120,1,"}) CHECK(answers.find(row) != std::string::npos);
+  }
 
   // A clone with a warm start begins where its trial ended.
   const std::int64_t best = steady.GetSweep(same).best_trial();

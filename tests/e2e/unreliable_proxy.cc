@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "proto/protocol.h"
 #include "tests/e2e/quick_channel.h"
 
 namespace lorasweep::testing {
@@ -64,12 +65,18 @@ absl::Duration UnreliableProxy::RandomTime(absl::Duration longest) {
 template <typename Request, typename Answer>
 grpc::Status UnreliableProxy::Forward(grpc::Status (v1::WorkerService::Stub::*call)(grpc::ClientContext*,
                                                                                     const Request&, Answer*),
-                                      const grpc::ServerContext& context, const Request& request, Answer* answer) {
-  const auto pass = [this, call](const Request& passed, std::chrono::system_clock::time_point deadline, Answer* into) {
+                                      grpc::ServerContext& context, const Request& request, Answer* answer) {
+  const proto::Peer worker = proto::PeerFrom(context.client_metadata());
+  const auto pass = [this, call, worker](const Request& passed, std::chrono::system_clock::time_point deadline,
+                                         Answer* into) {
     grpc::ClientContext outgoing;
     outgoing.set_deadline(deadline);
+    outgoing.AddMetadata(proto::kProtocolKey, std::to_string(worker.protocol));
+    outgoing.AddMetadata(proto::kVersionKey, worker.version);
     return (server_.get()->*call)(&outgoing, passed, into);
   };
+  // The server is of the same build as the proxy.
+  context.AddInitialMetadata(proto::kProtocolKey, std::to_string(proto::kProtocol));
   const Fault fault = NextFault();
   if (fault == Fault::kLostRequest) return Lost();
   if (fault == Fault::kDelayed) absl::SleepFor(RandomTime(absl::Milliseconds(300)));

@@ -61,7 +61,7 @@ class UnreliableProxy final : public v1::WorkerService::Service {
   absl::Duration RandomTime(absl::Duration longest);
   template <typename Request, typename Answer>
   grpc::Status Forward(grpc::Status (v1::WorkerService::Stub::*call)(grpc::ClientContext*, const Request&, Answer*),
-                       const grpc::ServerContext& context, const Request& request, Answer* answer);
+                       grpc::ServerContext& context, const Request& request, Answer* answer);
 
   const Faults faults_;
   std::unique_ptr<v1::WorkerService::Stub> server_;

@@ -52,6 +52,7 @@ class FakeObjects final : public ObjectStore {
     }
     return found;
   }
+  absl::Status RemoveBroken() override { return absl::OkStatus(); }
 
   mutable absl::Mutex mutex;
   std::map<std::string, std::string> objects;

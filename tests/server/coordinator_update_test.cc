@@ -140,9 +140,61 @@ TEST_CASE("A limit lowered to what was proposed ends the sweep, and a lower one 
   CHECK(absl::IsInvalidArgument(refused));
   CHECK_THAT(std::string{refused.message()}, Catch::Contains("2 were proposed already"));
   CHECK(Take(world.coordinator->UpdateSweep(Limited(sweep, 2))).state() == v1::Sweep::COMPLETED);
-  CHECK(absl::IsFailedPrecondition(world.coordinator->UpdateSweep(Limited(sweep, 5)).status()));
   CHECK(world.coordinator->UpdateSweep(Tagged(sweep, {"ended"})).ok());
   CheckReplay(world, sweep, 2);
+}
+
+TEST_CASE("A sweep that has ended goes on with more trials, also after a restart, and replays") {
+  World world;
+  world.Register("workers/a", "1");
+  v1::SweepSpec spec = RandomSpec(2);
+  spec.set_method("tpe");
+  const std::string sweep = world.Create(spec);
+  for (int i = 0; i < 2; ++i) world.Complete("workers/a", world.LeaseOne("workers/a").token(), 1.0);
+  REQUIRE(world.Sweep(sweep).state() == v1::Sweep::COMPLETED);
+  const absl::Status as_many = world.coordinator->UpdateSweep(Limited(sweep, 2)).status();
+  CHECK(absl::IsFailedPrecondition(as_many));
+  CHECK_THAT(std::string{as_many.message()}, Catch::Contains("goes on with limits.trials above"));
+  v1::UpdateSweepRequest parallel = Limited(sweep, 0);
+  parallel.mutable_limits()->clear_trials();
+  parallel.mutable_limits()->set_parallel(3);
+  CHECK(absl::IsFailedPrecondition(world.coordinator->UpdateSweep(parallel).status()));
+  CHECK(world.Sweep(sweep).state() == v1::Sweep::COMPLETED);
+
+  const v1::Sweep open = Take(world.coordinator->UpdateSweep(Limited(sweep, 4)));
+  CHECK(open.state() == v1::Sweep::RUNNING);
+  CHECK(open.planned_trials() == 4);
+  world.Complete("workers/a", world.LeaseOne("workers/a").token(), 0.9);
+  world.Restart();
+  world.Complete("workers/a", world.LeaseOne("workers/a").token(), 0.8);
+  CHECK(world.Sweep(sweep).state() == v1::Sweep::COMPLETED);
+  CheckReplay(world, sweep, 4);
+}
+
+TEST_CASE("A cancelled sweep goes on with more trials; one whose points were all tried says that there are no more") {
+  World world;
+  world.Register("workers/a", "1");
+  const std::string cancelled = world.Create(RandomSpec(3));
+  world.Complete("workers/a", world.LeaseOne("workers/a").token(), 1.0);
+  v1::ChangeSweepRequest cancel;
+  cancel.set_name(cancelled);
+  Take(world.coordinator->CancelSweep(cancel));
+  CHECK(Take(world.coordinator->UpdateSweep(Limited(cancelled, 2))).state() == v1::Sweep::RUNNING);
+  world.Complete("workers/a", world.LeaseOne("workers/a").token(), 1.0);
+  CHECK(world.Sweep(cancelled).state() == v1::Sweep::COMPLETED);
+
+  v1::SweepSpec spec = RandomSpec(0);
+  spec.set_method("grid");
+  spec.clear_parameters();
+  v1::ParameterSpec& rank = *spec.add_parameters();
+  rank.set_name("lora_rank");
+  for (const int value : {4, 8}) rank.add_values()->set_integer(value);
+  const std::string grid = world.Create(spec);
+  for (int i = 0; i < 2; ++i) world.Complete("workers/a", world.LeaseOne("workers/a").token(), 1.0);
+  CHECK(world.Lease("workers/a").empty());
+  REQUIRE(world.Sweep(grid).state() == v1::Sweep::COMPLETED);
+  CHECK(absl::IsFailedPrecondition(world.coordinator->UpdateSweep(Limited(grid, 9)).status()));
+  CHECK(world.Sweep(grid).state() == v1::Sweep::COMPLETED);
 }
 
 TEST_CASE("Fewer trials run at once after limits.parallel was lowered, and other limits cannot be changed") {

@@ -87,6 +87,20 @@ TEMPLATE_TEST_CASE("A place belongs to the state that took it first", "", Folder
   }
 }
 
+TEST_CASE("What broken writes left is removed by whom a folder belongs to, and by nobody else") {
+  const Folder at;
+  REQUIRE(OpenObjects(at.place(), "", "me").ok());
+  const std::filesystem::path under_way = at.folder.path() / "place" / "incoming" / "0";
+  testing::WriteFile(under_way, "half of an object");
+  CHECK(absl::IsFailedPrecondition(OpenObjects(at.place(), "", "you").status()));
+  CHECK(absl::IsFailedPrecondition(OpenObjects(at.place(), "", "").status()));
+  CHECK(OpenObjects(at.place(), "", std::nullopt).ok());
+  CHECK(testing::ReadFile(under_way) == "half of an object");
+  auto objects = Take(OpenObjects(at.place(), "", "me"));
+  CHECK_FALSE(std::filesystem::exists(under_way));
+  CHECK(objects->Put(Sha256Hex("a"), "a").ok());
+}
+
 TEST_CASE("A place that is none is refused with what is allowed") {
   for (const std::string where :
        {"s3://", "s3://Bucket/x", "s3://key:secret@bucket/x", "s3://bucket/../x", "s3://bucket//x", "gs://bucket/x"}) {

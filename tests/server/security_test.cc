@@ -17,6 +17,7 @@
 #include "lorasweep/v1/worker_service.grpc.pb.h"
 #include "nlohmann/json.hpp"
 #include "proto/access.h"
+#include "proto/protocol.h"
 #include "server/health_check.h"
 #include "server/roles.h"
 #include "server/server.h"
@@ -99,13 +100,14 @@ struct Fortress {
   std::unique_ptr<Server> server;
 };
 
-// Any method, with any bytes for a request; the status that it ends with.
+// Any method, with any bytes for a request, from a program of this build; the status that it ends with.
 grpc::Status CallRaw(const std::shared_ptr<grpc::Channel>& channel, const std::string& method,
                      const std::string& request) {
   grpc::GenericStub stub(channel);
   grpc::CompletionQueue queue;
   grpc::ClientContext context;
   context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(10));
+  context.AddMetadata(proto::kProtocolKey, std::to_string(proto::kProtocol));
   const auto call = stub.PrepareCall(&context, method, &queue);
   grpc::Status status;
   const auto wait = [&] {
@@ -274,6 +276,7 @@ TEST_CASE("What changes something is written down with who, what, when and how i
   CallRaw(channel, "/lorasweep.v1.SweepService/DeleteSweep", "");
   const auto worker = v1::WorkerService::NewStub(fortress.Connect(fortress.AccessOf("certificate")));
   grpc::ClientContext registering;
+  registering.AddMetadata(proto::kProtocolKey, std::to_string(proto::kProtocol));
   v1::RegisterWorkerRequest hello;
   hello.mutable_worker()->set_name("workers/seven");
   hello.set_incarnation("1");
@@ -329,74 +332,6 @@ TEST_CASE("Messages that are too large or no messages are refused, and the serve
   const grpc::Status after = fortress.List(fortress.Connect(fortress.AccessOf("admin")));
   INFO(after.error_code() << " " << after.error_message());
   CHECK(after.ok());
-}
-
-TEST_CASE("A server that others could reach does not start without TLS, nor with TLS that cannot work") {
-  const testing::Authority authority;
-  testing::TempDir folder;
-  ServerOptions options;
-  options.state = folder.path() / "state";
-  options.listen = "127.0.0.1:0";
-  testing::WritePair(folder.path(), "good", authority.Issue({.common_name = "server"}));
-  options.tls.certificate = folder.path() / "good.crt";
-  options.tls.key = folder.path() / "good.key";
-  const auto problem = [&] {
-    const absl::Status status = Server::Start(options).status();
-    CHECK(absl::IsInvalidArgument(status));
-    return std::string{status.message()};
-  };
-  SECTION("no TLS at all") {
-    options.tls = {};
-    for (const char* listen : {"0.0.0.0:0", "[::]:0", "192.168.1.1:50151", "example.com:1", "12.7.0.1:0"}) {
-      options.listen = listen;
-      CHECK(problem().find("TLS is needed") != std::string::npos);
-    }
-  }
-  SECTION("half of it") {
-    options.tls.key.clear();
-    CHECK(problem().find("--tls-key") != std::string::npos);
-  }
-  SECTION("a file that is not there") {
-    options.tls.key = folder.path() / "none.key";
-    CHECK(problem().find("none.key cannot be read") != std::string::npos);
-  }
-  SECTION("no certificate") {
-    testing::WriteFile(folder.path() / "good.crt", "hello");
-    CHECK(problem().find("has no certificate") != std::string::npos);
-  }
-  SECTION("another's key") {
-    testing::WritePair(folder.path(), "other", authority.Issue({.common_name = "other"}));
-    options.tls.key = folder.path() / "other.key";
-    CHECK(problem().find("is not the key of") != std::string::npos);
-  }
-  SECTION("an expired certificate") {
-    testing::WritePair(folder.path(), "good",
-                       authority.Issue({.common_name = "server", .days_from = -9, .days_to = -2}));
-    CHECK(problem().find("has expired") != std::string::npos);
-  }
-  SECTION("one of the future") {
-    testing::WritePair(folder.path(), "good", authority.Issue({.common_name = "server", .days_from = 2, .days_to = 9}));
-    CHECK(problem().find("is not valid yet") != std::string::npos);
-  }
-  SECTION("workers' authorities that are none") {
-    testing::WriteFile(folder.path() / "workers.pem", "hello");
-    options.tls.client_ca = folder.path() / "workers.pem";
-    CHECK(problem().find("workers.pem has no certificate") != std::string::npos);
-  }
-  CHECK_FALSE(std::filesystem::exists(options.state));
-}
-
-TEST_CASE("A token command says what is wrong with its words") {
-  testing::TempDir folder;
-  std::ostringstream out;
-  for (const char* name : {"", "a b", "a/b", "ü"}) {
-    CHECK(absl::IsInvalidArgument(CreateToken(folder.path(), {.name = name, .roles = "view"}, out)));
-  }
-  CHECK(absl::IsInvalidArgument(CreateToken(folder.path(), {.name = "a", .roles = "king"}, out)));
-  CHECK(absl::IsInvalidArgument(CreateToken(folder.path(), {.name = "a", .roles = "view", .days = -1}, out)));
-  CHECK(absl::IsInvalidArgument(ListTokens(folder.path(), out)));
-  CHECK(absl::IsInvalidArgument(RevokeToken(folder.path(), "a")));
-  CHECK(out.str().empty());
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 
 #include "lorasweep/v1/sweep_service.grpc.pb.h"
 #include "lorasweep/v1/worker_service.grpc.pb.h"
+#include "proto/protocol.h"
 #include "server/server.h"
 #include "server/sha256.h"
 #include "tests/server/world.h"
@@ -282,6 +283,76 @@ TEST_CASE("Shutting down ends those who wait") {
   closer.join();
   cluster.server->Shutdown();
   cluster.server->Wait();
+}
+
+v1::RegisterWorkerRequest Hello(const std::string& trainer) {
+  v1::RegisterWorkerRequest hello;
+  hello.mutable_worker()->set_name("workers/w");
+  hello.mutable_worker()->set_version("0.0.9");
+  (*hello.mutable_worker()->mutable_labels())["trainer"] = trainer;
+  hello.set_incarnation("1");
+  return hello;
+}
+
+TEST_CASE("A worker of another protocol is refused when it registers and when it asks, with what to do") {
+  Cluster cluster;
+  const proto::Peer self = proto::ThisProgram();
+  const auto call = [](auto method, v1::WorkerService::Stub& stub, const auto& request, auto answer,
+                       const std::string& protocol) {
+    grpc::ClientContext context;
+    if (!protocol.empty()) context.AddMetadata(proto::kProtocolKey, protocol);
+    const grpc::Status status = (stub.*method)(&context, request, &answer);
+    return std::pair(status, proto::PeerFrom(context.GetServerInitialMetadata()));
+  };
+  const auto enter = [&](const std::string& trainer, const std::string& protocol) {
+    return call(&v1::WorkerService::Stub::RegisterWorker, *cluster.workers, Hello(trainer),
+                v1::RegisterWorkerResponse(), protocol);
+  };
+  const auto [welcome, server] = enter("lorasweep", std::to_string(proto::kProtocol));
+  CHECK(welcome.ok());
+  CHECK(server.protocol == proto::kProtocol);
+  CHECK(server.version == self.version);
+  CHECK(enter("external", "").first.ok());  // it knows the messages and no more
+
+  const grpc::Status old = enter("lorasweep", "").first;
+  CHECK(old.error_code() == grpc::StatusCode::FAILED_PRECONDITION);
+  for (const std::string& part : {std::string("the worker is 0.0.9 with a protocol from before they were numbered (0)"),
+                                  "the server is " + self.version + " with protocol 1",
+                                  std::string("install the server's version of lorasweep on the worker's machine")}) {
+    INFO(old.error_message());
+    CHECK(old.error_message().find(part) != std::string::npos);
+  }
+  for (const char* trainer : {"lorasweep", "external"}) {
+    CHECK(enter(trainer, "1000").first.error_message().find("on the server's machine") != std::string::npos);
+  }
+  v1::LeaseTrialsRequest lease;
+  lease.set_worker("workers/w");
+  lease.set_max_trials(1);
+  const auto ask = [&](const std::string& protocol) {
+    return call(&v1::WorkerService::Stub::LeaseTrials, *cluster.workers, lease, v1::LeaseTrialsResponse(), protocol)
+        .first.error_code();
+  };
+  CHECK(ask("1000") == grpc::StatusCode::FAILED_PRECONDITION);
+  CHECK(ask(std::to_string(proto::kProtocol)) == grpc::StatusCode::OK);
+  CHECK(ask("") == grpc::StatusCode::OK);
+}
+
+TEST_CASE("Fields and words of a newer worker are passed over or refused, and nothing is lost by them") {
+  Cluster cluster;
+  const std::string sweep = cluster.Create(ExternalSpec(1));
+  const std::int64_t token = cluster.Lease().leases(0).token();
+  v1::Observation observation = Loss(10, 1.5);
+  v1::Observation::GetReflection()->MutableUnknownFields(&observation)->AddLengthDelimited(4000, "of the future");
+  CHECK(cluster.Report(token, observation).action() == v1::Verdict::CONTINUE);
+  v1::FailTrialRequest request;
+  request.set_worker("workers/external");
+  request.set_token(token);
+  request.set_kind(static_cast<v1::FailTrialRequest::Kind>(4000));
+  grpc::ClientContext context;
+  v1::Trial trial;
+  CHECK(cluster.workers->FailTrial(&context, request, &trial).error_code() == grpc::StatusCode::INVALID_ARGUMENT);
+  CHECK(cluster.Complete(token, 1.0).ok());
+  CHECK(cluster.Get(sweep).trial_counts().completed() == 1);
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 
 #include "google/protobuf/util/time_util.h"
 #include "proto/blob_chunks.h"
+#include "proto/protocol.h"
 
 namespace lorasweep::testing {
 
@@ -20,7 +21,8 @@ std::vector<std::int64_t> FakeCoordinator::Record::Steps(std::int64_t token, con
   return steps;
 }
 
-FakeCoordinator::FakeCoordinator(std::chrono::milliseconds lease_duration) : lease_duration_(lease_duration) {}
+FakeCoordinator::FakeCoordinator(std::chrono::milliseconds lease_duration)
+    : lease_duration_(lease_duration), protocol_(proto::kProtocol) {}
 
 FakeCoordinator::~FakeCoordinator() {
   Stop();
@@ -72,6 +74,11 @@ void FakeCoordinator::Refuse(const std::string& method, grpc::Status status) {
   refusals_[method] = std::move(status);
 }
 
+void FakeCoordinator::SetProtocol(int protocol) {
+  std::lock_guard lock(mutex_);
+  protocol_ = protocol;
+}
+
 void FakeCoordinator::BreakUploadAfter(int chunks) {
   std::lock_guard lock(mutex_);
   break_after_ = chunks;
@@ -92,9 +99,14 @@ bool FakeCoordinator::Eventually(const std::function<bool(const Record&)>& condi
   return changed_.wait_for(lock, limit, [&] { return condition(record_); });
 }
 
-grpc::Status FakeCoordinator::RegisterWorker(grpc::ServerContext*, const v1::RegisterWorkerRequest* request,
+grpc::Status FakeCoordinator::RegisterWorker(grpc::ServerContext* context, const v1::RegisterWorkerRequest* request,
                                              v1::RegisterWorkerResponse* response) {
   std::lock_guard lock(mutex_);
+  if (protocol_ > 0) {
+    context->AddInitialMetadata(proto::kProtocolKey, std::to_string(protocol_));
+    context->AddInitialMetadata(proto::kVersionKey, "0.0.1");
+  }
+  record_.peers.push_back(proto::PeerFrom(context->client_metadata()));
   if (grpc::Status refusal = Refusal("RegisterWorker"); !refusal.ok()) return refusal;
   record_.registrations.push_back(*request);
   *response->mutable_worker() = request->worker();

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "lorasweep/v1/worker_service.grpc.pb.h"
+#include "proto/protocol.h"
 
 namespace lorasweep::testing {
 
@@ -27,6 +28,7 @@ class FakeCoordinator final : public v1::WorkerService::Service {
   // Everything that workers said.
   struct Record {
     std::vector<v1::RegisterWorkerRequest> registrations;
+    std::vector<proto::Peer> peers;  // those who tried to register
     std::vector<std::string> lease_request_ids;
     // What had come when a lease was handed out.
     struct Before {
@@ -64,6 +66,8 @@ class FakeCoordinator final : public v1::WorkerService::Service {
   void LoseAnswers(const std::string& method, int count);
   // Calls of a method are refused with this status until it is set to OK.
   void Refuse(const std::string& method, grpc::Status status);
+  // What it says of itself to those who register; 0: nothing, as servers before protocols were numbered.
+  void SetProtocol(int protocol);
   void AddBlob(const std::string& sha256, const std::string& content);
   // The next upload breaks off when it has brought so many chunks.
   void BreakUploadAfter(int chunks);
@@ -98,6 +102,7 @@ class FakeCoordinator final : public v1::WorkerService::Service {
   Judge judge_;
   std::map<std::string, int> lost_answers_;
   int break_after_ = 0;
+  int protocol_;
   std::map<std::string, grpc::Status> refusals_;
   int port_ = 0;
   bool stopping_ = false;

@@ -116,7 +116,16 @@ Command Tell(const Slot& slot, std::size_t index, bool evaluate, const FakeTrain
   progress.train_loss = ToyLoss(config, progress.sequences + slot.seen);
   progress.grad_norm = 1;
   progress.learning_rate = config.learning_rate;
-  if (evaluate) progress.validation = Evaluate(config, progress.sequences + slot.seen, options.validation_sequences);
+  if (evaluate) {
+    progress.validation = Evaluate(config, progress.sequences + slot.seen, options.validation_sequences);
+    for (std::int64_t row = 0; row < config.samples; ++row) {
+      progress.samples.push_back({.row = row,
+                                  .prompt = absl::StrCat("question ", row),
+                                  .expected = absl::StrCat("answer ", row),
+                                  .generated = absl::StrCat("answer after ", progress.step, " steps"),
+                                  .cut = row > 0});
+    }
+  }
   return observer.OnProgress(index, progress);
 }
 

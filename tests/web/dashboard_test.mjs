@@ -68,6 +68,17 @@ test('what a worker reports is on every page within a second, also after the ser
   for (const page of [one, two]) await shows(page, '.leaderboard .rows', '1.2109');
   await eventually(async () => (await one.locator('.lost').count()) === 0, 'the strip is gone');
 
+  // What its adapter answers, step by step, and how busy the worker's machine was.
+  await world.show('w', lease.token, 30, ['thirteen']);
+  await world.show('w', lease.token, 40, ['fourteen', '<b>fifteen</b>'], { seconds: 600, cpu: 0.5 });
+  await one.goto(`${world.url}#/sweeps/${id}/trials/0`);
+  await shows(one, '.samples', '<b>fifteen</b>');
+  await accessible(one, 'samples');
+  await one.selectOption('[name=samples-step]', '30');
+  await shows(one, '.samples', 'thirteen');
+  await one.goto(`${world.url}#/sweeps/${id}`);
+  await eventually(async () => (await one.locator('.use-line [aria-label="w: CPU 50 % on average, at most 50 %"]').count()) === 1, 'the machine is drawn');
+
   // The list has the best of it too; a second sweep appears by itself.
   await two.goto(world.url);
   await shows(two, '.sweeps', '1.2109');
@@ -95,6 +106,8 @@ test('a sweep of trials is ranked, sorted, filtered, opened and cloned, by point
   assert.equal(await text(page, '.best-line a >> nth=1'), `trial ${board.rows[0].trial.number}`);
   assert.match(await text(page, '.best-line'), /ahead of trial|not distinguishable/);
   await shows(page, '.importance', 'lr');
+  await page.click('.importance button.link');
+  await shows(page, '.effect', 'validation/loss that a model of the results expects');
 
   await page.click('.leaderboard .head button:text("lr")');
   const rates = (await page.locator('.leaderboard .rows .row').evaluateAll((rows) =>

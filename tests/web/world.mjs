@@ -136,6 +136,11 @@ export class World {
     const observation = { metric, step, sequences: step * 8, tokens: step * 800, value };
     return this.call('POST', `/v1/workers/${worker}:report`, { reports: [{ token, observations: [observation] }] });
   }
+  // What the adapter of a step answered to the first validation rows, and how busy the worker's machine is.
+  show(worker, token, step, answers, use) {
+    const samples = answers.map((generated, row) => ({ step, row, prompt: `question ${row}`, expected: `answer ${row}`, generated }));
+    return this.call('POST', `/v1/workers/${worker}:report`, { reports: [{ token, samples }], use });
+  }
   complete(worker, token) {
     return this.call('POST', `/v1/workers/${worker}:complete`, { token });
   }

@@ -74,6 +74,23 @@ TEST_CASE_METHOD(Fixture, "A refusal is not tried again", "[worker]") {
   CHECK(clock.pauses == 0);
 }
 
+TEST_CASE_METHOD(Fixture, "A worker says which protocol it speaks, and works for no coordinator of another",
+                 "[worker]") {
+  REQUIRE(client->Register({}, "life", {}).ok());
+  const proto::Peer said = coordinator.record().peers.at(0);
+  CHECK(said.protocol == proto::kProtocol);
+  CHECK(said.version == proto::ThisProgram().version);
+  for (const int protocol : {0, proto::kProtocol + 1}) {
+    coordinator.SetProtocol(protocol);
+    const absl::Status status = client->Register({}, "life", {}).status();
+    INFO(status.ToString());
+    CHECK(absl::IsFailedPrecondition(status));
+    const std::string what_to_do = protocol == 0 ? "on the server's machine" : "on the worker's machine";
+    CHECK(std::string{status.message()}.find(what_to_do) != std::string::npos);
+    CHECK(clock.pauses == 0);
+  }
+}
+
 TEST_CASE_METHOD(Fixture, "A coordinator that stays away is waited for as long as patience says", "[worker]") {
   coordinator.Stop();
   const absl::Status status = client->Complete({}, {.limit = milliseconds{3000}});

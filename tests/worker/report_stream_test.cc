@@ -3,6 +3,7 @@
 #include <grpcpp/create_channel.h>
 
 #include <catch2/catch.hpp>
+#include <mutex>
 #include <thread>
 
 #include "tests/support/fake_coordinator.h"
@@ -101,6 +102,19 @@ TEST_CASE_METHOD(Fixture, "A verdict to stop stays, and one to abandon comes bef
   CHECK(reports.verdict(1).action == v1::Verdict::ABANDON);
 }
 
+TEST_CASE_METHOD(Fixture,
+                 "A verdict that only a newer coordinator knows changes nothing, nor does it hide the next one",
+                 "[worker]") {
+  ReportStream& reports = Stream({.heartbeat = kLong, .flush = kLong});
+  reports.Add(1);
+  Say(static_cast<v1::Verdict::Action>(4000), "of the future");
+  const std::uint64_t first = reports.Observe(1, {Observation("validation/loss", 5)}, Urgency::kNow);
+  CHECK(reports.Await(1, first, milliseconds{10'000}).action == v1::Verdict::CONTINUE);
+  Say(v1::Verdict::STOP, "outside the best third");
+  const std::uint64_t second = reports.Observe(1, {Observation("validation/loss", 10)}, Urgency::kNow);
+  CHECK(reports.Await(1, second, milliseconds{10'000}).action == v1::Verdict::STOP);
+}
+
 TEST_CASE_METHOD(Fixture, "While the coordinator is away nothing waits for it, and nothing is lost", "[worker]") {
   ReportStream& reports = Stream({.heartbeat = milliseconds{20}, .flush = milliseconds{10}});
   reports.Add(1);
@@ -124,8 +138,9 @@ TEST_CASE_METHOD(Fixture, "A report whose answer is lost is sent again", "[worke
     const auto found = record.observations.find({1, "validation/loss", 1});
     return found != record.observations.end() && found->second.second == 2;
   }));
-  for (int i = 0; i < 500 && !reports.Unsent(1).empty(); ++i) std::this_thread::sleep_for(milliseconds{10});
-  CHECK(reports.Unsent(1).empty());
+  for (int i = 0; i < 500 && !reports.Unsent(1).observations().empty(); ++i)
+    std::this_thread::sleep_for(milliseconds{10});
+  CHECK(reports.Unsent(1).observations().empty());
 }
 
 TEST_CASE_METHOD(Fixture, "Of too many observations the oldest of training go, and no validation", "[worker]") {
@@ -133,11 +148,38 @@ TEST_CASE_METHOD(Fixture, "Of too many observations the oldest of training go, a
   reports.Add(1);
   reports.Observe(1, {Observation("validation/loss", 0)}, Urgency::kSoon);
   for (int step = 1; step <= 30; ++step) reports.Observe(1, {Observation("train/loss", step)}, Urgency::kSoon);
-  const std::vector<v1::Observation> unsent = reports.Unsent(1);
+  const auto unsent = reports.Unsent(1).observations();
   REQUIRE(unsent.size() == 10);
   CHECK(unsent[0].metric() == "validation/loss");
   CHECK(unsent[1].step() == 22);
   CHECK(unsent[9].step() == 30);
+}
+
+TEST_CASE_METHOD(Fixture, "Samples go out with the observations that they came with, and are kept until they are taken",
+                 "[worker]") {
+  ReportStream& reports = Stream({.heartbeat = kLong, .flush = kLong});
+  reports.Add(1);
+  std::vector<v1::Sample> samples(2);
+  samples[0].set_generated("first");
+  samples[1].set_row(1);
+  std::mutex mutex;
+  std::vector<v1::LeaseReport> taken;
+  coordinator.SetJudge([&](std::int64_t, const v1::LeaseReport& report) {
+    std::lock_guard lock(mutex);
+    taken.push_back(report);
+    return v1::Verdict{};
+  });
+  coordinator.Refuse("Report", grpc::Status(grpc::StatusCode::UNAVAILABLE, "away"));
+  const std::uint64_t ticket = reports.Observe(1, {Observation("validation/loss", 5)}, Urgency::kNow, samples);
+  reports.Await(1, ticket, milliseconds{5000});
+  CHECK(reports.Unsent(1).samples_size() == 2);
+  coordinator.Refuse("Report", grpc::Status::OK);
+  for (int i = 0; i < 500 && reports.Unsent(1).samples_size() > 0; ++i) std::this_thread::sleep_for(milliseconds{10});
+  std::lock_guard lock(mutex);
+  REQUIRE(taken.size() == 1);
+  CHECK(taken[0].observations_size() == 1);
+  REQUIRE(taken[0].samples_size() == 2);
+  CHECK(taken[0].samples(0).generated() == "first");
 }
 
 TEST_CASE_METHOD(Fixture, "A backlog larger than one report goes out in several", "[worker]") {

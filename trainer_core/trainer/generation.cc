@@ -22,7 +22,7 @@ std::size_t TextsAtOnce(const std::vector<GenerationRequest>& requests) {
 
 }  // namespace
 
-absl::StatusOr<Generation> Generator::Generate(const GenerationRequest& request, const TokenCallback& on_token) {
+absl::StatusOr<Generation> TextMaker::Generate(const GenerationRequest& request, const TokenCallback& on_token) {
   const absl::StatusOr<std::int64_t> text = Begin(request);
   if (!text.ok()) return text.status();
   Generation generation;
@@ -44,7 +44,7 @@ absl::StatusOr<Generation> Generator::Generate(const GenerationRequest& request,
   }
 }
 
-absl::Status Generator::GenerateAll(const std::vector<GenerationRequest>& requests,
+absl::Status TextMaker::GenerateAll(const std::vector<GenerationRequest>& requests,
                                     const std::function<void(std::size_t place, const Generation& text)>& on_text) {
   struct Text {
     std::size_t place = 0;

@@ -57,13 +57,9 @@ using TokenCallback = std::function<bool(std::int32_t id)>;
 // matrix products are done together for all. What else is under way changes a text in its last bits only: in fp32 it is
 // the one that is made alone; in bf16 a near tie between two tokens may fall the other way.
 // Not thread safe: one call at a time.
-class Generator {
+class TextMaker {
  public:
-  virtual ~Generator() = default;
-
-  // From now on with these adapters, PEFT folders, one a slot; an empty path: the base alone, as it is without a call.
-  // Texts under way are dropped. Errors: those of ReadAdapter; then all slots are gone but the base alone in slot 0.
-  virtual absl::Status UseAdapters(const std::vector<std::filesystem::path>& folders) = 0;
+  virtual ~TextMaker() = default;
 
   // Begins a text, which ends with one of the model's eos ids (config.json and generation_config.json), an extra stop
   // id, or after max_new_tokens. What its prompt has in common with the beginning of a text that has ended in the slot
@@ -78,18 +74,25 @@ class Generator {
   // Drops all texts, with their keys and values.
   virtual void Forget() = 0;
 
-  // The loss of each text on its learned tokens, as a trainer's validation computes it, one result a slot; several
-  // texts go through the model at a time. Errors as Begin's and Step's.
-  virtual absl::StatusOr<std::vector<ValidationLoss>> Losses(const std::vector<text::Sequence>& texts) = 0;
-  // "cpu bf16": what it computes on and in.
-  virtual std::string description() const = 0;
-
   // One text from its beginning to its end, while no other is under way. Errors as Begin's and Step's.
   absl::StatusOr<Generation> Generate(const GenerationRequest& request, const TokenCallback& on_token);
   // Many, while no other is under way: as many at once as pay, a next one begins where one ends. `on_text` is told of
   // each when it has ended, with its place among the requests. Where memory runs out, with fewer at once.
   absl::Status GenerateAll(const std::vector<GenerationRequest>& requests,
                            const std::function<void(std::size_t place, const Generation& text)>& on_text);
+};
+
+// A model that is there for texts alone.
+class Generator : public TextMaker {
+ public:
+  // From now on with these adapters, PEFT folders, one a slot; an empty path: the base alone, as it is without a call.
+  // Texts under way are dropped. Errors: those of ReadAdapter; then all slots are gone but the base alone in slot 0.
+  virtual absl::Status UseAdapters(const std::vector<std::filesystem::path>& folders) = 0;
+  // The loss of each text on its learned tokens, as a trainer's validation computes it, one result a slot; several
+  // texts go through the model at a time. Errors as Begin's and Step's.
+  virtual absl::StatusOr<std::vector<ValidationLoss>> Losses(const std::vector<text::Sequence>& texts) = 0;
+  // "cpu bf16": what it computes on and in.
+  virtual std::string description() const = 0;
 };
 
 // So many texts pay at once on any device, and keep what is kept of them within reason.

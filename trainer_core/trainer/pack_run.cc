@@ -111,6 +111,9 @@ absl::Status PackRun::Admit(TrialJob job) {
   if (absl::Status trainable = resident_.model.CheckTrainable(setup->config.whole); !trainable.ok()) {
     return Named(*slot.job, trainable);
   }
+  if (slot.job->config.samples > 0) {
+    if (absl::Status loaded = LoadTokenizer(); !loaded.ok()) return Named(*slot.job, loaded);
+  }
   slot.identity = IdentityOf(*slot.job, *setup, resident_.model.config(), resident_.digest, resident_.data->key);
   if (!Scaled()) slot.guard.scale.scale = 1;
   slot.order = text::DataOrder(slot.job->data_seed, static_cast<std::int64_t>(resident_.data->train.size()));
@@ -161,6 +164,7 @@ absl::Status PackRun::ReportStart(Slot& slot) {
       absl::StatusOr<ValidationLoss> loss = StartLoss(slot);
       if (!loss.ok()) return loss.status();
       start.validation = *std::move(loss);
+      start.samples = StartSamples(slot);
     }
     absl::Status reported = Report(slot, std::move(start));
     if (!reported.ok() || slot.outcome) return reported;
@@ -179,7 +183,13 @@ absl::StatusOr<ValidationLoss> PackRun::StartLoss(const Slot& slot) {
   absl::StatusOr<std::vector<ValidationLoss>> losses =
       LossesOf(resident_.evaluator, resident_.data->validation, is_base ? nullptr : &pass);
   if (!losses.ok()) return losses.status();
-  if (is_base) resident_.base_loss = losses->front();
+  if (is_base) {
+    resident_.base_loss = losses->front();
+    if (log_) {
+      log_(absl::StrFormat("the base model's loss on %d validation sequences: %.4f", resident_.data->validation.size(),
+                           losses->front().Mean()));
+    }
+  }
   return std::move(losses->front());
 }
 

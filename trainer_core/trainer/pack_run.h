@@ -1,16 +1,20 @@
 #pragma once
 
 #include <deque>
+#include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "trainer_core/text/memory_model.h"
+#include "trainer_core/text/tokenizer.h"
 #include "trainer_core/trainer/adapter_setup.h"
 #include "trainer_core/trainer/checkpoint.h"
 #include "trainer_core/trainer/evaluation.h"
@@ -29,12 +33,16 @@ struct ResidentModel {
   std::unique_ptr<Lanes> lanes;
   std::shared_ptr<const text::TokenizedData> data;
   Evaluator evaluator;
-  std::optional<Evaluator> test;            // the hold-out rows, where the data have any
-  std::string digest;                       // of the model's files
-  std::int64_t micro_batch_tokens = 2048;   // over all slots and lanes of a pass
-  text::MemorySettings memory;              // of a training, but for its slots and adapters
-  std::int64_t memory_bytes = 0;            // that trainings may take
-  std::optional<ValidationLoss> base_loss;  // of the base alone, once it was needed
+  std::optional<Evaluator> test;             // the hold-out rows, where the data have any
+  std::string digest;                        // of the model's files
+  std::int64_t micro_batch_tokens = 2048;    // over all slots and lanes of a pass
+  text::MemorySettings memory;               // of a training, but for its slots and adapters
+  std::int64_t memory_bytes = 0;             // that trainings may take
+  std::optional<ValidationLoss> base_loss;   // of the base alone, once it was needed
+  std::filesystem::path folder;              // the model's
+  std::optional<text::Tokenizer> tokenizer;  // once samples were wanted
+  // Of the base alone, by TrainConfig::samples and samples_tokens, once they were needed.
+  std::map<std::pair<std::int64_t, std::int64_t>, std::vector<Sample>> base_samples;
 };
 
 // A job's adapter as a bank keeps it.
@@ -137,6 +145,14 @@ class PackRun {
                                                        const std::vector<text::Sequence>& sequences,
                                                        const LoraPass* pass);
   std::vector<std::size_t> Numbers(const Group& group) const;
+
+  // pack_run_samples.cc: what adapters answer to validation rows.
+  absl::Status LoadTokenizer();
+  // One list a slot, empty where they could not be made; slots of the group as in the pass, which null stands for the
+  // base alone.
+  std::vector<std::vector<Sample>> SamplesOf(const Group& group, const LoraPass* pass);
+  std::vector<Sample> StartSamples(Slot& slot);
+  void AddSamples(const Group& group, const std::vector<Progress*>& progress);
 
   // pack_run_files.cc
   absl::Status Start(Slot& slot);

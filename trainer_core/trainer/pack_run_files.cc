@@ -1,5 +1,6 @@
 // How a slot begins, goes on from a checkpoint, and is written.
 #include <cstring>
+#include <span>
 
 #include "absl/strings/str_cat.h"
 #include "trainer_core/trainer/adapter_io.h"
@@ -13,6 +14,12 @@ constexpr char kFirstMoments[] = "adamw.first_moments";
 constexpr char kSecondMoments[] = "adamw.second_moments";
 constexpr char kMomentsIn8bit[] = "moments_in_8bit";
 constexpr char kBestAdapter[] = "best_adapter";
+
+at::Tensor Copy(const std::vector<float>& values) {
+  // from_blob takes a mutable pointer; nothing is written through it.
+  return at::from_blob(const_cast<float*>(values.data()), {static_cast<std::int64_t>(values.size())}, at::kFloat)
+      .clone();
+}
 
 }  // namespace
 
@@ -124,12 +131,25 @@ absl::Status PackRun::SaveCheckpoint(const Slot& slot) {
 }
 
 absl::Status PackRun::SaveAdapter(const Slot& slot) {
-  Adapter adapter =
-      WholeAdapter(slot, slot.best.empty() ? bank_->Extract(bank_->parameters(), slot.number) : slot.best);
-  return observer_.OnAdapter(slot.index, [folder = slot.job->output_folder / "adapter", adapter = std::move(adapter),
-                                          model = resident_.model.config(), durability = slot.job->durability] {
-    return WriteAdapter(folder, model, adapter.config, adapter.values, durability);
-  });
+  AdapterConfig config = slot.setup.config;
+  at::Tensor values;
+  if (slot.setup.TakesFromBase(slot.job->config)) {
+    Adapter adapter =
+        WholeAdapter(slot, slot.best.empty() ? bank_->Extract(bank_->parameters(), slot.number) : slot.best);
+    config = std::move(adapter.config);
+    values = Copy(adapter.values);
+  } else if (!slot.best.empty()) {
+    values = Copy(slot.best);
+  } else {
+    // The slot takes no further step: what is there is not copied, so that the next trial need not wait for that.
+    values = bank_->Values(bank_->parameters(), slot.number);
+  }
+  return observer_.OnAdapter(
+      slot.index, [folder = slot.job->output_folder / "adapter", config = std::move(config), values = std::move(values),
+                   model = resident_.model.config(), durability = slot.job->durability] {
+        const std::span parameters(values.const_data_ptr<float>(), static_cast<std::size_t>(values.numel()));
+        return WriteAdapter(folder, model, config, parameters, durability);
+      });
 }
 
 }  // namespace lorasweep::trainer

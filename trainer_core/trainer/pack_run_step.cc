@@ -71,7 +71,8 @@ absl::Status PackRun::TakeStep(const Group& group) {
                         .grad_norm = norms[k],
                         .learning_rate = rate,
                         .validation = std::nullopt,
-                        .best = std::nullopt});
+                        .best = std::nullopt,
+                        .samples = {}});
   }
   if (absl::Status evaluated = Evaluate(stepped, progress); !evaluated.ok()) return evaluated;
   for (std::size_t k = 0; k < stepped.size(); ++k) {
@@ -238,6 +239,7 @@ absl::Status PackRun::Evaluate(const Group& group, std::vector<Progress>& progre
   absl::StatusOr<std::vector<ValidationLoss>> losses = LossesOf(resident_.evaluator, resident_.data->validation, &pass);
   if (!losses.ok()) return losses.status();
   for (std::size_t k = 0; k < due.size(); ++k) places[k]->validation = std::move((*losses)[k]);
+  AddSamples(due, places);
   return absl::OkStatus();
 }
 

@@ -119,7 +119,8 @@ class TorchTrainer : public Trainer {
       absl::StatusOr<PackProbe> probe = PackProbe::Make(resident_, job);
       if (!probe.ok()) return probe.status();
       return text::PlanPack(most, size,
-                            {.fits = [&](std::int64_t slots) { return probe->Fits(slots); },
+                            {.trial_tokens = probe->TrialTokens(job),
+                             .fits = [&](std::int64_t slots) { return probe->Fits(slots); },
                              .measure = [&](std::int64_t slots) { return probe->Measure(slots); }});
     });
   }
@@ -167,7 +168,10 @@ absl::StatusOr<std::unique_ptr<Trainer>> Load(const TrainerOptions& options, con
                                                       .micro_batch_tokens = tokens,
                                                       .memory = memory,
                                                       .memory_bytes = bytes,
-                                                      .base_loss = std::nullopt});
+                                                      .base_loss = std::nullopt,
+                                                      .folder = folder,
+                                                      .tokenizer = std::nullopt,
+                                                      .base_samples = {}});
 }
 
 }  // namespace

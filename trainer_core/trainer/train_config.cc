@@ -10,6 +10,8 @@ namespace {
 constexpr std::int64_t kMaxSteps = 100'000'000;
 constexpr std::int64_t kMaxBatchSize = 1'000'000;
 constexpr std::int64_t kMaxRank = 4096;
+constexpr std::int64_t kMaxSamples = 16;
+constexpr std::int64_t kMaxSamplesTokens = 1024;
 
 absl::Status Check(bool allowed, std::string_view setting, double value, std::string_view range) {
   if (allowed) return absl::OkStatus();
@@ -57,6 +59,9 @@ absl::Status TrainConfig::Validate() const {
       Check(lora_dropout >= 0 && lora_dropout < 1, "lora_dropout", lora_dropout, "0 to below 1"),
       Check(eval_every >= 0, "eval_every", steps(eval_every), "0 (only at the end) or more"),
       Check(save_every >= 0, "save_every", steps(save_every), "0 (never) or more"),
+      Check(samples >= 0 && samples <= kMaxSamples, "samples", steps(samples), "0 (none) to 16"),
+      Check(samples_tokens >= 1 && samples_tokens <= kMaxSamplesTokens, "samples_tokens", steps(samples_tokens),
+            "1 to 1024"),
       Check(early_stopping_patience >= 0, "early_stopping_patience", steps(early_stopping_patience),
             "0 (train to the end) or more"),
       Check(early_stopping_threshold >= 0 && std::isfinite(early_stopping_threshold), "early_stopping_threshold",

@@ -76,6 +76,9 @@ struct TrainConfig {
   std::string adapter = {};      // folder of an adapter to go on from, whose ranks, alphas, modules and kind then count
   std::int64_t eval_every = 20;  // steps; 0: only at the end
   std::int64_t save_every = 20;  // steps; 0: never
+  // Of the first so many validation rows the adapter makes a Sample at each validation, of so many tokens at most.
+  std::int64_t samples = 0;
+  std::int64_t samples_tokens = 64;
   // Decided on the validation losses as transformers' Trainer and its EarlyStoppingCallback do (validation_history.h).
   bool load_best_model_at_end = false;       // the adapter of the lowest validation loss, not the last
   std::int64_t early_stopping_patience = 0;  // validations in a row without a better loss; 0: train to the end

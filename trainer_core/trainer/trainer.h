@@ -55,6 +55,15 @@ struct BestValidation {
   double loss = 0;
 };
 
+// What a trial's adapter makes of a validation row, greedily. Special tokens are left out, but of the prompt.
+struct Sample {
+  std::int64_t row = 0;  // in TokenizedData::validation
+  std::string prompt = {};
+  std::string expected = {};  // the row's own answer
+  std::string generated = {};
+  bool cut = false;  // it did not end within TrainConfig::samples_tokens
+};
+
 // One trial's training after an optimizer step. Step 0 is reported too, with the validation loss of the untrained base.
 struct Progress {
   std::int64_t step = 0;       // optimizer steps done
@@ -65,6 +74,7 @@ struct Progress {
   double learning_rate = 0;    // used by this step
   std::optional<ValidationLoss> validation = {};
   std::optional<BestValidation> best = {};  // this step's validation included
+  std::vector<Sample> samples = {};  // with a validation: TrainConfig::samples of them, or none for want of memory
 };
 
 enum class Command { kContinue, kPause, kStop };

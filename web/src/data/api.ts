@@ -2,7 +2,7 @@
 import * as decode from './decode';
 import { noteRoles } from './roles';
 import { tokenAsked } from './token';
-import type { Comparison, Importance, Leaderboard, Observation, Sweep, Trial, Worker } from './model';
+import type { Comparison, Importance, Leaderboard, MachineUse, Observation, Samples, Sweep, Trial, Worker } from './model';
 
 export class ApiError extends Error {
   constructor(readonly code: number, readonly status: string, message: string) {
@@ -58,11 +58,19 @@ async function pages<T>(path: string, key: string, query: Query, one: (json: unk
 export const listSweeps = (): Promise<Sweep[]> => pages('sweeps', 'sweeps', { page_size: 1000 }, decode.sweep);
 export const getSweep = async (id: string): Promise<Sweep> => decode.sweep(await get(`sweeps/${id}`));
 export const listWorkers = (): Promise<Worker[]> => pages('workers', 'workers', {}, decode.worker);
+// As far back as the server remembers, oldest first.
+export const listMachineUse = async (worker: string): Promise<MachineUse[]> => {
+  const answer = (await get(`workers/${worker}/use`)) as { use: unknown[] };
+  return answer.use.map(decode.machineUse);
+};
 export const getTrial = async (id: string, number: number): Promise<Trial> =>
   decode.trial(await get(`sweeps/${id}/trials/${number}`));
 export const listObservations = (id: string, number: number): Promise<Observation[]> =>
   pages(`sweeps/${id}/trials/${number}/observations`, 'observations', { page_size: 10000, summary_only: true },
         decode.observation);
+// What a trial answered at a step, and which steps it has answers of.
+export const listSamples = async (id: string, number: number, step: number): Promise<Samples> =>
+  decode.samples(await get(`sweeps/${id}/trials/${number}/samples`, { step }));
 // The newest of a sweep's trials.
 export const lastTrials = async (id: string, most: number): Promise<Trial[]> => {
   const page = (await get(`sweeps/${id}/trials`, { page_size: most, order_by: 'number desc' })) as { trials: unknown[] };

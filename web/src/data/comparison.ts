@@ -2,34 +2,26 @@
 import { signal } from '@preact/signals';
 import * as api from './api';
 import { sweepEnded, type Comparison } from './model';
+import { poll } from './poll';
 
 const EVERY = 2000;
 
 export class LiveComparison {
   readonly comparison = signal<Comparison | undefined>(undefined);
   readonly problem = signal('');
-  private timer = 0;
-  private closed = false;
+  readonly close: () => void;
 
   constructor(readonly ids: string[]) {
-    void this.read();
+    this.close = poll(EVERY, () => this.read());
   }
 
-  close(): void {
-    this.closed = true;
-    clearTimeout(this.timer);
-  }
-
-  private async read(): Promise<void> {
-    if (!document.hidden) {
-      try {
-        this.comparison.value = await api.compareSweeps(this.ids);
-        this.problem.value = '';
-      } catch (error) {
-        this.problem.value = (error as Error).message;
-      }
+  private async read(): Promise<'over' | void> {
+    try {
+      this.comparison.value = await api.compareSweeps(this.ids);
+      this.problem.value = '';
+      if (this.comparison.value.sweeps.every(({ sweep }) => sweepEnded(sweep.state))) return 'over';
+    } catch (error) {
+      this.problem.value = (error as Error).message;
     }
-    const over = this.problem.value === '' && this.comparison.value?.sweeps.every(({ sweep }) => sweepEnded(sweep.state));
-    if (!this.closed && !over) this.timer = window.setTimeout(() => void this.read(), EVERY);
   }
 }

@@ -1,6 +1,6 @@
 // The one door from the server's JSON (64-bit integers as texts, "NaN" as a text) to model.ts.
 import type {
-  Artifact, Attempt, Changes, Compared, Comparison, Importance, Leaderboard, Measurement, Observation, Parameter, Row, Spec, Sweep,
+  Artifact, Attempt, Changes, Compared, Comparison, Importance, Leaderboard, MachineUse, Measurement, Observation, Parameter, Row, Samples, Spec, Sweep,
   Trial, Value, Worker,
 } from './model';
 
@@ -129,6 +129,13 @@ export const observation = (json: Json): Observation => ({
   metric: json.metric, step: number(json.step), tokens: number(json.tokens), value: number(json.value),
 });
 
+export const samples = (json: Json): Samples => ({
+  steps: list(json.steps, number),
+  samples: list(json.samples, (one) => ({
+    step: number(one.step), row: number(one.row), prompt: one.prompt ?? '', expected: one.expected ?? '', generated: one.generated ?? '', cut: Boolean(one.cut),
+  })),
+});
+
 const row = (json: Json): Row => ({
   rank: number(json.rank),
   trial: trial(json.trial),
@@ -174,6 +181,10 @@ export const worker = (json: Json): Worker => ({
   trials: list(json.trials, (name) => String(name).replace(/^sweeps\/(.*)\/trials\//, '$1/')),
 });
 
+export const machineUse = (json: Json): MachineUse => ({
+  time: time(json.time) ?? 0, seconds: number(json.seconds), cpu: optional(json.cpu), gpu: optional(json.gpu),
+});
+
 export const importance = (json: Json): Importance => ({
   trials: number(json.trials),
   parameters: list(json.parameters, (one) => ({
@@ -182,7 +193,10 @@ export const importance = (json: Json): Importance => ({
     stderr: number(one.importance_stderr),
     low: value(one.best_low),
     high: value(one.best_high),
+    effects: list(one.effects, (effect) => ({ value: value(effect.value), metric: number(effect.metric), stderr: number(effect.metric_stderr) })),
   })),
+  fit: number(json.model_fit),
+  interactions: list(json.interactions, (one) => ({ first: one.first, second: one.second, share: number(one.share) })),
 });
 
 export const changes = (json: Json): Changes => ({

@@ -91,6 +91,21 @@ export interface Measurement {
   source: string;
 }
 
+// What the adapter answered to a validation row, as it was at a validation.
+export interface Sample {
+  step: number;
+  row: number;
+  prompt: string;
+  expected: string;
+  generated: string;
+  cut: boolean;  // it did not end within training.samples_tokens
+}
+
+export interface Samples {
+  steps: number[];  // that there are samples of
+  samples: Sample[];  // of the step asked for
+}
+
 export interface Observation {
   metric: string;
   step: number;
@@ -153,9 +168,22 @@ export interface Worker {
   trials: string[];  // "math-tutor/3"
 }
 
+// How busy a worker's machine was, in the `seconds` before `time`; shares of 1.
+export interface MachineUse {
+  time: number;
+  seconds: number;
+  cpu?: number;
+  gpu?: number;
+}
+
 export interface Importance {
   trials: number;
-  parameters: { name: string; share: number; stderr: number; low?: Value; high?: Value }[];
+  fit: number;  // share of the variance that the model of the results predicts
+  parameters: {
+    name: string; share: number; stderr: number; low?: Value; high?: Value;
+    effects: { value?: Value; metric: number; stderr: number }[];  // in the parameter's order
+  }[];
+  interactions: { first: string; second: string; share: number }[];
 }
 
 export interface Changes {

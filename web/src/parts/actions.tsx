@@ -73,7 +73,7 @@ export function SweepActions({ live, sweep }: { live: LiveSweep; sweep: Sweep })
           <div class="menu" role="menu">
             <button type="button" role="menuitem" onClick={clone}>New sweep like this…</button>
             {allowed && <button type="button" role="menuitem" onClick={() => setForm('point')}>Try a point…</button>}
-            {!over && allowed && <button type="button" role="menuitem" onClick={() => setForm('limits')}>Change limits…</button>}
+            {allowed && <button type="button" role="menuitem" onClick={() => setForm('limits')}>{over ? 'More trials…' : 'Change limits…'}</button>}
             {!over && allowed && <button type="button" role="menuitem" onClick={() => setDanger('cancel')}>Cancel…</button>}
             {over && may('admin') && <button type="button" role="menuitem" onClick={() => setDanger('delete')}>Delete…</button>}
           </div>

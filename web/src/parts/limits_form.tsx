@@ -1,8 +1,8 @@
-// The limits of a sweep that can be changed while it runs.
+// The limits of a sweep that can be changed: one that has ended goes on with more trials.
 import { useState } from 'preact/hooks';
 import * as api from '../data/api';
 import type { LiveSweep } from '../data/live';
-import type { Sweep } from '../data/model';
+import { sweepEnded, type Sweep } from '../data/model';
 import { Dialog } from './dialog';
 import { say } from './toast';
 
@@ -37,7 +37,7 @@ export function LimitsForm({ live, sweep, onClose }: { live: LiveSweep; sweep: S
             <input name={`limits-${key}`} inputMode="numeric" value={typed[key]} onInput={(event) => setTyped({ ...typed, [key]: event.currentTarget.value.trim() })} />
           </label>
         ))}
-        <p class="muted">They count from the next trial on. In a terminal: <code>{command}</code></p>
+        <p class="muted">{sweepEnded(sweep.state) ? 'With more trials than it has the sweep goes on.' : 'They count from the next trial on.'} In a terminal: <code>{command}</code></p>
         {problem && <p class="problem" role="alert">{problem}</p>}
         <footer>
           <button type="button" onClick={onClose}>Leave them</button>

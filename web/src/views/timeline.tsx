@@ -1,5 +1,6 @@
 // What the workers did: a lane for each slot in use, attempts as bars.
 import { useComputed } from '@preact/signals';
+import { Fragment } from 'preact';
 import type { LiveSweep } from '../data/live';
 import * as format from '../data/format';
 import type { Attempt, Sweep, Trial } from '../data/model';
@@ -8,6 +9,7 @@ import { now } from '../data/now';
 import { go, href } from '../data/route';
 import { hovered } from '../data/selection';
 import { trialLook } from '../parts/state';
+import { MachineUseLine } from './machine_use';
 
 interface Bar {
   trial: Trial;
@@ -89,10 +91,15 @@ export function TimelinePanel({ live, sweep }: { live: LiveSweep; sweep: Sweep }
       {lanes.length === 0 ? <p class="nothing muted">Attempts appear here when a worker takes the first trial.</p> : (
         <div class="lanes">
           {lanes.map((lane, index) => (
-            <div key={`${lane.worker}/${index}`} class="lane-line">
-              <span class="lane-name" title={`${lane.worker} ${labels.get(lane.worker) ?? ''}`.trim()}>{lanes[index - 1]?.worker === lane.worker ? '' : lane.worker}</span>
-              <Lane live={live} bars={lane.bars} from={from} to={to} />
-            </div>
+            <Fragment key={`${lane.worker}/${index}`}>
+              <div class="lane-line">
+                <span class="lane-name" title={`${lane.worker} ${labels.get(lane.worker) ?? ''}`.trim()}>{lanes[index - 1]?.worker === lane.worker ? '' : lane.worker}</span>
+                <Lane live={live} bars={lane.bars} from={from} to={to} />
+              </div>
+              {lanes[index + 1]?.worker !== lane.worker && (
+                <MachineUseLine worker={lane.worker} device={live.workers.value.find((one) => one.id === lane.worker)?.device ?? ''} over={over} from={from} to={to} />
+              )}
+            </Fragment>
           ))}
         </div>
       )}

@@ -15,6 +15,7 @@ import { Note } from '../parts/note';
 import { TrialMark } from '../parts/state';
 import { TrialActions } from '../parts/trial_actions';
 import { NotFound } from './not_found';
+import { SamplesPanel } from './samples';
 import { TrialCurve } from './trial_curve';
 
 const SPEED = 'trial/tokens_per_second';
@@ -184,6 +185,7 @@ function Page({ live, sweep, trial }: { live: LiveSweep; sweep: Sweep; trial: Tr
               save={async (note) => live.adoptTrial(await api.setTrialNote(sweep.id, trial.number, note))} />
       </section>
       <TrialCurve live={live} sweep={sweep} trial={trial} />
+      <SamplesPanel live={live} trial={trial} />
       <Settings live={live} sweep={sweep} trial={trial} />
       <Measurements measurements={trial.measurements} />
       <Attempts attempts={trial.attempts} />
