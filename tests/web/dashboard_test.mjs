@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { join } from 'node:path';
-import { accessible, eventually, externalSpec, firstPaint, openWorld, screenshots, shows, skip, text, toySpec } from './world.mjs';
+import { accessible, eventually, externalSpec, openWorld, paintsAtOnce, screenshots, shows, skip, slowness, text, toySpec } from './world.mjs';
 
 const world = openWorld();
 
@@ -42,7 +42,8 @@ test('what a worker reports is on every page within a second, also after the ser
   const lease = await world.lease('w');
   await world.report('w', lease.token, 10, 2.3456);
   for (const page of [one, two]) await shows(page, '.leaderboard .rows', '2.3456');
-  // Two within a second are enough: another program may hold the machine while the others are on their way.
+  // Two within a second, of a machine as fast as that of the limits, are enough: another program may hold the machine while
+  // the others are on their way.
   const took = [];
   const inTime = () => took.filter((one) => one < 1000).length;
   for (let step = 11; step <= 30 && inTime() < 2; ++step) {
@@ -50,7 +51,7 @@ test('what a worker reports is on every page within a second, also after the ser
     await world.report('w', lease.token, step, Number(value));
     const begin = Date.now();
     await Promise.all([one, two].map((page) => shows(page, '.leaderboard .rows', value)));
-    took.push(Date.now() - begin);
+    took.push((Date.now() - begin) / (await slowness(one)));
   }
   assert.equal(inTime(), 2, `shown after ${took} ms`);
   const last = await text(one, '.leaderboard .rows .row .cell:nth-child(4)');
@@ -268,7 +269,6 @@ test('the page is small and paints at once', { skip }, async () => {
   await page.goto(world.url);
   await page.waitForSelector('.sweeps');
   assert.ok(received < 500_000, `${received} bytes`);
-  const paint = await firstPaint(page, world.url);
-  assert.ok(paint < 1000, `first contentful paint after ${paint} ms`);
+  await paintsAtOnce(page, world.url);
   await page.context().close();
 });

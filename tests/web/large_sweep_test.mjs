@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { after, before, test } from 'node:test';
 import { join } from 'node:path';
-import { World, eventually, firstPaint, shows, skip } from './world.mjs';
+import { World, eventually, paintsAtOnce, shows, skip, slowness } from './world.mjs';
 
 const world = new World();
 const TRIALS = 50_000;
@@ -31,10 +31,11 @@ async function longestTask(page, act) {
   return Math.max(...tasks);
 }
 
-// Nothing that `act` does holds the page for longer than a frame may take; where it does, once more, for others' cold caches.
+// Nothing that `act` does holds the page for longer than a frame may take, on a machine as fast as that of the limits; where
+// it does, again, for others' cold caches and other programs.
 async function smooth(page, what, act) {
-  let most = await longestTask(page, act);
-  if (most > FRAME) most = Math.min(most, await longestTask(page, act));
+  let most = Infinity;
+  for (let round = 0; round < 4 && most > FRAME; ++round) most = Math.min(most, (await longestTask(page, act)) / (await slowness(page)));
   console.log(`# ${what}: no task over ${Math.ceil(most)} ms`);
   assert.ok(most <= FRAME, `${what} holds the page for ${most} ms`);
 }
@@ -52,8 +53,7 @@ test('50,000 trials open at once and stay smooth', { skip }, async () => {
   await shows(page, '.leaderboard header', '50,000 trials');
   await page.waitForSelector('.echart canvas');
   assert.ok(received < 500_000, `${received} bytes`);
-  const paint = await firstPaint(page, `${world.url}#/sweeps/big`);
-  assert.ok(paint < 1000, `first contentful paint after ${paint} ms`);
+  const paint = await paintsAtOnce(page, `${world.url}#/sweeps/big`);
   await page.waitForSelector('.echart canvas');
   await shows(page, '.leaderboard .rows .row', 'done');
   await eventually(async () => (await page.locator('.timeline .lane a').count()) > 100, 'the last attempts are in the timeline');
