@@ -1,20 +1,18 @@
 #include <CLI/CLI.hpp>
-#include <algorithm>
 #include <memory>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "cli/adapter_download.h"
 #include "cli/adapter_source.h"
 #include "cli/client.h"
 #include "cli/commands.h"
 #include "cli/format.h"
+#include "cli/llama_program.h"
 #include "cli/message_json.h"
 #include "cli/names.h"
 #include "cli/progress.h"
 #include "cli/tables.h"
-#include "proto/spelling.h"
 #include "trainer_core/gguf/export.h"
 #include "trainer_core/merge/merge.h"
 #include "trainer_core/text/staging_folder.h"
@@ -97,12 +95,7 @@ absl::Status Merge(Context& context, const ExportFlags& flags) {
 
 absl::Status ToGguf(Context& context, const ExportFlags& flags) {
   const std::string type = flags.type.empty() ? (flags.lora ? "f16" : "q4_k_m") : absl::AsciiStrToLower(flags.type);
-  const std::vector<std::string> types = gguf::ExportTypes();
-  if (std::find(types.begin(), types.end(), type) == types.end()) {
-    return absl::InvalidArgumentError(absl::StrCat("--type ", flags.type, " is not known",
-                                                   proto::DidYouMean(type, types), " (one of ",
-                                                   absl::StrJoin(types, ", "), ")"));
-  }
+  if (absl::Status known = CheckGgufType(type); !known.ok()) return known;
   std::error_code error;
   if (fs::exists(flags.out, error)) {
     return absl::AlreadyExistsError(absl::StrCat(flags.out.string(), " is there already"));

@@ -1,15 +1,10 @@
 #include "cli/llama_bench.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <chrono>
-#include <cstdlib>
 #include <nlohmann/json.hpp>
-#include <system_error>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
 #include "cli/local_workers.h"
 #include "cli/spawn.h"
 #include "cli/worker_process.h"
@@ -17,41 +12,11 @@
 namespace lorasweep::cli {
 namespace {
 
-namespace fs = std::filesystem;
-
 constexpr char kName[] = "llama-bench";
 constexpr std::chrono::milliseconds kTick{50};
 constexpr std::size_t kTailLines = 5;
 
-bool CanRun(const fs::path& file) {
-  std::error_code error;
-  return fs::is_regular_file(file, error) && access(file.c_str(), X_OK) == 0;
-}
-
-std::string Variable(const char* name) {
-  const char* value = std::getenv(name);
-  return value != nullptr ? value : "";
-}
-
 }  // namespace
-
-absl::StatusOr<fs::path> FindLlamaBench(const std::string& given) {
-  if (!given.empty()) {
-    if (CanRun(given)) return fs::path(given);
-    return absl::NotFoundError(absl::StrCat("--llama-bench ", given, ": no program that can be run"));
-  }
-  for (const auto folder : absl::StrSplit(Variable("PATH"), ':', absl::SkipEmpty())) {
-    if (const fs::path file = fs::path(std::string(folder)) / kName; CanRun(file)) return file;
-  }
-  const std::string cache = Variable("LORASWEEP_CACHE");
-  const fs::path own =
-      (cache.empty() ? fs::path(Variable("HOME")) / ".cache/lorasweep" : fs::path(cache)) / "bin" / kName;
-  if (CanRun(own)) return own;
-  return absl::NotFoundError(
-      absl::StrCat(kName, " of llama.cpp is neither on the PATH nor ", own.string(),
-                   "; get llama.cpp (brew install llama.cpp, or a release of github.com/ggml-org/llama.cpp), let "
-                   "`scripts/setup --llama-bench` build it, or say with --llama-bench where it is"));
-}
 
 absl::StatusOr<LlamaBenchResult> ParseLlamaBench(std::string_view json) {
   const auto wrong = [](const std::string& why) {

@@ -31,10 +31,6 @@ struct LlamaBenchResult {
   std::int64_t memory_bytes = 0;  // most that the process held resident: weights, keys and values, buffers
 };
 
-// `given`, else llama-bench on the PATH, else the one that scripts/setup --llama-bench made. NotFound says how to get
-// it.
-absl::StatusOr<std::filesystem::path> FindLlamaBench(const std::string& given);
-
 // From what it writes with -o json; without memory_bytes. InvalidArgument: not of that form.
 absl::StatusOr<LlamaBenchResult> ParseLlamaBench(std::string_view json);
 

@@ -11,7 +11,6 @@
 #include "absl/strings/str_cat.h"
 #include "trainer_core/chat/conversation.h"
 #include "trainer_core/chat/end_of_turn.h"
-#include "trainer_core/text/growing_text.h"
 
 namespace lorasweep::cli {
 namespace {
@@ -59,12 +58,12 @@ class Mailbox {
  public:
   struct Letter {
     std::size_t answer = 0;
-    v1::InferenceAnswer what;
+    AnswerPart part;
     Clock::time_point when;
   };
-  void Put(std::size_t answer, const v1::InferenceAnswer& what) {
+  void Put(std::size_t answer, const AnswerPart& part) {
     std::lock_guard lock(mutex_);
-    letters_.push_back({answer, what, Clock::now()});
+    letters_.push_back({answer, part, Clock::now()});
     arrived_.notify_one();
   }
   // Waits for a while.
@@ -84,7 +83,6 @@ class Mailbox {
 
 // An answer that is being made.
 struct Answering {
-  text::GrowingText text;
   std::int64_t task = -1;
   std::int64_t tokens = 0;
   Clock::time_point first = {};
@@ -92,19 +90,20 @@ struct Answering {
   bool done = false;
 };
 
+Json LastEvent(std::size_t answer, const AnswerPart& part, const Answering& answering) {
+  if (part.end == AnswerPart::End::kFailed) return {{"answer", answer}, {"error", part.error}};
+  return {{"answer", answer},
+          {"end", part.end == AnswerPart::End::kLength ? "length" : "stop"},
+          {"tokens", part.tokens},
+          {"seconds", std::chrono::duration<double>(answering.last - answering.first).count()}};
+}
+
 Json VoteJson(std::int32_t model, const v1::Measurement& measurement) {
   return {{"model", model},           {"metric", measurement.metric()}, {"value", measurement.value()},
           {"low", measurement.low()}, {"high", measurement.high()},     {"count", measurement.count()}};
 }
 
 }  // namespace
-
-absl::StatusOr<Playground> Playground::Open(About about, const std::filesystem::path& model_folder,
-                                            AnswerEngine& engine, RecordVote record) {
-  auto supervisor = chat::Supervisor::Load(model_folder, {.chat_template = about.chat_template});
-  if (!supervisor.ok()) return supervisor.status();
-  return Playground(std::move(about), *std::move(supervisor), engine, std::move(record));
-}
 
 Playground::Playground(About about, chat::Supervisor supervisor, AnswerEngine& engine, RecordVote record)
     : about_(std::move(about)), supervisor_(std::move(supervisor)), engine_(&engine), record_(std::move(record)) {
@@ -187,15 +186,14 @@ void Playground::Answer(const Question& question, const std::function<bool(const
   const auto mailbox = std::make_shared<Mailbox>();  // the engine may tell of stopped answers when we have left
   std::vector<Answering> answers;
   for (std::size_t i = 0; i < question.texts.size(); ++i) {
-    Answering& answering = answers.emplace_back(Answering{text::GrowingText(supervisor_.tokenizer())});
-    const auto task = engine_->Ask(question.texts[i], [mailbox, i](const auto& what) { mailbox->Put(i, what); });
+    Answering& answering = answers.emplace_back();
+    const auto task = engine_->Ask(question.texts[i], [mailbox, i](const AnswerPart& part) { mailbox->Put(i, part); });
     if (task.ok()) {
       answering.task = *task;
       continue;
     }
-    v1::InferenceAnswer failed;
-    failed.mutable_failed()->set_message(std::string{task.status().message()});
-    mailbox->Put(i, failed);
+    mailbox->Put(
+        i, {.text = "", .tokens = 0, .end = AnswerPart::End::kFailed, .error = std::string{task.status().message()}});
   }
   bool wanted = true;
   for (std::size_t under_way = answers.size(); wanted && under_way > 0;) {
@@ -206,30 +204,21 @@ void Playground::Answer(const Question& question, const std::function<bool(const
     }
     Answering& answering = answers[letter->answer];
     if (answering.done) continue;
-    Json event = {{"answer", letter->answer}};
-    if (letter->what.has_token()) {
-      if (answering.tokens++ == 0) answering.first = letter->when;
+    const AnswerPart& part = letter->part;
+    if (part.tokens > answering.tokens) {
+      if (answering.tokens == 0) answering.first = letter->when;
       answering.last = letter->when;
-      std::string text = answering.text.Add(letter->what.token().id());
-      if (text.empty()) continue;
-      event["text"] = std::move(text);
-    } else {
-      answering.done = true;
-      --under_way;
-      if (const std::string rest = answering.text.Rest(); !rest.empty()) {
-        const Json more = {{"answer", letter->answer}, {"text", rest}};
-        wanted = tell(&more);
-      }
-      if (letter->what.has_failed()) {
-        event["error"] = letter->what.failed().message();
-      } else {
-        const bool full = answering.tokens >= question.texts[letter->answer].max_tokens();
-        event["end"] = full ? "length" : "stop";
-        event["tokens"] = answering.tokens;
-        event["seconds"] = std::chrono::duration<double>(answering.last - answering.first).count();
-      }
     }
-    wanted = wanted && tell(&event);
+    answering.tokens = part.tokens;
+    if (!part.text.empty()) {
+      const Json more = {{"answer", letter->answer}, {"text", part.text}};
+      wanted = tell(&more);
+    }
+    if (part.end == AnswerPart::End::kNone) continue;
+    answering.done = true;
+    --under_way;
+    const Json last = LastEvent(letter->answer, part, answering);
+    wanted = wanted && tell(&last);
   }
   for (const Answering& answering : answers) {
     if (!answering.done && answering.task >= 0) engine_->Stop(answering.task);

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <filesystem>
 #include <functional>
 #include <map>
 #include <optional>
@@ -37,18 +36,16 @@ using RecordVote =
 class Playground {
  public:
   struct About {
-    std::string base;           // the base model's name
-    std::string sweep = {};     // its id; empty: none
-    std::string metric = {};    // the sweep's
-    std::string system = {};    // the sweep's system prompt
-    std::string chat_template;  // of the sweep; empty: the model's own
+    std::string base;         // the base model's name
+    std::string sweep = {};   // its id; empty: none
+    std::string metric = {};  // the sweep's
+    std::string system = {};  // the sweep's system prompt
     std::vector<PlaygroundModel> models;
   };
 
-  // Loads tokenizer and chat template of the model's folder; without a template, texts are gone on from as they stand.
-  // `engine` has the models in About's order, and is borrowed. Errors: those of chat::Supervisor::Load.
-  static absl::StatusOr<Playground> Open(About about, const std::filesystem::path& model_folder, AnswerEngine& engine,
-                                         RecordVote record);
+  // `supervisor` has the base model's tokenizer and the chat template; without one, texts are gone on from as they
+  // stand. `engine` has the models in About's order, and is borrowed.
+  Playground(About about, chat::Supervisor supervisor, AnswerEngine& engine, RecordVote record);
 
   // {"base", "sweep", "metric", "system", "chat", "device", "models": [{"name", "trial", "value", "parameters"}]}
   nlohmann::ordered_json Describe() const;
@@ -72,7 +69,6 @@ class Playground {
   absl::StatusOr<nlohmann::ordered_json> TakeVote(std::string_view body);
 
  private:
-  Playground(About about, chat::Supervisor supervisor, AnswerEngine& engine, RecordVote record);
   absl::StatusOr<std::vector<std::int32_t>> PromptOf(const std::vector<chat::Message>& messages) const;
 
   About about_;

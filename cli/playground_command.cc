@@ -1,4 +1,5 @@
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <chrono>
 #include <memory>
 #include <mutex>
@@ -6,19 +7,27 @@
 #include <system_error>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "cli/adapter_source.h"
 #include "cli/client.h"
 #include "cli/commands.h"
 #include "cli/format.h"
+#include "cli/llama_engine.h"
+#include "cli/llama_program.h"
+#include "cli/llama_stream.h"
 #include "cli/local_server.h"
 #include "cli/local_workers.h"
 #include "cli/model_choice.h"
 #include "cli/names.h"
 #include "cli/playground.h"
 #include "cli/playground_http.h"
+#include "cli/progress.h"
 #include "cli/signals.h"
+#include "cli/temporary_folder.h"
+#include "cli/worker_engine.h"
 #include "server/web_folder.h"
+#include "trainer_core/gguf/export.h"
 
 namespace lorasweep::cli {
 namespace {
@@ -27,6 +36,7 @@ namespace fs = std::filesystem;
 
 constexpr int kUsualPort = 50153;
 constexpr std::chrono::milliseconds kTick{50};
+constexpr std::size_t kMostAtOnce = 4;  // texts that llama-server makes side by side
 
 struct PlaygroundFlags {
   std::string named;
@@ -34,13 +44,17 @@ struct PlaygroundFlags {
   std::string state;
   int top = 1;
   int port = kUsualPort;
-  AnswerEngine::Options engine;
+  std::string engine = "worker";
+  WorkerEngine::Options worker;
+  std::string type = "q8_0";  // of a GGUF file
+  std::string llama_server;
 };
 
 // What is talked with: models in the page's order, and their adapters.
 struct Cast {
   Playground::About about;
   fs::path model;                       // the base's folder
+  std::string chat_template;            // of the sweep; empty: the model's own
   std::vector<AdapterSource> adapters;  // of all models but the first
 };
 
@@ -49,7 +63,7 @@ absl::Status AddAdapter(Context& context, const std::string& named, PlaygroundMo
   if (!adapter.ok()) return adapter.status();
   if (cast->adapters.empty()) {
     cast->model = adapter->base();
-    cast->about.chat_template = adapter->data().chat_template();
+    cast->chat_template = adapter->data().chat_template();
     cast->about.system = adapter->data().system_prompt();
   } else if (adapter->base() != cast->model) {
     return absl::InvalidArgumentError(absl::StrCat(model.name, " is of ", adapter->base().string(), " and ",
@@ -146,6 +160,72 @@ RecordVote Recorder(const std::shared_ptr<Client>& client) {
   };
 }
 
+absl::StatusOr<std::unique_ptr<AnswerEngine>> StartWorker(Context& context, const PlaygroundFlags& flags,
+                                                          const Cast& cast, const text::Tokenizer& tokenizer) {
+  const auto program = FindProgramBeside(context.program, "lorasweep-worker");
+  if (!program.ok()) return program.status();
+  WorkerEngine::Options options = flags.worker;
+  options.worker = *program;
+  options.model = cast.model;
+  for (const AdapterSource& adapter : cast.adapters) options.adapters.push_back(adapter.folder());
+  return WorkerEngine::Start(options, tokenizer);
+}
+
+// With the base and the adapters as GGUF files in `scratch`.
+absl::StatusOr<std::unique_ptr<AnswerEngine>> StartLlama(Context& context, const PlaygroundFlags& flags,
+                                                         const Cast& cast, const text::Tokenizer& tokenizer,
+                                                         const fs::path& scratch) {
+  const std::string type = absl::AsciiStrToLower(flags.type);
+  if (absl::Status known = CheckGgufType(type); !known.ok()) return known;
+  const auto program = FindLlamaProgram("llama-server", flags.llama_server);
+  if (!program.ok()) return program.status();
+  LlamaEngine::Options options{.program = *program,
+                               .model = scratch / "base.gguf",
+                               .adapters = {},
+                               .log = scratch / "llama-server.log",
+                               .device = absl::StrCat("cpu ", type, ", llama.cpp"),
+                               .drops_first_space = DropsFirstSpace(tokenizer),
+                               .threads = flags.worker.threads,
+                               .at_once = static_cast<int>(std::min(cast.adapters.size() + 1, kMostAtOnce))};
+  {
+    Progress progress(context, absl::StrCat("writing ", type));
+    const absl::Status written =
+        gguf::ExportGguf(cast.model, type, options.model, [&](auto at, auto all) { progress.Set(at, all); });
+    if (!written.ok()) return written;
+  }
+  for (const AdapterSource& adapter : cast.adapters) {
+    options.adapters.push_back(scratch / absl::StrCat("adapter-", options.adapters.size() + 1, ".gguf"));
+    const char* exact = type == "f32" ? "f32" : "f16";
+    const absl::Status written = gguf::ExportLoraGguf(cast.model, adapter.folder(), exact, options.adapters.back());
+    if (!written.ok()) return written;
+  }
+  return LlamaEngine::Start(options);
+}
+
+absl::Status Serve(Context& context, const PlaygroundFlags& flags, Cast cast, const fs::path& page, Signals& signals) {
+  auto supervisor = chat::Supervisor::Load(cast.model, {.chat_template = cast.chat_template});
+  if (!supervisor.ok()) return supervisor.status();
+  const auto scratch = TemporaryFolder::Make();
+  if (!scratch.ok()) return scratch.status();
+  const auto engine = flags.engine == "worker"
+                          ? StartWorker(context, flags, cast, supervisor->tokenizer())
+                          : StartLlama(context, flags, cast, supervisor->tokenizer(), scratch->path());
+  if (!engine.ok()) return engine.status();
+  Playground playground(std::move(cast.about), *std::move(supervisor), **engine,
+                        Recorder(std::make_shared<Client>(context.server, context.access)));
+  while ((*engine)->device().empty()) {
+    if (absl::Status pumped = (*engine)->Pump(kTick); !pumped.ok()) return pumped;
+    if (signals.Wait(std::chrono::milliseconds(0)) != 0) return absl::CancelledError("stopped");
+  }
+  const auto http = PlaygroundHttp::Start(playground, flags.port, page);
+  if (!http.ok()) return http.status();
+  context.err << "playground: " << (*http)->url() << "  (" << (*engine)->device() << "; Ctrl-C ends)\n" << std::flush;
+  while (signals.Wait(std::chrono::milliseconds(0)) == 0) {
+    if (absl::Status pumped = (*engine)->Pump(kTick); !pumped.ok()) return pumped;
+  }
+  return absl::OkStatus();
+}
+
 absl::Status Play(Context& context, const PlaygroundFlags& flags) {
   const fs::path page = server::FindWebFolder("playground");
   if (page.empty()) {
@@ -162,28 +242,7 @@ absl::Status Play(Context& context, const PlaygroundFlags& flags) {
   }
   auto cast = ChooseCast(context, flags);
   if (!cast.ok()) return cast.status();
-  const auto program = FindProgramBeside(context.program, "lorasweep-worker");
-  if (!program.ok()) return program.status();
-  AnswerEngine::Options options = flags.engine;
-  options.worker = *program;
-  options.model = cast->model;
-  for (const AdapterSource& adapter : cast->adapters) options.adapters.push_back(adapter.folder());
-  const auto engine = AnswerEngine::Start(options);
-  if (!engine.ok()) return engine.status();
-  auto playground = Playground::Open(std::move(cast->about), cast->model, **engine,
-                                     Recorder(std::make_shared<Client>(context.server, context.access)));
-  if (!playground.ok()) return playground.status();
-  while ((*engine)->device().empty()) {
-    if (absl::Status pumped = (*engine)->Pump(kTick); !pumped.ok()) return pumped;
-    if (signals.Wait(std::chrono::milliseconds(0)) != 0) return absl::CancelledError("stopped");
-  }
-  const auto http = PlaygroundHttp::Start(*playground, flags.port, page);
-  if (!http.ok()) return http.status();
-  context.err << "playground: " << (*http)->url() << "  (" << (*engine)->device() << "; Ctrl-C ends)\n" << std::flush;
-  while (signals.Wait(std::chrono::milliseconds(0)) == 0) {
-    if (absl::Status pumped = (*engine)->Pump(kTick); !pumped.ok()) return pumped;
-  }
-  return absl::OkStatus();
+  return Serve(context, flags, *std::move(cast), page, signals);
 }
 
 }  // namespace
@@ -212,13 +271,23 @@ void AddPlaygroundCommand(CLI::App& app, Context& context) {
                    "The state folder of a `lorasweep run` or a server that has ended, in place of a server")
       ->check(CLI::ExistingDirectory)
       ->type_name("DIR");
-  playground->add_option("--precision", flags->engine.precision, "Compute type")
+  CLI::Option* engine =
+      playground->add_option("--engine", flags->engine, "Who answers: lorasweep's worker, or llama.cpp on the CPU")
+          ->check(CLI::IsMember({"worker", "llama.cpp"}))
+          ->type_name("worker|llama.cpp");
+  playground->add_option("--precision", flags->worker.precision, "Compute type of the worker")
       ->check(CLI::IsMember({"auto", "bf16", "fp32"}))
       ->type_name("TYPE");
-  playground->add_option("--device", flags->engine.device, "What to run on")->type_name("auto|cpu|cuda:N");
-  playground->add_option("--threads", flags->engine.threads, "CPU threads (0: all cores)")
+  playground->add_option("--device", flags->worker.device, "What the worker runs on")->type_name("auto|cpu|cuda:N");
+  playground->add_option("--threads", flags->worker.threads, "CPU threads (0: all cores)")
       ->check(CLI::Range(0, 4096))
       ->type_name("N");
+  playground->add_option("--type", flags->type, "With llama.cpp: how the base's weights are stored (default q8_0)")
+      ->needs(engine)
+      ->type_name("TYPE");
+  playground->add_option("--llama-server", flags->llama_server, "llama.cpp's server (default: the one on the PATH)")
+      ->needs(engine)
+      ->type_name("FILE");
   playground->callback([=, &context] { context.action = [=, &context] { return Play(context, *flags); }; });
 }
 

@@ -1,5 +1,4 @@
 #include <CLI/CLI.hpp>
-#include <algorithm>
 #include <memory>
 #include <optional>
 
@@ -12,12 +11,12 @@
 #include "cli/evaluation_report.h"
 #include "cli/format.h"
 #include "cli/llama_bench.h"
+#include "cli/llama_program.h"
 #include "cli/model_choice.h"
 #include "cli/names.h"
 #include "cli/progress.h"
 #include "proto/convert.h"
 #include "proto/settings.h"
-#include "proto/spelling.h"
 #include "trainer_core/gguf/export.h"
 #include "trainer_core/merge/merge.h"
 
@@ -43,16 +42,6 @@ struct Speed {
   std::int64_t file_bytes = 0;
   LlamaBenchResult bench;
 };
-
-absl::Status CheckTypes(const std::vector<std::string>& types) {
-  const std::vector<std::string> known = gguf::ExportTypes();
-  for (const std::string& type : types) {
-    if (std::find(known.begin(), known.end(), type) != known.end()) continue;
-    return absl::InvalidArgumentError(absl::StrCat("--type ", type, " is not known", proto::DidYouMean(type, known),
-                                                   " (one of ", absl::StrJoin(known, ", "), ")"));
-  }
-  return absl::OkStatus();
-}
 
 absl::StatusOr<std::vector<Speed>> Measure(Context& context, const SpeedFlags& flags, const ModelChoice& chosen,
                                            const fs::path& scratch) {
@@ -195,9 +184,11 @@ nlohmann::ordered_json SpeedJson(const std::vector<Speed>& speeds) {
 }
 
 absl::Status MeasureSpeed(Context& context, SpeedFlags flags) {
-  for (std::string& type : flags.types) type = absl::AsciiStrToLower(type);
-  if (absl::Status known = CheckTypes(flags.types); !known.ok()) return known;
-  auto program = FindLlamaBench(flags.llama_bench);
+  for (std::string& type : flags.types) {
+    type = absl::AsciiStrToLower(type);
+    if (absl::Status known = CheckGgufType(type); !known.ok()) return known;
+  }
+  auto program = FindLlamaProgram("llama-bench", flags.llama_bench);
   if (!program.ok()) return program.status();
   flags.bench.program = *program;
   std::error_code error;

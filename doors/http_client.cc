@@ -3,6 +3,7 @@
 #include <httplib.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 
@@ -60,6 +61,19 @@ absl::StatusOr<HttpAnswer> Send(const HttpRequest& request, const char* method) 
     call.set_header("Content-Type", request.content_type);
     call.body = request.body;
   }
+  int status = 0;
+  std::string body;  // of a refusal, where pieces are wanted
+  if (request.on_piece) {
+    call.response_handler = [&status](const httplib::Response& response) {
+      status = response.status;
+      return true;
+    };
+    call.content_receiver = [&](const char* data, std::size_t size, std::size_t, std::size_t) {
+      if (status == 200) return request.on_piece({data, size});
+      body.append(data, size);
+      return true;
+    };
+  }
   if (request.stop.stop_requested())
     return absl::UnavailableError(absl::StrCat(address->origin, " was not asked any more"));
   const std::stop_callback stopped(request.stop, [&client] { client.stop(); });
@@ -68,7 +82,7 @@ absl::StatusOr<HttpAnswer> Send(const HttpRequest& request, const char* method) 
     return absl::UnavailableError(
         absl::StrCat(address->origin, " was not reached: ", httplib::to_string(result.error())));
   }
-  return HttpAnswer{.status = result->status, .body = result->body};
+  return HttpAnswer{.status = result->status, .body = request.on_piece ? std::move(body) : result->body};
 }
 
 }  // namespace

@@ -1,8 +1,10 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -20,6 +22,9 @@ struct HttpRequest {
   std::chrono::seconds timeout{60};  // of connecting and of each silence
   std::chrono::seconds longest{0};   // of the whole call; 0: as long as there is no silence
   std::stop_token stop = {};         // ends the call as Unavailable, once it is connected
+  // Given the body of an answer with status 200 piece by piece as it comes, in place of HttpAnswer::body; false ends
+  // the call as Unavailable.
+  std::function<bool(std::string_view)> on_piece = {};
 };
 
 struct HttpAnswer {

@@ -81,20 +81,5 @@ TEST_CASE("llama-bench is run on the CPU alone, and its memory is what the proce
   CHECK(message.find("ended with exit code 3\n  cannot load the model") != std::string::npos);
 }
 
-TEST_CASE("llama-bench that is nowhere is an error that says where to get it", "[cli]") {
-  const testing::TempDir folder;
-  const auto program = MakeProgram(folder.path(), "");
-  CHECK(*FindLlamaBench(program) == program);
-  const auto missing = FindLlamaBench(folder.path() / "nothing");
-  CHECK(absl::IsNotFound(missing.status()));
-  const std::string path = std::getenv("PATH");
-  setenv("PATH", folder.path().c_str(), 1);
-  CHECK(*FindLlamaBench("") == program);
-  setenv("PATH", "/no/such/folder", 1);
-  setenv("LORASWEEP_CACHE", "/no/such/cache", 1);
-  CHECK(std::string{FindLlamaBench("").status().message()}.find("brew install llama.cpp") != std::string::npos);
-  setenv("PATH", path.c_str(), 1);
-}
-
 }  // namespace
 }  // namespace lorasweep::cli

@@ -3,6 +3,8 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <regex>
+#include <string>
+#include <vector>
 
 #include "doors/http_client.h"
 #include "tests/e2e/cluster.h"
@@ -58,9 +60,8 @@ Json Asked(int model, const std::string& text) {
   return {{"model", model}, {"messages", Json::array({{{"role", "user"}, {"content", text}}})}};
 }
 
-TEST_CASE("the playground answers with base and trials side by side, and votes join the trial", "[e2e]") {
-  LORASWEEP_NEEDS(SharedDir() / "models/stories260K");
-  Cluster cluster;
+// A sweep of two trials that have learned something, completed.
+std::string TunedSweep(Cluster& cluster) {
   const std::string model = MakeTinyChatModel(cluster.folder()).string();
   WriteFile(cluster.folder() / "rows.jsonl", TinyConversations(60));
   WriteFile(cluster.folder() / "tuned.yaml",
@@ -71,16 +72,51 @@ TEST_CASE("the playground answers with base and trials side by side, and votes j
   cluster.StartWorker("w");
   const std::string sweep = cluster.Submit(cluster.folder() / "tuned.yaml");
   REQUIRE(cluster.WaitForSweep(sweep, v1::Sweep::COMPLETED));
-  Process playground({(BinDir() / "lorasweep").string(), "--server", cluster.address(), "playground", sweep, "--top",
-                      "2", "--port", "0", "--threads", "1", "--precision", "fp32", "--device", "cpu"},
-                     cluster.folder() / "playground.log");
-  const bool up = playground.WaitForOutput("Ctrl-C");
-  const std::string output = playground.Output();
-  INFO(output);
-  REQUIRE(up);
-  std::smatch found;
-  REQUIRE(std::regex_search(output, found, std::regex("playground: (http://127.0.0.1:[0-9]+/)")));
-  const std::string url = found[1];
+  return sweep;
+}
+
+// Base and both trials in a playground, by one of the engines.
+struct Playing {
+  Playing(Cluster& cluster, const std::string& sweep, const std::vector<std::string>& engine)
+      : process(Words(cluster, sweep, engine), cluster.folder() / (engine.front() + ".log")) {
+    const bool up = process.WaitForOutput("Ctrl-C");
+    const std::string output = process.Output();
+    INFO(output);
+    REQUIRE(up);
+    std::smatch found;
+    REQUIRE(std::regex_search(output, found, std::regex("playground: (http://127.0.0.1:[0-9]+/)")));
+    url = found[1];
+  }
+
+  static std::vector<std::string> Words(Cluster& cluster, const std::string& sweep,
+                                        const std::vector<std::string>& engine) {
+    std::vector<std::string> words = {(BinDir() / "lorasweep").string(),
+                                      "--server",
+                                      cluster.address(),
+                                      "playground",
+                                      sweep,
+                                      "--top",
+                                      "2",
+                                      "--port",
+                                      "0",
+                                      "--threads",
+                                      "1"};
+    words.insert(words.end(), engine.begin(), engine.end());
+    return words;
+  }
+
+  Process process;
+  std::string url;
+};
+
+const std::vector<std::string> kWorker = {"--precision", "fp32", "--device", "cpu"};
+
+TEST_CASE("the playground answers with base and trials side by side, and votes join the trial", "[e2e]") {
+  LORASWEEP_NEEDS(SharedDir() / "models/stories260K");
+  Cluster cluster;
+  const std::string sweep = TunedSweep(cluster);
+  Playing playing(cluster, sweep, kWorker);
+  const std::string& url = playing.url;
 
   const auto page = doors::Get({.url = url, .body = ""});
   REQUIRE(page.ok());
@@ -135,9 +171,51 @@ TEST_CASE("the playground answers with base and trials side by side, and votes j
   CHECK(after[1].trial().measurements(0).metric() == "eval/votes_against_trials");
   CHECK(after[1].trial().measurements(0).value() == 0);
 
-  playground.Signal(SIGINT);
-  CHECK(playground.Wait() == 0);
+  playing.process.Signal(SIGINT);
+  CHECK(playing.process.Wait() == 0);
   CHECK(cluster.Cli({"playground", sweep, "--trial", "9", "--port", "0"}).status != 0);
+}
+
+TEST_CASE("llama.cpp answers in the playground as the worker does", "[e2e]") {
+  LORASWEEP_NEEDS(SharedDir() / "models/stories260K");
+  LORASWEEP_NEEDS(CacheDir() / "bin/llama-server");
+  Cluster cluster;
+  const std::string sweep = TunedSweep(cluster);
+  Playing worker(cluster, sweep, kWorker);
+  Playing llama(
+      cluster, sweep,
+      {"--engine", "llama.cpp", "--type", "f32", "--llama-server", (CacheDir() / "bin/llama-server").string()});
+  const Json about = Json::parse(doors::Get({.url = llama.url + "api/playground", .body = ""})->body);
+  CHECK(about["device"] == "cpu f32, llama.cpp");
+  const std::string question = "Tell me of Lily on day 3.";
+  const Json body = {{"answers", {Asked(0, question), Asked(1, question), Asked(2, question)}}, {"max_tokens", 24}};
+  const Streamed expected = Ask(worker.url, body);
+  const Streamed answered = Ask(llama.url, body);
+  for (int number = 0; number < 3; ++number) {
+    CHECK(answered.texts.at(number) == expected.texts.at(number));
+    CHECK(answered.ends.at(number)["end"] == expected.ends.at(number)["end"]);
+    CHECK(answered.ends.at(number)["tokens"] == expected.ends.at(number)["tokens"]);
+  }
+  CHECK(answered.texts.at(0) != answered.texts.at(1));
+  llama.process.Signal(SIGINT);
+  CHECK(llama.process.Wait() == 0);
+}
+
+TEST_CASE("what llama.cpp cannot be given for the playground is said before anything is loaded", "[e2e]") {
+  LORASWEEP_NEEDS(SharedDir() / "models/stories260K");
+  Cluster cluster;
+  const std::string model = MakeTinyChatModel(cluster.folder()).string();
+  const auto said = [&](std::vector<std::string> words) {
+    words.insert(words.begin(), {"playground", model, "--port", "0"});
+    const auto answer = cluster.Cli(words);
+    CHECK(answer.status != 0);
+    return answer.output;
+  };
+  CHECK_THAT(said({"--engine", "llama.cpp", "--type", "q9"}), Catch::Contains("--type q9 is not known"));
+  CHECK_THAT(said({"--engine", "llama.cpp", "--llama-server", "/no/such"}),
+             Catch::Contains("--llama-server /no/such: no program that can be run"));
+  CHECK_THAT(said({"--type", "q8_0"}), Catch::Contains("--type requires --engine"));
+  CHECK_THAT(said({"--engine", "ollama"}), Catch::Contains("worker"));
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-#include "cli/answer_engine.h"
+#include "cli/worker_engine.h"
 
 #include <google/protobuf/util/json_util.h>
 
@@ -23,7 +23,7 @@ std::int64_t TaskOf(const v1::InferenceAnswer& answer) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<AnswerEngine>> AnswerEngine::Start(const Options& options) {
+absl::StatusOr<std::unique_ptr<AnswerEngine>> WorkerEngine::Start(const Options& options, text::Tokenizer tokenizer) {
   auto folder = TemporaryFolder::Make();
   if (!folder.ok()) return folder.status();
   std::vector<std::string> words = {options.worker.string(),
@@ -42,13 +42,13 @@ absl::StatusOr<std::unique_ptr<AnswerEngine>> AnswerEngine::Start(const Options&
   }
   auto worker = WorkerProcess::Start(std::move(words), folder->path() / "worker.log", WorkerProcess::Input::kLines);
   if (!worker.ok()) return worker.status();
-  return std::unique_ptr<AnswerEngine>(new AnswerEngine(*std::move(folder), *std::move(worker)));
+  return std::unique_ptr<AnswerEngine>(new WorkerEngine(*std::move(folder), *std::move(worker), std::move(tokenizer)));
 }
 
-AnswerEngine::AnswerEngine(TemporaryFolder folder, WorkerProcess worker)
-    : folder_(std::move(folder)), worker_(std::move(worker)) {}
+WorkerEngine::WorkerEngine(TemporaryFolder folder, WorkerProcess worker, text::Tokenizer tokenizer)
+    : folder_(std::move(folder)), tokenizer_(std::move(tokenizer)), worker_(std::move(worker)) {}
 
-absl::Status AnswerEngine::Pump(std::chrono::milliseconds time) {
+absl::Status WorkerEngine::Pump(std::chrono::milliseconds time) {
   worker_.WaitForLines(time);
   for (const std::string& line : worker_.Lines()) {
     absl::Status taken = Take(line);
@@ -63,47 +63,62 @@ absl::Status AnswerEngine::Pump(std::chrono::milliseconds time) {
   return absl::InternalError(what);
 }
 
-absl::Status AnswerEngine::Take(const std::string& line) {
+absl::Status WorkerEngine::Take(const std::string& line) {
   v1::InferenceAnswer answer;
   if (!google::protobuf::util::JsonStringToMessage(line, &answer).ok()) return absl::OkStatus();
   if (answer.has_error()) {
     return absl::Status(static_cast<absl::StatusCode>(answer.error().code()), answer.error().message());
   }
   Listener listener;
+  AnswerPart part;
   {
     std::lock_guard lock(mutex_);
     if (answer.has_start()) device_ = answer.start().device();
-    const auto found = listeners_.find(TaskOf(answer));
-    if (found == listeners_.end()) return absl::OkStatus();
-    listener = found->second;
-    if (!answer.has_token()) listeners_.erase(found);
+    const auto found = answering_.find(TaskOf(answer));
+    if (found == answering_.end()) return absl::OkStatus();
+    part = PartOf(answer, found->second);
+    listener = found->second.listener;
+    if (part.end != AnswerPart::End::kNone) answering_.erase(found);
   }
-  listener(answer);
+  listener(part);
   return absl::OkStatus();
 }
 
-void AnswerEngine::FailAll(const absl::Status& why) {
-  std::map<std::int64_t, Listener> failed;
+AnswerPart WorkerEngine::PartOf(const v1::InferenceAnswer& answer, Answering& answering) {
+  AnswerPart part;
+  if (answer.has_token()) {
+    part.text = answering.text.Add(answer.token().id());
+    ++answering.tokens;
+  } else {
+    part.text = answering.text.Rest();
+    part.end = answering.tokens >= answering.most ? AnswerPart::End::kLength : AnswerPart::End::kStop;
+  }
+  part.tokens = answering.tokens;
+  if (!answer.has_failed()) return part;
+  part.end = AnswerPart::End::kFailed;
+  part.error = answer.failed().message();
+  return part;
+}
+
+void WorkerEngine::FailAll(const absl::Status& why) {
+  std::map<std::int64_t, Answering> failed;
   {
     std::lock_guard lock(mutex_);
     ended_ = true;
-    failed.swap(listeners_);
+    failed.swap(answering_);
   }
-  for (const auto& [task, listener] : failed) {
-    v1::InferenceAnswer answer;
-    answer.mutable_failed()->set_task(task);
-    answer.mutable_failed()->set_code(static_cast<int>(why.code()));
-    answer.mutable_failed()->set_message(std::string{why.message()});
-    listener(answer);
+  for (const auto& [task, answering] : failed) {
+    answering.listener(
+        {.text = "", .tokens = answering.tokens, .end = AnswerPart::End::kFailed, .error = std::string{why.message()}});
   }
 }
 
-std::string AnswerEngine::device() const {
+std::string WorkerEngine::device() const {
   std::lock_guard lock(mutex_);
   return device_;
 }
 
-void AnswerEngine::Send(const v1::InferenceTask& task) {
+void WorkerEngine::Send(const v1::InferenceTask& task) {
   google::protobuf::util::JsonPrintOptions options;
   options.preserve_proto_field_names = true;
   std::string line;
@@ -111,7 +126,7 @@ void AnswerEngine::Send(const v1::InferenceTask& task) {
   static_cast<void>(worker_.Send(std::move(line)));
 }
 
-absl::StatusOr<std::int64_t> AnswerEngine::Ask(const v1::InferenceTask::Generate& text, Listener listener) {
+absl::StatusOr<std::int64_t> WorkerEngine::Ask(const v1::InferenceTask::Generate& text, Listener listener) {
   v1::InferenceTask task;
   *task.mutable_generate() = text;
   std::lock_guard sending(sending_);
@@ -119,20 +134,21 @@ absl::StatusOr<std::int64_t> AnswerEngine::Ask(const v1::InferenceTask::Generate
   {
     std::lock_guard lock(mutex_);
     if (ended_) return absl::UnavailableError("the model's process has ended");
-    listeners_[number] = std::move(listener);
+    answering_.emplace(number,
+                       Answering{std::move(listener), text::GrowingText(tokenizer_), text.max_tokens(), /*tokens=*/0});
   }
   // One that has ended is noticed by Pump, which tells the listener.
   Send(task);
   return number;
 }
 
-void AnswerEngine::Stop(std::int64_t number) {
+void WorkerEngine::Stop(std::int64_t number) {
   v1::InferenceTask task;
   task.mutable_stop()->set_task(number);
   std::lock_guard sending(sending_);
   {
     std::lock_guard lock(mutex_);
-    if (ended_ || !listeners_.contains(number)) return;
+    if (ended_ || !answering_.contains(number)) return;
   }
   ++next_task_;  // it is a task, too
   Send(task);
