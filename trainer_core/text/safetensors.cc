@@ -3,21 +3,14 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <set>
 #include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "trainer_core/text/file.h"
-#include "trainer_core/text/json_fields.h"
 #include "trainer_core/text/safetensors_header.h"
+#include "trainer_core/text/weight_map.h"
 
 namespace lorasweep::text {
-namespace {
-
-constexpr std::size_t kMostIndexBytes = 100'000'000;
-
-}  // namespace
 
 absl::Status Safetensors::AddFile(const std::filesystem::path& file) {
   absl::StatusOr<std::shared_ptr<const MappedFile>> mapping = MappedFile::Open(file);
@@ -35,33 +28,16 @@ absl::Status Safetensors::AddFile(const std::filesystem::path& file) {
 }
 
 absl::Status Safetensors::AddShards(const std::filesystem::path& index) {
-  absl::StatusOr<std::string> text = ReadFile(index, kMostIndexBytes);
-  if (!text.ok()) return text.status();
-  absl::StatusOr<Json> json = ParseJson(*text, index.string());
-  if (!json.ok()) return json.status();
-  const Json* weight_map = FindField(*json, "weight_map");
-  if (weight_map == nullptr || !weight_map->is_object()) {
-    return absl::InvalidArgumentError(absl::StrCat(index.string(), ": \"weight_map\" must be an object"));
-  }
-  std::set<std::string> files;
-  for (const auto& [tensor, file] : weight_map->items()) {
-    // Shards lie beside the index: a path could lead anywhere.
-    const bool plain = file.is_string() && !file.get_ref<const std::string&>().empty() &&
-                       std::filesystem::path(file.get<std::string>()).filename() == file.get<std::string>();
-    if (!plain) {
-      return absl::InvalidArgumentError(absl::StrCat(index.string(), ": weight_map: \"", tensor, "\" is in ",
-                                                     ShowJson(file), ", expected the name of a file beside it"));
-    }
-    files.insert(file.get<std::string>());
-  }
-  for (const std::string& file : files) {
+  const absl::StatusOr<WeightMap> weight_map = ReadWeightMap(index);
+  if (!weight_map.ok()) return weight_map.status();
+  for (const std::string& file : ShardsOf(*weight_map)) {
     if (absl::Status status = AddFile(index.parent_path() / file); !status.ok()) return status;
   }
   if (absl::Status status = Finish(); !status.ok()) return status;
-  for (const auto& [tensor, file] : weight_map->items()) {
+  for (const auto& [tensor, file] : *weight_map) {
     if (Find(tensor) == nullptr) {
       return absl::InvalidArgumentError(
-          absl::StrCat(index.string(), ": tensor \"", tensor, "\" is missing from ", file.get<std::string>()));
+          absl::StrCat(index.string(), ": tensor \"", tensor, "\" is missing from ", file));
     }
   }
   return absl::OkStatus();
@@ -83,11 +59,11 @@ absl::StatusOr<Safetensors> Safetensors::Open(const std::filesystem::path& path)
     if (absl::Status status = out.Finish(); !status.ok()) return status;
     return out;
   }
-  const std::filesystem::path single = path / "model.safetensors";
-  const std::filesystem::path index = path / "model.safetensors.index.json";
+  const std::filesystem::path single = path / kWeightsFile;
+  const std::filesystem::path index = path / kWeightsIndex;
   if (std::filesystem::exists(single, error)) return Open(single);
   if (!std::filesystem::exists(index, error)) {
-    return absl::NotFoundError(absl::StrCat("no model.safetensors or model.safetensors.index.json in ", path.string()));
+    return absl::NotFoundError(absl::StrCat("no ", kWeightsFile, " or ", kWeightsIndex, " in ", path.string()));
   }
   if (absl::Status status = out.AddShards(index); !status.ok()) return status;
   return out;
