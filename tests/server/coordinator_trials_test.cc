@@ -36,14 +36,6 @@ double RateOf(const v1::Trial& trial) {
   return trial.parameters().at("learning_rate").number();
 }
 
-void CheckReplay(World& world, const std::string& sweep, std::int64_t suggestions) {
-  v1::ReplaySweepRequest request;
-  request.set_name(sweep);
-  const v1::ReplaySweepResponse replay = Take(world.coordinator->ReplaySweep(request));
-  CHECK(replay.suggestions() == suggestions);
-  CHECK(replay.difference_count() == 0);
-}
-
 TEST_CASE("A running trial that a person stops ends at its next report and keeps its adapter") {
   World world;
   world.Register("workers/a", "1");

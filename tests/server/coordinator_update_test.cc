@@ -36,14 +36,6 @@ std::vector<std::string> NamesWith(World& world, const std::vector<std::string>&
   return names;
 }
 
-void CheckReplay(World& world, const std::string& sweep, std::int64_t suggestions) {
-  v1::ReplaySweepRequest request;
-  request.set_name(sweep);
-  const v1::ReplaySweepResponse replay = Take(world.coordinator->ReplaySweep(request));
-  CHECK(replay.suggestions() == suggestions);
-  CHECK(replay.difference_count() == 0);
-}
-
 std::vector<std::int64_t> NumbersOf(const v1::GetLeaderboardResponse& board) {
   std::vector<std::int64_t> numbers;
   for (const v1::LeaderboardRow& row : board.rows()) numbers.push_back(row.trial().number());

@@ -240,4 +240,13 @@ struct World {
   int requests = 0;
 };
 
+// The log of a sweep leads to the same `suggestions`.
+inline void CheckReplay(World& world, const std::string& sweep, std::int64_t suggestions) {
+  v1::ReplaySweepRequest request;
+  request.set_name(sweep);
+  const v1::ReplaySweepResponse replay = Take(world.coordinator->ReplaySweep(request));
+  CHECK(replay.suggestions() == suggestions);
+  CHECK(replay.difference_count() == 0);
+}
+
 }  // namespace lorasweep::server
