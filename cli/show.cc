@@ -174,6 +174,9 @@ void ShowSweep(const Context& context, const v1::GetLeaderboardResponse& leaderb
   Add(facts, "no more trials", sweep.exhausted_reason());
   Add(facts, "now", sweep.waiting_reason());
   Add(facts, "model", spec.model());
+  for (const auto& [model, sha256] : std::map(sweep.base_sha256().begin(), sweep.base_sha256().end())) {
+    Add(facts, sweep.base_sha256_size() == 1 ? "model's SHA-256" : absl::StrCat("SHA-256 of ", model), sha256);
+  }
   Add(facts, "training data", Joined(spec.data().train()));
   Add(facts, "method", spec.method());
   Add(facts, "early stopping", spec.early_terminate().type());

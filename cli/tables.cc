@@ -349,6 +349,8 @@ Table TrialTable(std::span<const v1::Trial> trials, const v1::SweepSpec& spec) {
 Table WorkerTable(std::span<const v1::Worker> workers, std::int64_t now) {
   const bool labelled =
       std::any_of(workers.begin(), workers.end(), [](const v1::Worker& worker) { return !worker.labels().empty(); });
+  const bool refused = std::any_of(workers.begin(), workers.end(),
+                                   [](const v1::Worker& worker) { return !worker.waiting_reason().empty(); });
   Table table;
   table.columns = {{"worker", "worker"},
                    {"state", "online"},
@@ -358,7 +360,8 @@ Table WorkerTable(std::span<const v1::Worker> workers, std::int64_t now) {
                    {"trials", "trials", Align::kLeft, Shown::kAlways, true},
                    {"labels", "labels", Align::kLeft, labelled ? Shown::kAlways : Shown::kCsvOnly, true},
                    {"version", "version"},
-                   {"last seen", "last_seen_time_seconds"}};
+                   {"last seen", "last_seen_time_seconds"},
+                   {"", "waiting_reason", Align::kLeft, refused ? Shown::kAlways : Shown::kCsvOnly, true}};
   for (const v1::Worker& worker : workers) {
     std::string trials;
     for (const std::string& trial : worker.trials()) absl::StrAppend(&trials, trials.empty() ? "" : " ", IdOf(trial));
@@ -370,7 +373,8 @@ Table WorkerTable(std::span<const v1::Worker> workers, std::int64_t now) {
         {worker.name(),
          worker.online() ? Cell("● online", "true", Style::kGood) : Cell("○ away", "false", Style::kFaint),
          worker.host(), worker.device(), std::to_string(worker.slots()), trials, labels, worker.version(),
-         Cell(FormatAge(worker.last_seen_time().seconds(), now), SecondsText(worker.last_seen_time()))});
+         Cell(FormatAge(worker.last_seen_time().seconds(), now), SecondsText(worker.last_seen_time())),
+         worker.waiting_reason()});
   }
   return table;
 }

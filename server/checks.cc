@@ -115,6 +115,12 @@ absl::Status CheckArtifact(const v1::Artifact& artifact, std::string_view kind, 
   return absl::OkStatus();
 }
 
+absl::Status CheckBase(std::string_view base_sha256) {
+  if (base_sha256.empty() || IsSha256(base_sha256)) return absl::OkStatus();
+  return Wrong("base_sha256", absl::StrCat("\"", Shorten(base_sha256, 100), "\""),
+               "it must be 64 lower-case hex digits, or empty");
+}
+
 absl::Status CheckMeasurement(const v1::Measurement& measurement) {
   const std::string& metric = measurement.metric();
   if (metric.empty()) return absl::InvalidArgumentError("a measurement has no metric");

@@ -38,6 +38,9 @@ absl::Status CheckArtifact(const v1::Artifact& artifact, std::string_view kind, 
 // A name, finite numbers, low <= value <= high where they are set.
 absl::Status CheckMeasurement(const v1::Measurement& measurement);
 
+// A content hash, or empty.
+absl::Status CheckBase(std::string_view base_sha256);
+
 absl::Status CheckWorker(const v1::Worker& worker);
 
 // Shares in [0, 1], seconds and bytes not negative; all of them finite.

@@ -22,6 +22,7 @@
 #include "lorasweep/v1/sweep_service.pb.h"
 #include "lorasweep/v1/worker_service.pb.h"
 #include "server/artifact_store.h"
+#include "server/base_model.h"
 #include "server/change.h"
 #include "server/clock.h"
 #include "server/commit_group.h"
@@ -143,6 +144,7 @@ class Coordinator {
     std::set<std::int64_t> unanswered;                                       // tokens
     std::int64_t turn = 0;  // trials begun of the sweep it trains, since it came to that
     UseHistory use;         // of its machine, since the server started
+    std::map<std::pair<std::int64_t, std::string>, BaseRefusal> other_bases;  // by sweep and model
   };
   // The attempt that a token names.
   struct Place {
@@ -240,6 +242,7 @@ class Coordinator {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // A pack that is being leased.
   struct Pack {
+    const WorkerState* worker = nullptr;
     std::string key;           // proto::PackKey of its trials; empty: the first trial decides
     std::int64_t room = 0;     // trials that it may still get
     std::int64_t waiting = 0;  // trials that may be proposed and do not fit it
@@ -247,6 +250,10 @@ class Coordinator {
   // New leases for a worker, by token.
   absl::StatusOr<std::vector<std::int64_t>> LeasePack(Change& change, const v1::LeaseTrialsRequest& request,
                                                       const std::string& worker) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Could the queued trial be leased into the pack?
+  bool Fits(const SweepState& sweep, std::int64_t trial, const Pack& pack) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // The first such trial; -1: none.
+  std::int64_t FirstQueued(const SweepState& sweep, const Pack& pack) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Number of a trial in state kQueued to be leased next into the pack; -1: there is none now.
   absl::StatusOr<std::int64_t> NextTrial(Change& change, SweepState& sweep, const Pack& pack)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -264,10 +271,27 @@ class Coordinator {
                               std::int64_t max_trials) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Trials of the sweep that one worker may hold now.
   std::int64_t LargestPack(const SweepState& sweep) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // Workers that are online and may serve the sweep.
+  // Workers that are online and may serve the sweep, as far as is known of their base models.
   std::int64_t CountWorkersFor(const SweepState& sweep) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // The sweep as people see it, with what it waits for.
   v1::Sweep Describe(SweepState& sweep) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  // coordinator_base.cc: that all trials of a sweep are trained on the same base model.
+  // Takes what an attempt's worker told of its base model for the sweep's, where it is the first. Where the sweep's is
+  // another, refuses the attempt and answers why; empty: it may go on.
+  absl::StatusOr<std::string> SettleBase(Change& change, const Standing& standing, const std::string& told)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Ends the attempt, if it runs, and keeps its worker from the sweep for a while.
+  absl::Status RefuseBase(Change& change, const Standing& standing, const std::string& reason)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Is the worker to get no trials of the sweep with that model now?
+  bool IsRefused(const WorkerState& worker, const SweepState& sweep, const std::string& model) const;
+  // Is it known that the worker cannot train for the sweep until it is repaired?
+  static bool HasOtherBase(const WorkerState& worker, const SweepState& sweep);
+  // Of which sweeps it gets no trials, and why.
+  std::string WhyRefused(const WorkerState& worker) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Of a sweep that has work and no worker for it.
+  std::string WhatKeepsFromRunning(const SweepState& sweep) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   // coordinator_report.cc: from the worker to the pruner and back.
   absl::StatusOr<v1::ReportResponse> DoReport(Change& change, const v1::ReportRequest& request);

@@ -27,6 +27,8 @@ AttemptEnd EndOf(v1::FailTrialRequest::Kind kind) {
       return AttemptEnd::kHandedBack;
     case v1::FailTrialRequest::INVALID:
       return AttemptEnd::kInvalid;
+    case v1::FailTrialRequest::OTHER_BASE:
+      return AttemptEnd::kOtherBase;
     default:
       return AttemptEnd::kOpen;
   }
@@ -67,6 +69,7 @@ absl::StatusOr<v1::Trial> Coordinator::DoCompleteTrial(Change& change, const v1:
   }
   absl::Status checked = CheckReport(*standing, request.observations(), request.samples(),
                                      request.has_adapter() ? &request.adapter() : nullptr, "adapter");
+  checked.Update(CheckBase(request.base_sha256()));
   if (!checked.ok()) return checked;
   std::int64_t step = record.step;
   for (const v1::Observation& observation : request.observations()) {
@@ -78,6 +81,9 @@ absl::StatusOr<v1::Trial> Coordinator::DoCompleteTrial(Change& change, const v1:
                                                       step, " of ", record.max_steps,
                                                       " and nothing stopped it; report the rest, or use FailTrial"));
   }
+  const absl::StatusOr<std::string> refused = SettleBase(change, *standing, request.base_sha256());
+  if (!refused.ok()) return refused.status();
+  if (!refused->empty()) return TrialMessage(sweep, trial);
   if (absl::Status held = HoldLease(change, *standing); !held.ok()) return held;
   if (absl::Status done = Ingest(change, *standing, request.observations()); !done.ok()) return done;
   if (absl::Status kept = KeepSamples(change, *standing, request.samples()); !kept.ok()) return kept;
@@ -140,7 +146,9 @@ absl::StatusOr<v1::Trial> Coordinator::DoFailTrial(Change& change, const v1::Fai
   mutex_.AssertHeld();
   const AttemptEnd end = EndOf(request.kind());
   if (end == AttemptEnd::kOpen) {
-    return absl::InvalidArgumentError("kind is not set; allowed are INFEASIBLE, ERROR, HANDED_BACK and INVALID");
+    return absl::InvalidArgumentError(
+        "kind is not set; allowed are INFEASIBLE, ERROR, HANDED_BACK, INVALID and "
+        "OTHER_BASE");
   }
   const absl::StatusOr<Standing> standing = CheckFinish(request.worker(), request.token());
   if (!standing.ok()) return standing.status();
@@ -157,14 +165,22 @@ absl::StatusOr<v1::Trial> Coordinator::DoFailTrial(Change& change, const v1::Fai
                                                    kMaxObservations, " are taken"));
   }
   absl::Status checked = CheckReport(*standing, request.observations(), request.samples(), nullptr, "");
+  checked.Update(CheckBase(request.base_sha256()));
   if (!checked.ok()) return checked;
+  // What a failing worker says may be long; what people are told of it is not refused but cut.
+  const std::string reason =
+      request.reason().empty() ? v1::FailTrialRequest::Kind_Name(request.kind()) : Shorten(request.reason());
+  if (end == AttemptEnd::kOtherBase) {
+    if (absl::Status kept = RefuseBase(change, *standing, reason); !kept.ok()) return kept;
+    return TrialMessage(sweep, trial);
+  }
+  const absl::StatusOr<std::string> refused = SettleBase(change, *standing, request.base_sha256());
+  if (!refused.ok()) return refused.status();
+  if (!refused->empty()) return TrialMessage(sweep, trial);
   if (absl::Status held = HoldLease(change, *standing); !held.ok()) return held;
   if (absl::Status done = Ingest(change, *standing, request.observations()); !done.ok()) return done;
   if (absl::Status kept = KeepSamples(change, *standing, request.samples()); !kept.ok()) return kept;
 
-  // What a failing worker says may be long; what people are told of it is not refused but cut.
-  const std::string reason =
-      request.reason().empty() ? v1::FailTrialRequest::Kind_Name(request.kind()) : Shorten(request.reason());
   absl::Status moved;
   if (end == AttemptEnd::kError || end == AttemptEnd::kHandedBack) {
     moved = InterruptAttempt(change, sweep, trial, end, reason);

@@ -23,14 +23,6 @@ std::string PackKeyOf(const SweepState& sweep, std::int64_t trial) {
   return spec.ok() ? proto::PackKey(*spec) : "";  // a queued trial's parameters apply
 }
 
-// The first trial that waits for a worker and fits the pack; -1: none.
-std::int64_t FirstQueued(const SweepState& sweep, const std::string& pack_key) {
-  for (const auto& [fresh, number] : sweep.queued()) {
-    if (pack_key.empty() || PackKeyOf(sweep, number) == pack_key) return number;
-  }
-  return -1;
-}
-
 }  // namespace
 
 absl::StatusOr<v1::LeaseTrialsResponse> Coordinator::DoLeaseTrials(Change& change,
@@ -89,7 +81,9 @@ absl::StatusOr<std::vector<std::int64_t>> Coordinator::LeasePack(Change& change,
   std::vector<std::int64_t> tokens;
   for (const Claim& claim : ClaimsOn(state, held, request.max_trials())) {
     SweepState& sweep = *sweeps_.at(claim.sweep);
-    Pack pack{.key = held.empty() ? "" : PackKeyOf(sweep, held.front().trial), .room = request.max_trials()};
+    Pack pack{.worker = &state,
+              .key = held.empty() ? "" : PackKeyOf(sweep, held.front().trial),
+              .room = request.max_trials()};
     if (!sweep.external()) {
       pack.room = std::min(pack.room, LargestPack(sweep) - static_cast<std::int64_t>(held.size()));
     }
@@ -145,21 +139,33 @@ void Coordinator::MarkUnanswered(const v1::LeaseTrialsResponse& response) {
   }
 }
 
+bool Coordinator::Fits(const SweepState& sweep, std::int64_t trial, const Pack& pack) const {
+  if (!pack.key.empty() && PackKeyOf(sweep, trial) != pack.key) return false;
+  return !IsRefused(*pack.worker, sweep, sweep.ModelOf(trial));
+}
+
+std::int64_t Coordinator::FirstQueued(const SweepState& sweep, const Pack& pack) const {
+  for (const auto& [fresh, number] : sweep.queued()) {
+    if (Fits(sweep, number, pack)) return number;
+  }
+  return -1;
+}
+
 absl::StatusOr<std::int64_t> Coordinator::NextTrial(Change& change, SweepState& sweep, const Pack& pack) {
   using State = search::TrialState;
   if (!sweep.MayRunMore()) return -1;
-  if (const std::int64_t queued = FirstQueued(sweep, pack.key); queued >= 0) return queued;
+  if (const std::int64_t queued = FirstQueued(sweep, pack); queued >= 0) return queued;
   if (sweep.sweep().state == v1::Sweep::STOPPING) return -1;
   if (sweep.Count(State::kPaused) > 0) {
     if (absl::Status status = PromotePaused(change, sweep); !status.ok()) return status;
-    const std::int64_t queued = FirstQueued(sweep, pack.key);
+    const std::int64_t queued = FirstQueued(sweep, pack);
     if (queued >= 0 || sweep.ended()) return queued;
   }
   // Trials that fit another pack wait for one: not many, or the sampler would know too little of what came before.
   while (sweep.Count(State::kQueued) < pack.waiting) {
     const absl::StatusOr<std::int64_t> proposed = ProposeTrial(change, sweep);
     if (!proposed.ok() || *proposed < 0) return proposed;
-    if (pack.key.empty() || PackKeyOf(sweep, *proposed) == pack.key) return proposed;
+    if (Fits(sweep, *proposed, pack)) return proposed;
   }
   return -1;
 }
@@ -277,6 +283,7 @@ absl::StatusOr<v1::Lease> Coordinator::LeaseMessage(std::int64_t token) {
   lease.set_max_steps(record.max_steps);
   if (record.checkpoint) *lease.mutable_checkpoint() = *record.checkpoint;
   if (record.start) *lease.mutable_adapter() = *record.start;
+  lease.set_base_sha256(sweep.BaseOf(sweep.ModelOf(place.trial)));
   return lease;
 }
 

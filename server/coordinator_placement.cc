@@ -26,6 +26,7 @@ std::vector<Claim> Coordinator::ClaimsOn(const WorkerState& worker, const std::v
   for (const std::int64_t id : active_) {
     const SweepState& sweep = *sweeps_.at(id);
     if (!MayServe(worker.record.worker, sweep.spec())) continue;
+    if (!sweep.SearchesModel() && IsRefused(worker, sweep, sweep.spec().model())) continue;
     const Claim claim{id, sweep.spec().limits().priority(), sweep.Count(search::TrialState::kRunning)};
     if (id == own_sweep) own = claim;
     claims.push_back(claim);
@@ -59,14 +60,15 @@ std::int64_t Coordinator::LargestPack(const SweepState& sweep) const {
 
 std::int64_t Coordinator::CountWorkersFor(const SweepState& sweep) const {
   return std::count_if(workers_.begin(), workers_.end(), [&](const auto& worker) {
-    return MayServe(worker.second.record.worker, sweep.spec()) && Online(worker.second);
+    return MayServe(worker.second.record.worker, sweep.spec()) && Online(worker.second) &&
+           !HasOtherBase(worker.second, sweep);
   });
 }
 
 v1::Sweep Coordinator::Describe(SweepState& sweep) {
   v1::Sweep message = SweepMessage(sweep);
   if (sweep.Count(search::TrialState::kRunning) == 0 && sweep.HasWork() && CountWorkersFor(sweep) == 0) {
-    message.set_waiting_reason(WaitsForWorker(sweep.spec()));
+    message.set_waiting_reason(WhatKeepsFromRunning(sweep));
   }
   return message;
 }

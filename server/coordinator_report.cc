@@ -45,6 +45,7 @@ absl::StatusOr<v1::ReportResponse> Coordinator::DoReport(Change& change, const v
   if (absl::Status status = CheckUse(request.use()); !status.ok()) return status;
   // All is checked before anything is changed: a call is taken whole or not at all.
   for (const v1::LeaseReport& report : request.reports()) {
+    if (absl::Status base = CheckBase(report.base_sha256()); !base.ok()) return base;
     absl::Status checked = CheckReport(StandingOf(*worker, report.token()), report.observations(), report.samples(),
                                        report.has_checkpoint() ? &report.checkpoint() : nullptr, "checkpoint");
     if (!checked.ok()) return checked;
@@ -65,7 +66,15 @@ absl::StatusOr<v1::ReportResponse> Coordinator::DoReport(Change& change, const v
     if (standing.kind == Standing::Kind::kEnded) {
       const bool stopped =
           standing.sweep->trial(standing.trial).state == search::TrialState::kCancelled || EndsTrial(record.verdict);
-      SetVerdict(verdict, stopped ? v1::Verdict::STOP : v1::Verdict::ABANDON, record.outcome_reason);
+      const AttemptRecord& attempt = record.attempts.back();
+      SetVerdict(verdict, stopped ? v1::Verdict::STOP : v1::Verdict::ABANDON,
+                 attempt.end == AttemptEnd::kOtherBase ? attempt.end_reason : record.outcome_reason);
+      continue;
+    }
+    const absl::StatusOr<std::string> refused = SettleBase(change, standing, report.base_sha256());
+    if (!refused.ok()) return refused.status();
+    if (!refused->empty()) {
+      SetVerdict(verdict, v1::Verdict::ABANDON, *refused);
       continue;
     }
     if (absl::Status held = HoldLease(change, standing); !held.ok()) return held;

@@ -36,12 +36,14 @@ absl::StatusOr<v1::RegisterWorkerResponse> Coordinator::DoRegisterWorker(Change&
   record.worker.clear_online();
   record.worker.clear_trials();
   record.worker.clear_use();
+  record.worker.clear_waiting_reason();
   record.worker.set_name(WorkerName(id));
   if (record.worker.slots() == 0) record.worker.set_slots(1);
   record.incarnation = request.incarnation();
   record.last_seen_time = change.now;
   if (absl::Status put = change.transaction().PutWorker(record); !put.ok()) return put;
   Seen(id);
+  state.other_bases.clear();  // it may have been started anew because it was repaired
   if (restarted) {
     state.answered.clear();
     for (const LeaseTable::Lease& lease : leases_.OfWorker(id)) {
@@ -99,6 +101,7 @@ v1::Worker Coordinator::WorkerMessage(const WorkerState& worker) {
   *message.mutable_last_seen_time() = ToProtoTime(worker.record.last_seen_time);
   message.set_online(Online(worker));
   if (worker.use.last()) *message.mutable_use() = *worker.use.last();
+  message.set_waiting_reason(WhyRefused(worker));
   const absl::StatusOr<std::string> id = ParseWorkerName(message.name());
   if (!id.ok()) return message;
   for (const LeaseTable::Lease& lease : leases_.OfWorker(*id)) {

@@ -57,6 +57,7 @@ v1::Sweep SweepMessage(SweepState& sweep) {
   if (sweep.base_value()) message.set_base_value(*sweep.base_value());
   message.set_planned_trials(sweep.planned_in_all());
   message.set_exhausted_reason(sweep.exhausted_reason());
+  message.mutable_base_sha256()->insert(record.bases.begin(), record.bases.end());
   message.set_note(record.note);
   for (const std::string& tag : record.tags) message.add_tags(tag);
   return message;

@@ -27,6 +27,7 @@ struct SweepRecord {
   absl::Time create_time = absl::InfinitePast();
   absl::Time update_time = absl::InfinitePast();
   std::int64_t revision = 0;
+  std::map<std::string, std::string> bases;  // v1::Sweep's base_sha256
 };
 
 // How an attempt ended. Stored as its number: append only.
@@ -42,6 +43,7 @@ enum class AttemptEnd {
   kWorkerRestarted = 8,
   kHandedBack = 9,
   kInvalid = 10,
+  kOtherBase = 11,
 };
 
 // Did it end by a crash, so that it counts against limits.retries?

@@ -177,6 +177,15 @@ CREATE TABLE samples (
   PRIMARY KEY (trial_id, step, place)
 ) WITHOUT ROWID;
 )sql",
+    R"sql(
+-- The files of base models that sweeps are trained on.
+CREATE TABLE bases (
+  sweep_id INTEGER NOT NULL REFERENCES sweeps(id) ON DELETE CASCADE,
+  model TEXT NOT NULL,
+  sha256 TEXT NOT NULL,
+  PRIMARY KEY (sweep_id, model)
+) WITHOUT ROWID;
+)sql",
 };
 static_assert(std::size(kMigrations) == kSchemaVersion);
 

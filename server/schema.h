@@ -9,7 +9,7 @@ class Database;
 namespace lorasweep::server {
 
 // Version of the tables that this program reads and writes; kept in the file as PRAGMA user_version.
-inline constexpr int kSchemaVersion = 7;
+inline constexpr int kSchemaVersion = 8;
 
 // Is the database one of ours, and of a version that this program reads? FailedPrecondition: the file is of a newer
 // version or another program's. Throws what SQLite throws.

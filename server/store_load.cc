@@ -200,6 +200,11 @@ absl::StatusOr<std::vector<LoadedSweep>> TrialStore::LoadSweeps() {
       record.measurements[measurement.metric()] = std::move(measurement);
     }
     for (LoadedSweep& sweep : sweeps) {
+      SQLite::Statement& bases = writer_->Prepared("SELECT model, sha256 FROM bases WHERE sweep_id = ?1");
+      bases.bind(1, sweep.sweep.id);
+      while (bases.executeStep()) {
+        sweep.sweep.bases[bases.getColumn(0).getString()] = bases.getColumn(1).getString();
+      }
       if (absl::Status status = LoadObjectives(&sweep); !status.ok()) return status;
     }
     return sweeps;

@@ -111,6 +111,18 @@ absl::Status StoreTransaction::PutSweepTexts(const SweepRecord& sweep) {
   });
 }
 
+absl::Status StoreTransaction::PutBase(std::int64_t sweep_id, const std::string& model, const std::string& sha256) {
+  return Write([&](StoreConnection& connection) {
+    SQLite::Statement& put =
+        connection.Prepared("INSERT OR REPLACE INTO bases (sweep_id, model, sha256) VALUES (?1, ?2, ?3)");
+    put.bind(1, sweep_id);
+    put.bindNoCopy(2, model);
+    put.bindNoCopy(3, sha256);
+    put.exec();
+    return absl::OkStatus();
+  });
+}
+
 absl::Status StoreTransaction::DeleteSweep(std::int64_t sweep_id) {
   return Write([&](StoreConnection& connection) {
     SQLite::Statement& remove = connection.Prepared("DELETE FROM sweeps WHERE id = ?1");

@@ -17,6 +17,8 @@ namespace {
 
 using Event = search::SweepEvent;
 
+constexpr char kModel[] = "model";  // the parameter
+
 // An event of `kind` for each of `now` that differs from `before`, in which what is unknown is not a number.
 void LogChanges(const std::vector<double>& before, const std::vector<double>& now, Event::Kind kind, std::int64_t trial,
                 std::vector<Event>* events) {
@@ -106,6 +108,22 @@ void SweepState::SetLimits(const v1::LimitsSpec& limits) {
   *sweep_.spec.mutable_limits() = limits;
   Plan();
   if (proposals_ != before) events_.push_back({Event::Kind::kPlanned, -1, proposals_});
+}
+
+std::string SweepState::ModelOf(std::int64_t number) const {
+  const search::Params& params = trial(number).params;
+  const auto searched = params.find(kModel);
+  return searched == params.end() ? spec().model() : search::ToString(searched->second);
+}
+
+std::string SweepState::BaseOf(const std::string& model) const {
+  const auto found = sweep_.bases.find(model);
+  return found == sweep_.bases.end() ? "" : found->second;
+}
+
+bool SweepState::SearchesModel() const {
+  return std::any_of(spec().parameters().begin(), spec().parameters().end(),
+                     [](const v1::ParameterSpec& parameter) { return parameter.name() == kModel; });
 }
 
 bool SweepState::HasRepeats() const {

@@ -74,6 +74,13 @@ class SweepState {
   TrialRecord& record(std::int64_t number) { return records_[static_cast<std::size_t>(number)]; }
   const TrialRecord& record(std::int64_t number) const { return records_[static_cast<std::size_t>(number)]; }
 
+  // The base model of a trial, as the sweep file names it.
+  std::string ModelOf(std::int64_t number) const;
+  // The files of the model that its trials are trained on; empty: nobody told yet.
+  std::string BaseOf(const std::string& model) const;
+  // Trials may differ in their models.
+  bool SearchesModel() const;
+
   std::int64_t Count(search::TrialState state) const { return counts_[static_cast<std::size_t>(state)]; }
   // Trials that wait for a worker, as (never tried, number): the interrupted ones first.
   const std::set<std::pair<bool, std::int64_t>>& queued() const { return queued_; }

@@ -150,11 +150,13 @@ class StoreTransaction {
   StoreTransaction(const StoreTransaction&) = delete;
   StoreTransaction& operator=(const StoreTransaction&) = delete;
 
-  // Inserts (id 0, which is then set) or updates; the slug and what PutSweepTexts keeps stay. AlreadyExists: the slug
-  // is taken.
+  // Inserts (id 0, which is then set) or updates; the slug and what PutSweepTexts and PutBase keep stay. AlreadyExists:
+  // the slug is taken.
   absl::Status PutSweep(SweepRecord* sweep);
   // The spec, the note and the tags of a sweep that is stored.
   absl::Status PutSweepTexts(const SweepRecord& sweep);
+  // Replaces what the sweep has in SweepRecord::bases for the model.
+  absl::Status PutBase(std::int64_t sweep_id, const std::string& model, const std::string& sha256);
   // With everything in it.
   absl::Status DeleteSweep(std::int64_t sweep_id);
   // Inserts (id 0, which is then set) or updates; what was known when the trial was proposed stays. Attempts, artifacts

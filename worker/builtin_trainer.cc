@@ -8,6 +8,7 @@
 #include "recipe/recipe_from_spec.h"
 #include "trainer_core/chat/data_recipe.h"
 #include "trainer_core/gguf/model_folder.h"
+#include "trainer_core/text/base_files.h"
 
 namespace lorasweep::worker {
 
@@ -32,6 +33,10 @@ absl::StatusOr<std::filesystem::path> BuiltinTrainerFactory::ResolveModel(const 
   const absl::StatusOr<std::filesystem::path> admitted = options_.fence.Admit("model", *found);
   if (!admitted.ok()) return admitted.status();
   return gguf::ModelFolder(admitted->string(), options_.roots);
+}
+
+absl::StatusOr<std::string> BuiltinTrainerFactory::BaseSha256(const std::filesystem::path& model_folder) {
+  return text::BaseSha256(model_folder);
 }
 
 absl::StatusOr<std::shared_ptr<const text::TokenizedData>> BuiltinTrainerFactory::PrepareData(

@@ -27,6 +27,7 @@ class BuiltinTrainerFactory final : public TrainerFactory {
 
   absl::StatusOr<std::string> Device() override;
   absl::StatusOr<std::filesystem::path> ResolveModel(const std::string& model) override;
+  absl::StatusOr<std::string> BaseSha256(const std::filesystem::path& model_folder) override;
   absl::StatusOr<std::shared_ptr<const text::TokenizedData>> PrepareData(
       const v1::DataSpec& data, std::uint64_t seed, const std::filesystem::path& model_folder) override;
   absl::StatusOr<std::unique_ptr<trainer::Trainer>> MakeTrainer(

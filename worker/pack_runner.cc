@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "proto/other_base.h"
 #include "spdlog/spdlog.h"
 #include "worker/failure_kind.h"
 #include "worker/observations.h"
@@ -94,7 +95,7 @@ class PackRunner::Observer final : public trainer::TrialObserver {
     runner_.Accept(runner_.feed_.Take());
     std::vector<trainer::TrialJob> jobs;
     if (live_ >= slots_) return jobs;
-    for (LeasedTrial& trial : runner_.TakeAccepted(setup_key_, slots_ - live_)) {
+    for (LeasedTrial& trial : runner_.OfBase(runner_.TakeAccepted(setup_key_, slots_ - live_))) {
       LogStart(trial);
       jobs.push_back(trial.job);
       Add(std::move(trial));
@@ -171,23 +172,45 @@ std::vector<LeasedTrial> PackRunner::TakeAccepted(const std::string& setup_key, 
   return taken;
 }
 
-void PackRunner::RunPack(const std::stop_token& stop) {
-  const LeasedTrial& first = accepted_.front();
-  const std::string key = first.setup.key;
-  const absl::StatusOr<trainer::Trainer*> trainer = trainers_.Get(first.setup);
-  if (!trainer.ok()) {
-    for (LeasedTrial& trial : TakeAccepted(key, accepted_.size())) {
-      finisher_.Fail(std::move(trial.lease), KindOfSetupError(trainer.status()),
-                     std::string{trainer.status().message()});
+std::vector<LeasedTrial> PackRunner::OfBase(std::vector<LeasedTrial> trials) {
+  std::vector<LeasedTrial> fitting;
+  for (LeasedTrial& trial : trials) {
+    const std::string& wanted = trial.lease.base_sha256();
+    if (base_.empty() || wanted.empty() || base_ == wanted) {
+      stream_.SetBase(trial.lease.token(), base_);
+      fitting.push_back(std::move(trial));
+    } else {
+      std::string reason = proto::OtherBase(trial.lease.spec().model(), base_, wanted);
+      finisher_.Fail(std::move(trial.lease), v1::FailTrialRequest::OTHER_BASE, std::move(reason));
     }
-    return;
   }
-  const int slots = stop.stop_requested() ? 1 : PlannedSlots(**trainer, first);
+  return fitting;
+}
+
+void PackRunner::RunPack(const std::stop_token& stop) {
+  const TrialSetup setup = accepted_.front().setup;
+  const std::string& key = setup.key;
+  const auto fail_all = [&](v1::FailTrialRequest::Kind kind, const absl::Status& status) {
+    for (LeasedTrial& trial : TakeAccepted(key, accepted_.size())) {
+      finisher_.Fail(std::move(trial.lease), kind, std::string{status.message()});
+    }
+  };
+  const absl::StatusOr<trainer::Trainer*> trainer = trainers_.Get(setup);
+  if (!trainer.ok()) return fail_all(KindOfSetupError(trainer.status()), trainer.status());
+  // Nothing is trained before it is known on what.
+  absl::StatusOr<std::string> base = trainers_.base_sha256();
+  if (!base.ok()) return fail_all(v1::FailTrialRequest::ERROR, base.status());
+  base_ = *std::move(base);
+  std::vector<LeasedTrial> trials = OfBase(TakeAccepted(key, 1));
+  if (trials.empty()) return;
+  const int slots = stop.stop_requested() ? 1 : PlannedSlots(**trainer, trials.front());
   feed_.SetCapacity(slots);
   // A pack that starts together stays together.
   if (slots > 1) feed_.Settle(kSettleLimit);
   Accept(feed_.Take());
-  std::vector<LeasedTrial> trials = TakeAccepted(key, static_cast<std::size_t>(slots));
+  for (LeasedTrial& trial : OfBase(TakeAccepted(key, static_cast<std::size_t>(slots) - 1))) {
+    trials.push_back(std::move(trial));
+  }
   for (LeasedTrial& surplus : TakeAccepted(key, accepted_.size())) {
     finisher_.HandBack(std::move(surplus.lease), "the worker trains fewer at once");
   }

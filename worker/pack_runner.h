@@ -44,6 +44,9 @@ class PackRunner {
   void Accept(std::vector<LeasedTrial> trials);
   // Up to `count` of the accepted trials with a setup.
   std::vector<LeasedTrial> TakeAccepted(const std::string& setup_key, std::size_t count);
+  // Those of these trials whose sweeps are trained on base_, which goes with their reports from here on; the others are
+  // given to the finisher.
+  std::vector<LeasedTrial> OfBase(std::vector<LeasedTrial> trials);
   void RunPack(const std::stop_token& stop);
   // How many trials like this one the trainer is to train at once.
   int PlannedSlots(trainer::Trainer& trainer, const LeasedTrial& trial);
@@ -59,6 +62,7 @@ class PackRunner {
   TrainerCache& trainers_;
   Clock& clock_;
   std::deque<LeasedTrial> accepted_;
+  std::string base_;                  // content hash of the base model that is trained on; empty: not known
   std::map<std::string, int> plans_;  // slots, by setup and what else they depend on
 };
 

@@ -87,6 +87,12 @@ std::uint64_t ReportStream::SetCheckpoint(std::int64_t token, v1::Artifact check
   return lease.last_number;
 }
 
+void ReportStream::SetBase(std::int64_t token, std::string base_sha256) {
+  std::lock_guard lock(mutex_);
+  const auto found = leases_.find(token);
+  if (found != leases_.end()) found->second.base_sha256 = std::move(base_sha256);
+}
+
 LeaseVerdict ReportStream::Await(std::int64_t token, std::uint64_t ticket, std::chrono::milliseconds timeout) {
   std::unique_lock lock(mutex_);
   const auto settled = [&] {
@@ -123,6 +129,7 @@ v1::LeaseReport ReportStream::Unsent(std::int64_t token) const {
   unsent.set_token(token);
   const auto found = leases_.find(token);
   if (found == leases_.end()) return unsent;
+  unsent.set_base_sha256(found->second.base_sha256);
   for (const Item& item : found->second.items) item.AddTo(unsent);
   return unsent;
 }
@@ -191,6 +198,7 @@ ReportStream::Sent ReportStream::MakeReport() const {
     if (lease.verdict.action == v1::Verdict::ABANDON || !lease.verdict.refused.ok()) continue;
     v1::LeaseReport& report = *sent.request.add_reports();
     report.set_token(token);
+    report.set_base_sha256(lease.base_sha256);
     std::uint64_t number = lease.taken_number;
     bool complete = true;
     for (const Item& item : lease.items) {

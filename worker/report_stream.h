@@ -67,6 +67,8 @@ class ReportStream {
                         std::vector<v1::Sample> samples = {});
   // A checkpoint whose blobs were uploaded, for the next report. A newer one replaces one that was not sent yet.
   std::uint64_t SetCheckpoint(std::int64_t token, v1::Artifact checkpoint);
+  // The content hash of the base model that the attempt is trained on, for each report from here on.
+  void SetBase(std::int64_t token, std::string base_sha256);
   // The verdict that came back with the ticket's report, or the last one known: after `timeout`, or at once while the
   // coordinator is away.
   LeaseVerdict Await(std::int64_t token, std::uint64_t ticket, std::chrono::milliseconds timeout);
@@ -74,7 +76,7 @@ class ReportStream {
   LeaseVerdict verdict(std::int64_t token) const;
   // Waits until all that came up for the lease was taken by the coordinator, as Await does.
   void Flush(std::int64_t token, std::chrono::milliseconds timeout);
-  // What the coordinator has not taken yet.
+  // What the coordinator has not taken yet, and the base.
   v1::LeaseReport Unsent(std::int64_t token) const;
   void Remove(std::int64_t token);
 
@@ -89,6 +91,7 @@ class ReportStream {
     void AddTo(v1::LeaseReport& report) const;
   };
   struct LeaseState {
+    std::string base_sha256;
     std::deque<Item> items;  // in order of their numbers
     std::optional<v1::Artifact> checkpoint;
     std::uint64_t checkpoint_number = 0;

@@ -91,7 +91,7 @@ absl::Status Training::Run(const std::stop_token& stop) {
   const absl::StatusOr<fs::path> checkpoint = StartingPoint();
   if (!checkpoint.ok()) return checkpoint.status();
 
-  TrainerCache trainers(factory_, 1);
+  TrainerCache trainers(factory_, {});
   const absl::StatusOr<trainer::Trainer*> trainer = trainers.Get(*setup);
   if (!trainer.ok()) return trainer.status();
 

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "spdlog/spdlog.h"
+#include "trainer_core/text/base_files.h"
 
 namespace lorasweep::worker {
 namespace {
@@ -18,20 +19,33 @@ std::string Stamp(const std::filesystem::path& file) {
   return absl::StrCat(file.string(), " ", size, " ", time.time_since_epoch().count());
 }
 
+// The same of a model. Which of its files count cannot be told of one that cannot be loaded either.
+std::string ModelStamp(const std::filesystem::path& folder) {
+  std::string stamp = folder.string();
+  const absl::StatusOr<std::vector<std::filesystem::path>> files = text::BaseFiles(folder);
+  if (!files.ok()) return stamp;
+  for (const std::filesystem::path& file : *files) absl::StrAppend(&stamp, "\n", Stamp(file));
+  return stamp;
+}
+
 }  // namespace
 
 absl::StatusOr<trainer::Trainer*> TrainerCache::Get(const TrialSetup& setup) {
   const absl::StatusOr<std::filesystem::path> folder = factory_.ResolveModel(setup.model);
   if (!folder.ok()) return folder.status();
-  std::string key = absl::StrCat(setup.key, "\n", folder->string(), "\n", Stamp(*folder / "model.safetensors"));
+  std::string base = ModelStamp(*folder);
+  std::string key = absl::StrCat(setup.key, "\n", base);
   for (const std::string& file : setup.data_files) absl::StrAppend(&key, "\n", Stamp(file));
+  if (options_.hash_bases && !hashes_.contains(base)) {
+    hashes_[base] = std::async(std::launch::async, [this, folder = *folder] { return factory_.BaseSha256(folder); });
+  }
 
   for (auto resident = residents_.begin(); resident != residents_.end(); ++resident) {
     if (resident->key != key) continue;
     residents_.splice(residents_.begin(), residents_, resident);
     return resident->trainer.get();
   }
-  while (residents_.size() >= capacity_) residents_.pop_back();
+  while (residents_.size() >= options_.capacity) residents_.pop_back();
 
   spdlog::info("loading {}", folder->string());
   absl::StatusOr<std::shared_ptr<const text::TokenizedData>> data =
@@ -45,8 +59,16 @@ absl::StatusOr<trainer::Trainer*> TrainerCache::Get(const TrialSetup& setup) {
   if (!trainer.ok()) return trainer.status();
   spdlog::info("ready: {}, {} training and {} validation rows", (*trainer)->description(), (*data)->train.size(),
                (*data)->validation.size());
-  residents_.push_front({.key = std::move(key), .data = *std::move(data), .trainer = *std::move(trainer)});
+  residents_.push_front(
+      {.key = std::move(key), .base = std::move(base), .data = *std::move(data), .trainer = *std::move(trainer)});
   return residents_.front().trainer.get();
+}
+
+absl::StatusOr<std::string> TrainerCache::base_sha256() {
+  const auto hash = hashes_.find(residents_.front().base);
+  absl::StatusOr<std::string> sha256 = hash->second.get();
+  if (!sha256.ok()) hashes_.erase(hash);  // the next Get has it tried again
+  return sha256;
 }
 
 }  // namespace lorasweep::worker

@@ -1,7 +1,9 @@
 #pragma once
 
 #include <cstddef>
+#include <future>
 #include <list>
+#include <map>
 #include <memory>
 #include <string>
 
@@ -11,30 +13,40 @@
 
 namespace lorasweep::worker {
 
-// Trainers that stay in memory with their base model and data, so that the next trial starts at once. Holds the
-// `capacity` trainers that were used last. Not thread safe.
+struct TrainerCacheOptions {
+  std::size_t capacity = 1;  // trainers in memory, at least 1
+  bool hash_bases = false;   // for base_sha256()
+};
+
+// Trainers that stay in memory with their base model and data, so that the next trial starts at once. Holds those that
+// were used last. Not thread safe.
 class TrainerCache {
  public:
-  // `factory` outlives the cache; capacity >= 1.
-  TrainerCache(TrainerFactory& factory, std::size_t capacity) : factory_(factory), capacity_(capacity) {}
+  // `factory` outlives the cache.
+  TrainerCache(TrainerFactory& factory, TrainerCacheOptions options) : factory_(factory), options_(options) {}
 
   // The trainer for a setup, loaded when it is not resident: for that, those that are used no more are let go first. A
-  // data file that changed since it was read is read again. The trainer lives at least until the next Get.
-  // Errors: the factory's.
+  // file of the data or the model that changed since it was read is read again. The trainer lives at least until the
+  // next Get. Errors: the factory's.
   absl::StatusOr<trainer::Trainer*> Get(const TrialSetup& setup);
+  // The content hash of the base model of the trainer that was got last. A thread of its own computes it while the
+  // trainer is loaded, once for the files as they are; waits for that. Errors: the factory's.
+  absl::StatusOr<std::string> base_sha256();
   // What the trainer that was got last trains on.
   const text::TokenizedData& data() const { return *residents_.front().data; }
 
  private:
   struct Resident {
     std::string key;
+    std::string base;  // key in hashes_
     std::shared_ptr<const text::TokenizedData> data;
     std::unique_ptr<trainer::Trainer> trainer;
   };
 
   TrainerFactory& factory_;
-  const std::size_t capacity_;
-  std::list<Resident> residents_;  // most recently used first
+  const TrainerCacheOptions options_;
+  std::list<Resident> residents_;                                                  // most recently used first
+  std::map<std::string, std::shared_future<absl::StatusOr<std::string>>> hashes_;  // by folder and state of its files
 };
 
 }  // namespace lorasweep::worker

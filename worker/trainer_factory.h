@@ -13,7 +13,7 @@
 namespace lorasweep::worker {
 
 // Where the worker gets models, data and trainers from. One implementation trains (builtin_trainer.h); tests bring
-// another that needs no model. Called by one thread.
+// another that needs no model. Called by one thread, but for BaseSha256.
 class TrainerFactory {
  public:
   virtual ~TrainerFactory() = default;
@@ -21,6 +21,9 @@ class TrainerFactory {
   virtual absl::StatusOr<std::string> Device() = 0;
   // The folder of a model that a sweep names: a folder itself, or a name in a cache. NotFound says where it looked.
   virtual absl::StatusOr<std::filesystem::path> ResolveModel(const std::string& model) = 0;
+  // What tells the model in a folder from others of its name, as text::BaseSha256 with its errors; may take seconds.
+  // Empty: not known, and not compared. Any thread, also while others of these run.
+  virtual absl::StatusOr<std::string> BaseSha256(const std::filesystem::path& model_folder) = 0;
   // Reads, renders and tokenises; `seed` is the sweep's. InvalidArgument and NotFound name the file and line.
   virtual absl::StatusOr<std::shared_ptr<const text::TokenizedData>> PrepareData(
       const v1::DataSpec& data, std::uint64_t seed, const std::filesystem::path& model_folder) = 0;

@@ -74,11 +74,11 @@ void TrialFinisher::Drop(v1::Lease lease) {
 void TrialFinisher::Conclude(const LeasedTrial& trial, const trainer::Outcome& outcome,
                              const WriteAdapter& write_adapter) {
   const v1::Lease& lease = trial.lease;
-  if (Abandoned(lease.token())) {
-    spdlog::info("{}: dropped, the lease is not ours any more", lease.trial());
+  const LeaseVerdict verdict = stream_.verdict(lease.token());
+  if (verdict.action == v1::Verdict::ABANDON) {
+    spdlog::info("{}: dropped: {}", lease.trial(), verdict.reason);
     return Leave(lease);
   }
-  const LeaseVerdict verdict = stream_.verdict(lease.token());
   if (!verdict.refused.ok()) {
     return TellFailure(lease, v1::FailTrialRequest::ERROR,
                        absl::StrCat("the coordinator refused a report: ", verdict.reason));
@@ -114,6 +114,7 @@ void TrialFinisher::Complete(const LeasedTrial& trial, const trainer::Outcome& o
   v1::LeaseReport unsent = stream_.Unsent(lease.token());
   request.mutable_observations()->Swap(unsent.mutable_observations());
   request.mutable_samples()->Swap(unsent.mutable_samples());
+  request.set_base_sha256(unsent.base_sha256());
   if (outcome.test && std::isfinite(MeanOverTokens(*outcome.test))) {
     *request.add_observations() = TestObservation(outcome, clock_.WallNow());
   }
@@ -160,6 +161,7 @@ void TrialFinisher::TellFailure(const v1::Lease& lease, v1::FailTrialRequest::Ki
     v1::LeaseReport unsent = stream_.Unsent(lease.token());
     request.mutable_observations()->Swap(unsent.mutable_observations());
     request.mutable_samples()->Swap(unsent.mutable_samples());
+    request.set_base_sha256(unsent.base_sha256());
     spdlog::warn("{}: {}: {}", lease.trial(), v1::FailTrialRequest::Kind_Name(kind), reason);
     const absl::Status status = client_.Fail(std::move(request), patience());
     if (!status.ok()) {

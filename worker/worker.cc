@@ -53,7 +53,7 @@ absl::Status Worker::Run(const std::stop_token& stop) {
   ReportStream stream({.heartbeat = Heartbeat(*registered), .measure = options_.measure, .seed = options_.seed},
                       client_);
   CheckpointUploader uploader(options_.work_folder, client_, stream);
-  TrainerCache trainers(factory_, options_.resident_trainers);
+  TrainerCache trainers(factory_, {.capacity = options_.resident_trainers, .hash_bases = true});
   LeaseFeed feed({.work_folder = options_.work_folder,
                   .fence = options_.fence,
                   .lease_wait = options_.lease_wait,

@@ -189,6 +189,9 @@ TEST_CASE("Priorities, labels and what a sweep waits for are shown where there a
   (*worker.mutable_labels())["site"] = "south";
   (*worker.mutable_labels())["gpu"] = "a100";
   CHECK(RenderTable(WorkerTable({&worker, 1}, 0), {})[1].find("gpu=a100 site=south") != std::string::npos);
+  worker.set_waiting_reason("no trials of math-tutor: its files are others");
+  const auto workers = RenderTable(WorkerTable({&worker, 1}, 0), {});
+  CHECK(workers[1].find("no trials of math-tutor: its files are others") != std::string::npos);
 }
 
 }  // namespace

@@ -22,10 +22,10 @@ Process& Cluster::StartFakeWorker(const std::string& name, int step_ms, const st
   return *workers_.back();
 }
 
-Process& Cluster::StartWorker(const std::string& name) {
+Process& Cluster::StartWorker(const std::string& name, const std::vector<std::string>& environment) {
   workers_.push_back(std::make_unique<Process>(
       std::vector<std::string>{BinDir() / "lorasweep-worker", "--server", address_, "--name", name, "--device", "cpu"},
-      folder_.path() / (name + ".log")));
+      folder_.path() / (name + ".log"), environment));
   return *workers_.back();
 }
 

@@ -36,8 +36,8 @@ class Cluster {
 
   // A worker whose trainer is a toy that takes `step_ms` for each step (build/bin/fake_worker, with `more` arguments).
   Process& StartFakeWorker(const std::string& name, int step_ms, const std::vector<std::string>& more = {});
-  // The real one, training on the CPU.
-  Process& StartWorker(const std::string& name);
+  // The real one, training on the CPU. `environment` as Process takes it.
+  Process& StartWorker(const std::string& name, const std::vector<std::string>& environment = {});
   Process& worker(std::size_t index) { return *workers_.at(index); }
 
   // Runs `lorasweep --server … arguments…`.

@@ -72,7 +72,8 @@ TEST_CASE("A store of an older version is brought forward, and its sweeps have n
   world.store.reset();
   SQLite::Database((world.folder.path() / "lorasweep.db").string(), SQLite::OPEN_READWRITE)
       .exec(
-          "DROP TABLE samples; DROP TABLE notices; DROP TABLE measurements; DROP TABLE events; ALTER TABLE trials DROP "
+          "DROP TABLE bases; DROP TABLE samples; DROP TABLE notices; DROP TABLE measurements; DROP TABLE events; ALTER "
+          "TABLE trials DROP "
           "COLUMN repeat_of; "
           "ALTER TABLE sweeps DROP COLUMN note; ALTER TABLE sweeps DROP COLUMN tags; "
           "ALTER TABLE sweeps DROP COLUMN first_trials; ALTER TABLE trials DROP COLUMN note; "

@@ -99,6 +99,7 @@ struct World {
     options.clock = &clock;
     options.notices = notices;
     options.policies = policies;
+    options.log = log;
     coordinator = Take(Coordinator::Open(*store, *artifacts, std::move(options)));
   }
   // As after kill -9: nothing is said to anyone, all is read back.
@@ -161,6 +162,17 @@ struct World {
   }
   v1::Verdict Report(const std::string& worker, std::int64_t token, const std::vector<v1::Observation>& observations) {
     return Take(TryReport(worker, token, observations)).verdicts(0);
+  }
+  // As Report, with the hash of the worker's base model.
+  v1::Verdict ReportBase(const std::string& worker, const v1::Lease& lease, const std::string& base_sha256,
+                         const std::vector<v1::Observation>& observations = {}) {
+    v1::ReportRequest request;
+    request.set_worker(worker);
+    v1::LeaseReport* report = request.add_reports();
+    report->set_token(lease.token());
+    report->set_base_sha256(base_sha256);
+    for (const v1::Observation& observation : observations) *report->add_observations() = observation;
+    return Take(coordinator->Report(request)).verdicts(0);
   }
   absl::StatusOr<v1::Trial> TryComplete(const std::string& worker, std::int64_t token,
                                         const std::vector<v1::Observation>& observations = {}) {
@@ -234,6 +246,7 @@ struct World {
   ArtifactPlace place;  // for the next Open
   Policies policies;
   bool notices = false;
+  LogSink log;  // likewise
   std::unique_ptr<TrialStore> store;
   std::unique_ptr<ArtifactStore> artifacts;
   std::unique_ptr<Coordinator> coordinator;

@@ -225,6 +225,11 @@ absl::StatusOr<std::filesystem::path> FakeTrainerFactory::ResolveModel(const std
   return std::filesystem::path("/nowhere") / model;
 }
 
+absl::StatusOr<std::string> FakeTrainerFactory::BaseSha256(const std::filesystem::path&) {
+  ++hashes_;
+  return options_.base_sha256;
+}
+
 absl::StatusOr<std::shared_ptr<const text::TokenizedData>> FakeTrainerFactory::PrepareData(
     const v1::DataSpec&, std::uint64_t, const std::filesystem::path&) {
   return std::make_shared<const text::TokenizedData>();

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <string>
 
 #include "worker/trainer_factory.h"
 
@@ -17,6 +18,7 @@ struct FakeTrainerOptions {
   std::int64_t validation_sequences = 32;
   std::int64_t checkpoint_mebibytes = 0;  // which a checkpoint has more, other ones at each step
   std::int64_t pack = 1;                  // slots of its plan where none are asked for
+  std::string base_sha256 = {};           // of all its models; empty: not known
 };
 
 // The toy's validation loss: best at learning_rate 1e-3 and lora_rank 16, falling with the sequences seen.
@@ -45,18 +47,21 @@ class FakeTrainerFactory final : public worker::TrainerFactory {
 
   absl::StatusOr<std::string> Device() override { return std::string{"toy"}; }
   absl::StatusOr<std::filesystem::path> ResolveModel(const std::string& model) override;
+  absl::StatusOr<std::string> BaseSha256(const std::filesystem::path& model_folder) override;
   absl::StatusOr<std::shared_ptr<const text::TokenizedData>> PrepareData(
       const v1::DataSpec& data, std::uint64_t seed, const std::filesystem::path& model_folder) override;
   absl::StatusOr<std::unique_ptr<trainer::Trainer>> MakeTrainer(
       const std::filesystem::path& model_folder, const trainer::TrainerOptions& options,
       std::shared_ptr<const text::TokenizedData> data) override;
 
-  // Trainers made so far. Any thread.
+  // Trainers made so far, and hashes asked for. Any thread.
   int loads() const { return loads_; }
+  int hashes() const { return hashes_; }
 
  private:
   FakeTrainerOptions options_;
   std::atomic<int> loads_ = 0;
+  std::atomic<int> hashes_ = 0;
 };
 
 }  // namespace lorasweep::testing

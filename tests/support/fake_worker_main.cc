@@ -23,6 +23,7 @@ int main(int argc, char** argv) {
   lorasweep::testing::FakeTrainerOptions options;
   options.step_time = std::chrono::milliseconds{step_milliseconds};
   options.checkpoint_mebibytes = checkpoint_mebibytes;
+  options.base_sha256 = std::string(64, 'f');  // all such workers have the same models
   options.load_time = std::chrono::milliseconds{load_milliseconds};
   lorasweep::testing::FakeTrainerFactory factory(options);
   return worker::RunWorker(flags, factory);
