@@ -14,9 +14,9 @@ std::string ShortHash(std::string_view sha256) {
 }
 
 std::string OtherBase(std::string_view model, std::string_view own, std::string_view sweeps) {
-  return absl::StrCat("its files of ", std::string(model), " (SHA-256 ", ShortHash(own),
+  return absl::StrCat("the worker's files of ", std::string(model), " (SHA-256 ", ShortHash(own),
                       ") are not those that the sweep is trained on (", ShortHash(sweeps),
-                      "); copy them from a worker that trains it, or submit the sweep anew for these");
+                      "): copy those to its machine, or submit the sweep anew");
 }
 
 }  // namespace lorasweep::proto

@@ -48,7 +48,7 @@ TEST_CASE("A worker whose model differs in one byte trains nothing, and is named
   const bool named = Eventually(
       [&] {
         workers = cluster.Cli({"workers", "--output", "json"}).output;
-        return workers.find("its files of tiny-chat (SHA-256 ") != std::string::npos;
+        return workers.find("the worker's files of tiny-chat (SHA-256 ") != std::string::npos;
       },
       std::chrono::seconds(120));
   good.Signal(SIGCONT);

@@ -130,7 +130,7 @@ TEST_CASE("A refused worker says why, is warned of once, and serves other sweeps
   CHECK_THAT(warnings[0],
              Catch::Contains("workers/bad") && Catch::Contains("sweeps/math-tutor") && Catch::Contains("bbbbbbbbbbbb"));
   CHECK_THAT(WorkerNamed(world, "workers/bad").waiting_reason(),
-             Catch::StartsWith("no trials of math-tutor: its files of model"));
+             Catch::StartsWith("no trials of math-tutor: the worker's files of model"));
   CHECK(WorkerNamed(world, "workers/good").waiting_reason().empty());
   world.Refuse();
   const std::string other = world.Create(RandomSpec(2));

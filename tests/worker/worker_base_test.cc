@@ -45,8 +45,8 @@ TEST_CASE_METHOD(Fixture, "A trial on another base model is not trained, and say
   CHECK(failed.token() == 1);
   CHECK(failed.kind() == v1::FailTrialRequest::OTHER_BASE);
   CHECK(failed.reason() ==
-        "its files of SmolLM2 (SHA-256 aaaaaaaaaaaa) are not those that the sweep is trained on (bbbbbbbbbbbb); copy "
-        "them from a worker that trains it, or submit the sweep anew for these");
+        "the worker's files of SmolLM2 (SHA-256 aaaaaaaaaaaa) are not those that the sweep is trained on "
+        "(bbbbbbbbbbbb): copy those to its machine, or submit the sweep anew");
   CHECK(record.Steps(1, "train/loss").empty());
   CHECK(record.Steps(1, "validation/loss").empty());
 }
