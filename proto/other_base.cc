@@ -19,4 +19,9 @@ std::string OtherBase(std::string_view model, std::string_view own, std::string_
                       "): copy those to its machine, or submit the sweep anew");
 }
 
+std::string NoBase(std::string_view model, std::string_view sweeps, std::string_view why) {
+  return absl::StrCat("the worker has not the files of ", std::string(model), " that the sweep is trained on (SHA-256 ",
+                      ShortHash(sweeps), "): ", std::string(why));
+}
+
 }  // namespace lorasweep::proto

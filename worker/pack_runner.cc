@@ -114,6 +114,7 @@ class PackRunner::Observer final : public trainer::TrialObserver {
 
  private:
   void Add(LeasedTrial trial) {
+    runner_.stream_.SetBase(trial.lease.token(), *runner_.base_);
     trials_.emplace_back(std::move(trial));
     adapters_.emplace_back();
     ++live_;
@@ -176,13 +177,14 @@ std::vector<LeasedTrial> PackRunner::OfBase(std::vector<LeasedTrial> trials) {
   std::vector<LeasedTrial> fitting;
   for (LeasedTrial& trial : trials) {
     const std::string& wanted = trial.lease.base_sha256();
-    if (base_.empty() || wanted.empty() || base_ == wanted) {
-      stream_.SetBase(trial.lease.token(), base_);
+    if (wanted.empty() || (base_.ok() && (base_->empty() || *base_ == wanted))) {
       fitting.push_back(std::move(trial));
-    } else {
-      std::string reason = proto::OtherBase(trial.lease.spec().model(), base_, wanted);
-      finisher_.Fail(std::move(trial.lease), v1::FailTrialRequest::OTHER_BASE, std::move(reason));
+      continue;
     }
+    const std::string& model = trial.lease.spec().model();
+    std::string reason = base_.ok() ? proto::OtherBase(model, *base_, wanted)
+                                    : proto::NoBase(model, wanted, std::string{base_.status().message()});
+    finisher_.Fail(std::move(trial.lease), v1::FailTrialRequest::OTHER_BASE, std::move(reason));
   }
   return fitting;
 }
@@ -190,17 +192,17 @@ std::vector<LeasedTrial> PackRunner::OfBase(std::vector<LeasedTrial> trials) {
 void PackRunner::RunPack(const std::stop_token& stop) {
   const TrialSetup setup = accepted_.front().setup;
   const std::string& key = setup.key;
-  const auto fail_all = [&](v1::FailTrialRequest::Kind kind, const absl::Status& status) {
-    for (LeasedTrial& trial : TakeAccepted(key, accepted_.size())) {
-      finisher_.Fail(std::move(trial.lease), kind, std::string{status.message()});
-    }
-  };
   const absl::StatusOr<trainer::Trainer*> trainer = trainers_.Get(setup);
-  if (!trainer.ok()) return fail_all(KindOfSetupError(trainer.status()), trainer.status());
-  // Nothing is trained before it is known on what.
-  absl::StatusOr<std::string> base = trainers_.base_sha256();
-  if (!base.ok()) return fail_all(v1::FailTrialRequest::ERROR, base.status());
-  base_ = *std::move(base);
+  // Nothing is trained before it is known on what; and what cannot be loaded may be no fault of the trial's.
+  base_ = trainers_.base_sha256();
+  if (!trainer.ok() || !base_.ok()) {
+    const absl::Status why = trainer.ok() ? base_.status() : trainer.status();
+    const auto kind = trainer.ok() ? v1::FailTrialRequest::ERROR : KindOfSetupError(why);
+    for (LeasedTrial& trial : OfBase(TakeAccepted(key, accepted_.size()))) {
+      finisher_.Fail(std::move(trial.lease), kind, std::string{why.message()});
+    }
+    return;
+  }
   std::vector<LeasedTrial> trials = OfBase(TakeAccepted(key, 1));
   if (trials.empty()) return;
   const int slots = stop.stop_requested() ? 1 : PlannedSlots(**trainer, trials.front());

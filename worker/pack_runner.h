@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/statusor.h"
 #include "trainer_core/trainer/trainer.h"
 #include "worker/checkpoint_uploader.h"
 #include "worker/clock.h"
@@ -44,8 +45,7 @@ class PackRunner {
   void Accept(std::vector<LeasedTrial> trials);
   // Up to `count` of the accepted trials with a setup.
   std::vector<LeasedTrial> TakeAccepted(const std::string& setup_key, std::size_t count);
-  // Those of these trials whose sweeps are trained on base_, which goes with their reports from here on; the others are
-  // given to the finisher.
+  // Those of these trials whose sweeps are trained on base_; the others are given to the finisher.
   std::vector<LeasedTrial> OfBase(std::vector<LeasedTrial> trials);
   void RunPack(const std::stop_token& stop);
   // How many trials like this one the trainer is to train at once.
@@ -62,7 +62,8 @@ class PackRunner {
   TrainerCache& trainers_;
   Clock& clock_;
   std::deque<LeasedTrial> accepted_;
-  std::string base_;                  // content hash of the base model that is trained on; empty: not known
+  // The content hash of the base model of the last pack: empty where trainers tell none, an error where there is none.
+  absl::StatusOr<std::string> base_ = "";
   std::map<std::string, int> plans_;  // slots, by setup and what else they depend on
 };
 

@@ -32,8 +32,12 @@ std::string ModelStamp(const std::filesystem::path& folder) {
 
 absl::StatusOr<trainer::Trainer*> TrainerCache::Get(const TrialSetup& setup) {
   const absl::StatusOr<std::filesystem::path> folder = factory_.ResolveModel(setup.model);
-  if (!folder.ok()) return folder.status();
-  std::string base = ModelStamp(*folder);
+  if (!folder.ok()) {
+    base_ = folder.status();
+    return folder.status();
+  }
+  const std::string base = ModelStamp(*folder);
+  base_ = base;
   std::string key = absl::StrCat(setup.key, "\n", base);
   for (const std::string& file : setup.data_files) absl::StrAppend(&key, "\n", Stamp(file));
   if (options_.hash_bases && !hashes_.contains(base)) {
@@ -59,13 +63,13 @@ absl::StatusOr<trainer::Trainer*> TrainerCache::Get(const TrialSetup& setup) {
   if (!trainer.ok()) return trainer.status();
   spdlog::info("ready: {}, {} training and {} validation rows", (*trainer)->description(), (*data)->train.size(),
                (*data)->validation.size());
-  residents_.push_front(
-      {.key = std::move(key), .base = std::move(base), .data = *std::move(data), .trainer = *std::move(trainer)});
+  residents_.push_front({.key = std::move(key), .data = *std::move(data), .trainer = *std::move(trainer)});
   return residents_.front().trainer.get();
 }
 
 absl::StatusOr<std::string> TrainerCache::base_sha256() {
-  const auto hash = hashes_.find(residents_.front().base);
+  if (!base_.ok()) return base_.status();
+  const auto hash = hashes_.find(*base_);
   absl::StatusOr<std::string> sha256 = hash->second.get();
   if (!sha256.ok()) hashes_.erase(hash);  // the next Get has it tried again
   return sha256;

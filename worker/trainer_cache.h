@@ -29,8 +29,8 @@ class TrainerCache {
   // file of the data or the model that changed since it was read is read again. The trainer lives at least until the
   // next Get. Errors: the factory's.
   absl::StatusOr<trainer::Trainer*> Get(const TrialSetup& setup);
-  // The content hash of the base model of the trainer that was got last. A thread of its own computes it while the
-  // trainer is loaded, once for the files as they are; waits for that. Errors: the factory's.
+  // The content hash of the base model that the last Get was for, also where it failed. A thread of its own computes it
+  // while the trainer is loaded, once for the files as they are; waits for that. Errors: the factory's.
   absl::StatusOr<std::string> base_sha256();
   // What the trainer that was got last trains on.
   const text::TokenizedData& data() const { return *residents_.front().data; }
@@ -38,13 +38,13 @@ class TrainerCache {
  private:
   struct Resident {
     std::string key;
-    std::string base;  // key in hashes_
     std::shared_ptr<const text::TokenizedData> data;
     std::unique_ptr<trainer::Trainer> trainer;
   };
 
   TrainerFactory& factory_;
   const TrainerCacheOptions options_;
+  absl::StatusOr<std::string> base_;                                               // of the last Get: key in hashes_
   std::list<Resident> residents_;                                                  // most recently used first
   std::map<std::string, std::shared_future<absl::StatusOr<std::string>>> hashes_;  // by folder and state of its files
 };

@@ -51,6 +51,24 @@ TEST_CASE_METHOD(Fixture, "A trial on another base model is not trained, and say
   CHECK(record.Steps(1, "validation/loss").empty());
 }
 
+TEST_CASE_METHOD(Fixture, "A worker without the model of a sweep that others train is no reason to fail its trials",
+                 "[worker]") {
+  for (const std::int64_t token : {1, 2}) {
+    v1::Lease lease = LeaseOn(token, token == 1 ? kOurs : "");
+    lease.mutable_spec()->set_model("missing-model");
+    coordinator.Offer(lease);
+  }
+  Start({.base_sha256 = kOurs});
+  REQUIRE(Failed(2));
+  const Record record = coordinator.record();
+  CHECK(record.failed[0].kind() == v1::FailTrialRequest::OTHER_BASE);
+  CHECK(record.failed[0].reason() ==
+        "the worker has not the files of missing-model that the sweep is trained on (SHA-256 aaaaaaaaaaaa): no model "
+        "missing-model");
+  CHECK(record.failed[1].kind() == v1::FailTrialRequest::INVALID);  // nobody has trained on it
+  CHECK(record.failed[1].base_sha256().empty());
+}
+
 TEST_CASE_METHOD(Fixture, "What joins a pack with another base model is refused, and the pack goes on", "[worker]") {
   const auto of_pack = [](v1::Lease lease, std::int64_t steps) {
     lease.mutable_spec()->mutable_limits()->set_pack(2);
