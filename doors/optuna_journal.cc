@@ -12,6 +12,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "doors/value_json.h"
 #include "proto/convert.h"
 #include "proto/objectives.h"
 #include "proto/search_space.h"
@@ -31,15 +32,6 @@ constexpr int kFail = 3;
 constexpr int kMinimize = 1;
 constexpr int kMaximize = 2;
 constexpr char kWriter[] = "lorasweep";
-
-Json ToJson(const search::Value& value) {
-  return std::visit([](const auto& one) { return Json(one); }, value);
-}
-
-Json ToJson(const v1::Value& value) {
-  const auto known = proto::FromProto(value);
-  return known.ok() ? ToJson(*known) : Json();
-}
 
 Json Time(const google::protobuf::Timestamp& time) {
   // Python before 3.11 reads no "Z".

@@ -14,8 +14,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/time/time.h"
+#include "doors/value_json.h"
 #include "doors/wire.h"
-#include "proto/convert.h"
 
 namespace lorasweep::doors {
 namespace {
@@ -49,11 +49,6 @@ std::string JsonText(double value) {
   if (std::isnan(value)) return "NaN";
   if (std::isinf(value)) return value < 0 ? "-Infinity" : "Infinity";
   return Json(value).dump();
-}
-
-Json ToJson(const v1::Value& value) {
-  const auto known = proto::FromProto(value);
-  return known.ok() ? std::visit([](const auto& one) { return Json(one); }, *known) : Json();
 }
 
 // An item of a history or a summary.
