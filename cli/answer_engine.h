@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "absl/status/status.h"
@@ -19,6 +20,8 @@ struct AnswerPart {
   std::int64_t tokens = 0;  // of the whole text so far, the one that ended it not counted
   End end = End::kNone;
   std::string error;  // why it failed
+  // At its end, from its first token to its last, where the process has measured it.
+  std::optional<double> seconds = std::nullopt;
 };
 
 // A base model and adapters over one copy of it, in a process of their own, which makes texts as they are asked for,

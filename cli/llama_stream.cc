@@ -30,6 +30,15 @@ std::string Text(const Json& json, const char* key) {
   return found != json.end() && found->is_string() ? found->get<std::string>() : "";
 }
 
+// Of a text with so many tokens, at the rate that llama.cpp has measured; it does not count the first one either.
+std::optional<double> SecondsOf(const Json& json, std::int64_t tokens) {
+  const auto timings = json.find("timings");
+  if (timings == json.end() || !timings->is_object()) return std::nullopt;
+  const auto rate = timings->find("predicted_per_second");
+  if (rate == timings->end() || !rate->is_number() || !(rate->get<double>() > 0)) return std::nullopt;
+  return static_cast<double>(std::max<std::int64_t>(tokens - 1, 0)) / rate->get<double>();
+}
+
 // {"error": {"message"}} or {"message"}.
 std::string ErrorOf(const Json& json) {
   if (!json.is_object()) return "";
@@ -115,6 +124,7 @@ std::optional<AnswerPart> LlamaStream::Read(std::string_view line) {
     part.end = AnswerPart::End::kStop;
   } else if (last) {
     part.end = why == "limit" ? AnswerPart::End::kLength : AnswerPart::End::kStop;
+    part.seconds = SecondsOf(json, tokens_);
   }
   return part;
 }

@@ -92,10 +92,11 @@ struct Answering {
 
 Json LastEvent(std::size_t answer, const AnswerPart& part, const Answering& answering) {
   if (part.end == AnswerPart::End::kFailed) return {{"answer", answer}, {"error", part.error}};
+  const double heard = std::chrono::duration<double>(answering.last - answering.first).count();
   return {{"answer", answer},
           {"end", part.end == AnswerPart::End::kLength ? "length" : "stop"},
           {"tokens", part.tokens},
-          {"seconds", std::chrono::duration<double>(answering.last - answering.first).count()}};
+          {"seconds", part.seconds.value_or(heard)}};
 }
 
 Json VoteJson(std::int32_t model, const v1::Measurement& measurement) {

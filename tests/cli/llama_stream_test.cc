@@ -86,6 +86,17 @@ TEST_CASE("The space that a tokenizer puts before a text is dropped from the fir
   CHECK(parts[2].text == " b");
 }
 
+TEST_CASE("The tokens a second of a text are those that llama-server has measured", "[cli]") {
+  const auto last = [](const Json& timings) {
+    const Json end = {
+        {"content", ""}, {"stop", true}, {"stop_type", "limit"}, {"tokens_predicted", 11}, {"timings", timings}};
+    return LlamaStream({}, false).Add(Line(end)).at(0);
+  };
+  CHECK(last({{"predicted_per_second", 20.0}}).seconds == Approx(0.5));
+  CHECK_FALSE(last({{"predicted_per_second", 0.0}}).seconds);
+  CHECK_FALSE(last(nullptr).seconds);
+}
+
 TEST_CASE("What is wrong with an answer of llama-server is said", "[cli]") {
   const auto only = [](const std::string& bytes) {
     LlamaStream stream({}, false);
