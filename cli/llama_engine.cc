@@ -40,9 +40,10 @@ std::vector<std::string> Words(const LlamaEngine::Options& options, int port) {
   // It ends with us, however we end.
   std::error_code error;
   if (std::filesystem::exists(kUnderParent, error)) words = {kUnderParent, "--pdeathsig", "KILL", "--"};
-  words.insert(words.end(), {options.program.string(), "--model", options.model.string(), "--host", "127.0.0.1",
-                             "--port", std::to_string(port), "--parallel", std::to_string(options.at_once),
-                             "--ctx-size", std::to_string(options.context * options.at_once), "--device", "none"});
+  words.insert(words.end(),
+               {options.program.string(), "--model", options.model.string(), "--host", "127.0.0.1", "--port",
+                std::to_string(port), "--parallel", std::to_string(options.at_once), "--ctx-size",
+                std::to_string(options.context * options.at_once), "--device", "none", "--no-webui"});
   for (const std::filesystem::path& adapter : options.adapters) {
     words.insert(words.end(), {"--lora", adapter.string()});
   }
