@@ -46,7 +46,7 @@ struct PlaygroundFlags {
   int port = kUsualPort;
   std::string engine = "worker";
   WorkerEngine::Options worker;
-  std::string type = "q8_0";  // of a GGUF file
+  std::string type;  // of a GGUF file; empty: q8_0
   std::string llama_server;
 };
 
@@ -175,7 +175,7 @@ absl::StatusOr<std::unique_ptr<AnswerEngine>> StartWorker(Context& context, cons
 absl::StatusOr<std::unique_ptr<AnswerEngine>> StartLlama(Context& context, const PlaygroundFlags& flags,
                                                          const Cast& cast, const text::Tokenizer& tokenizer,
                                                          const fs::path& scratch) {
-  const std::string type = absl::AsciiStrToLower(flags.type);
+  const std::string type = flags.type.empty() ? "q8_0" : absl::AsciiStrToLower(flags.type);
   if (absl::Status known = CheckGgufType(type); !known.ok()) return known;
   const auto program = FindLlamaProgram("llama-server", flags.llama_server);
   if (!program.ok()) return program.status();
@@ -200,6 +200,19 @@ absl::StatusOr<std::unique_ptr<AnswerEngine>> StartLlama(Context& context, const
     if (!written.ok()) return written;
   }
   return LlamaEngine::Start(options);
+}
+
+// Flags of one engine are not to be ignored by the other.
+absl::Status CheckEngine(const PlaygroundFlags& flags) {
+  const bool worker = flags.engine == "worker";
+  const auto wrong = [](const char* flag, const char* engine) {
+    return absl::InvalidArgumentError(absl::StrCat(flag, " goes with --engine ", engine, " only"));
+  };
+  if (worker && !flags.type.empty()) return wrong("--type", "llama.cpp");
+  if (worker && !flags.llama_server.empty()) return wrong("--llama-server", "llama.cpp");
+  if (!worker && flags.worker.precision != "auto") return wrong("--precision", "worker");
+  if (!worker && flags.worker.device != "auto" && flags.worker.device != "cpu") return wrong("--device", "worker");
+  return absl::OkStatus();
 }
 
 absl::Status Serve(Context& context, const PlaygroundFlags& flags, Cast cast, const fs::path& page, Signals& signals) {
@@ -227,6 +240,7 @@ absl::Status Serve(Context& context, const PlaygroundFlags& flags, Cast cast, co
 }
 
 absl::Status Play(Context& context, const PlaygroundFlags& flags) {
+  if (absl::Status fitting = CheckEngine(flags); !fitting.ok()) return fitting;
   const fs::path page = server::FindWebFolder("playground");
   if (page.empty()) {
     return absl::FailedPreconditionError(
@@ -271,10 +285,9 @@ void AddPlaygroundCommand(CLI::App& app, Context& context) {
                    "The state folder of a `lorasweep run` or a server that has ended, in place of a server")
       ->check(CLI::ExistingDirectory)
       ->type_name("DIR");
-  CLI::Option* engine =
-      playground->add_option("--engine", flags->engine, "Who answers: lorasweep's worker, or llama.cpp on the CPU")
-          ->check(CLI::IsMember({"worker", "llama.cpp"}))
-          ->type_name("worker|llama.cpp");
+  playground->add_option("--engine", flags->engine, "Who answers: lorasweep's worker, or llama.cpp on the CPU")
+      ->check(CLI::IsMember({"worker", "llama.cpp"}))
+      ->type_name("worker|llama.cpp");
   playground->add_option("--precision", flags->worker.precision, "Compute type of the worker")
       ->check(CLI::IsMember({"auto", "bf16", "fp32"}))
       ->type_name("TYPE");
@@ -283,10 +296,8 @@ void AddPlaygroundCommand(CLI::App& app, Context& context) {
       ->check(CLI::Range(0, 4096))
       ->type_name("N");
   playground->add_option("--type", flags->type, "With llama.cpp: how the base's weights are stored (default q8_0)")
-      ->needs(engine)
       ->type_name("TYPE");
   playground->add_option("--llama-server", flags->llama_server, "llama.cpp's server (default: the one on the PATH)")
-      ->needs(engine)
       ->type_name("FILE");
   playground->callback([=, &context] { context.action = [=, &context] { return Play(context, *flags); }; });
 }

@@ -214,7 +214,9 @@ TEST_CASE("what llama.cpp cannot be given for the playground is said before anyt
   CHECK_THAT(said({"--engine", "llama.cpp", "--type", "q9"}), Catch::Contains("--type q9 is not known"));
   CHECK_THAT(said({"--engine", "llama.cpp", "--llama-server", "/no/such"}),
              Catch::Contains("--llama-server /no/such: no program that can be run"));
-  CHECK_THAT(said({"--type", "q8_0"}), Catch::Contains("--type requires --engine"));
+  CHECK_THAT(said({"--type", "q8_0"}), Catch::Contains("--type goes with --engine llama.cpp only"));
+  CHECK_THAT(said({"--engine", "llama.cpp", "--device", "cuda:0"}),
+             Catch::Contains("--device goes with --engine worker only"));
   CHECK_THAT(said({"--engine", "ollama"}), Catch::Contains("worker"));
 }
 
