@@ -1,12 +1,13 @@
-// Tells ThreadSanitizer of absl::Mutex and absl::CondVar. Debian's Abseil is built without it, so that it would see
-// none of their locks and report all that they guard. These definitions come before the library's in every program that
-// links them, and call those. Only in builds with -fsanitize=thread.
+// Tells ThreadSanitizer of absl::Mutex, absl::CondVar and absl::Notification. Debian's Abseil is built without it, so
+// that it would see none of their locks and report all that they guard. These definitions come before the library's in
+// every program that links them, and call those. Only in builds with -fsanitize=thread.
 #include <dlfcn.h>
 #include <sanitizer/tsan_interface.h>
 
 #include <cstdlib>
 
 #include "absl/synchronization/mutex.h"
+#include "absl/synchronization/notification.h"
 #include "absl/time/time.h"
 
 namespace {
@@ -17,6 +18,27 @@ Function Next(const char* symbol) {
   if (found == nullptr) std::abort();
   return reinterpret_cast<Function>(found);
 }
+
+// A condition as the library is given it: whoever holds the mutex evaluates it, which may be another thread than the
+// one that waits.
+class Watched {
+ public:
+  Watched(absl::Mutex* mutex, const absl::Condition& condition) : mutex_(mutex), condition_(condition) {}
+
+  absl::Condition condition() { return {&Watched::Holds, this}; }
+
+ private:
+  __attribute__((no_sanitize("thread"))) static bool Holds(void* self) {
+    auto* const watched = static_cast<Watched*>(self);
+    __tsan_acquire(watched->mutex_);
+    const bool holds = watched->condition_.Eval();
+    __tsan_release(watched->mutex_);
+    return holds;
+  }
+
+  absl::Mutex* mutex_;
+  const absl::Condition& condition_;
+};
 
 }  // namespace
 
@@ -59,23 +81,26 @@ void Mutex::ReaderUnlock() {
 
 void Mutex::LockWhen(const Condition& condition) {
   LORASWEEP_NEXT(void (*)(Mutex*, const Condition&), "_ZN4absl7debian35Mutex8LockWhenERKNS0_9ConditionE");
-  __tsan_release(this);  // the condition: another thread looks at it
-  next(this, condition);
+  Watched watched(this, condition);
+  __tsan_release(this);
+  next(this, watched.condition());
   __tsan_acquire(this);
 }
 
 void Mutex::Await(const Condition& condition) {
   LORASWEEP_NEXT(void (*)(Mutex*, const Condition&), "_ZN4absl7debian35Mutex5AwaitERKNS0_9ConditionE");
+  Watched watched(this, condition);
   __tsan_release(this);
-  next(this, condition);
+  next(this, watched.condition());
   __tsan_acquire(this);
 }
 
 bool Mutex::AwaitWithTimeout(const Condition& condition, Duration timeout) {
   LORASWEEP_NEXT(bool (*)(Mutex*, const Condition&, Duration),
                  "_ZN4absl7debian35Mutex16AwaitWithTimeoutERKNS0_9ConditionENS0_8DurationE");
+  Watched watched(this, condition);
   __tsan_release(this);
-  const bool holds = next(this, condition, timeout);
+  const bool holds = next(this, watched.condition(), timeout);
   __tsan_acquire(this);
   return holds;
 }
@@ -83,8 +108,9 @@ bool Mutex::AwaitWithTimeout(const Condition& condition, Duration timeout) {
 bool Mutex::AwaitWithDeadline(const Condition& condition, Time deadline) {
   LORASWEEP_NEXT(bool (*)(Mutex*, const Condition&, Time),
                  "_ZN4absl7debian35Mutex17AwaitWithDeadlineERKNS0_9ConditionENS0_4TimeE");
+  Watched watched(this, condition);
   __tsan_release(this);
-  const bool holds = next(this, condition, deadline);
+  const bool holds = next(this, watched.condition(), deadline);
   __tsan_acquire(this);
   return holds;
 }
@@ -111,6 +137,18 @@ bool CondVar::WaitWithDeadline(Mutex* mutex, Time deadline) {
   const bool late = next(this, mutex, deadline);
   __tsan_acquire(mutex);
   return late;
+}
+
+void Notification::Notify() {
+  LORASWEEP_NEXT(void (*)(Notification*), "_ZN4absl7debian312Notification6NotifyEv");
+  __tsan_release(this);
+  next(this);
+}
+
+void Notification::WaitForNotification() const {
+  LORASWEEP_NEXT(void (*)(const Notification*), "_ZNK4absl7debian312Notification19WaitForNotificationEv");
+  next(this);
+  __tsan_acquire(const_cast<Notification*>(this));
 }
 
 ABSL_NAMESPACE_END
