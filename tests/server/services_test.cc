@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 
 #include <chrono>
+#include <optional>
 #include <string>
 #include <thread>
 
@@ -46,13 +47,12 @@ struct Cluster {
     REQUIRE(sweeps->GetSweep(&context, request, &sweep).ok());
     return sweep;
   }
-  v1::LeaseTrialsResponse Lease(absl::Duration wait = absl::ZeroDuration()) {
+  v1::LeaseTrialsResponse Lease() {
     grpc::ClientContext context;
     v1::LeaseTrialsRequest request;
     request.set_worker("workers/external");
     request.set_max_trials(1);
     request.set_request_id(std::to_string(++requests));
-    request.mutable_wait()->set_seconds(absl::ToInt64Seconds(wait));
     v1::LeaseTrialsResponse response;
     REQUIRE(workers->LeaseTrials(&context, request, &response).ok());
     return response;
@@ -122,15 +122,24 @@ TEST_CASE("An external trainer needs LeaseTrials, Report and CompleteTrial only"
 
 TEST_CASE("A waiting LeaseTrials is answered as soon as there is a trial") {
   Cluster cluster;
-  std::thread creator([&] {
-    std::this_thread::sleep_for(std::chrono::milliseconds(300));
-    cluster.Create(ExternalSpec(3));
-  });
+  std::optional<v1::LeaseTrialsResponse> leases;  // Catch2 checks in one thread at a time
   const auto begin = std::chrono::steady_clock::now();
-  const v1::LeaseTrialsResponse leases = cluster.Lease(absl::Seconds(20));
+  std::thread waiting([&] {
+    grpc::ClientContext context;
+    v1::LeaseTrialsRequest request;
+    request.set_worker("workers/external");
+    request.set_max_trials(1);
+    request.set_request_id("waiting");
+    request.mutable_wait()->set_seconds(20);
+    v1::LeaseTrialsResponse response;
+    if (cluster.workers->LeaseTrials(&context, request, &response).ok()) leases = response;
+  });
+  std::this_thread::sleep_for(std::chrono::milliseconds(300));
+  cluster.Create(ExternalSpec(3));
+  waiting.join();
   const auto waited = std::chrono::steady_clock::now() - begin;
-  creator.join();
-  CHECK(leases.leases_size() == 1);
+  REQUIRE(leases.has_value());
+  CHECK(leases->leases_size() == 1);
   CHECK(waited < std::chrono::seconds(10));
 }
 
