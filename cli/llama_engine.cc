@@ -163,7 +163,8 @@ void LlamaEngine::MakeText(std::int64_t task, const v1::InferenceTask::Generate&
                                    .stop = stop,
                                    .on_piece = [&](std::string_view bytes) {
                                      for (AnswerPart& part : stream.Add(bytes)) Tell(task, std::move(part));
-                                     return !stream.ended();
+                                     // A stop that came before there was a connection closed none.
+                                     return !stream.ended() && !stop.stop_requested();
                                    }});
   if (stream.ended()) return;
   AnswerPart last =
