@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "spdlog/spdlog.h"
+#include "worker/background_thread.h"
 
 namespace lorasweep::worker {
 namespace {
@@ -62,6 +63,7 @@ void CheckpointUploader::Drop(std::int64_t token) {
 }
 
 void CheckpointUploader::Loop(const std::stop_token& stop) {
+  GiveWayToTraining();
   std::unique_lock lock(mutex_);
   while (changed_.wait(lock, stop, [this] { return !waiting_.empty(); }), !stop.stop_requested()) {
     const auto [token, copy] = *waiting_.begin();

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "spdlog/spdlog.h"
+#include "worker/background_thread.h"
 #include "worker/failure_kind.h"
 #include "worker/observations.h"
 
@@ -30,6 +31,7 @@ TrialFinisher::~TrialFinisher() {
 }
 
 void TrialFinisher::Loop(const std::stop_token& stop) {
+  GiveWayToTraining();
   std::unique_lock lock(mutex_);
   // What is there is done, also after the stop.
   while (changed_.wait(lock, stop, [this] { return !work_.empty(); })) {
