@@ -1,4 +1,4 @@
-"""Tables from the lines of search_bench and rivals.py: median regret by problem and method, and for each pair of methods
+"""Tables from the lines of run.py: median regret by problem and method, and for each pair of methods
 wins, ties and losses by one-sided Mann-Whitney tests at p < 0.05.
 
 compare.py FILE... [--at TRIALS]   regret after so many trials (default: all)

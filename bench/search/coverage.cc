@@ -57,15 +57,16 @@ void CountSweep(const std::vector<Trial>& trials, const Difference& difference, 
   const auto count = static_cast<std::int64_t>(trials.size());
   const auto degrees = static_cast<double>(trials[0].curve.back().sequence_losses.size()) - 1;
   const double alone = search::IntervalReach(1, degrees);
-  const auto within = [](double seen, const Estimate& truth, double error, double reach) {
-    return std::abs(seen - truth.value) <= reach * std::hypot(error, truth.stderr_);
+  // The choice of the best flatters what was seen, not the truth's own error.
+  const auto within = [alone](double seen, const Estimate& truth, double margin) {
+    return std::abs(seen - truth.value) <= std::hypot(margin, alone * truth.stderr_);
   };
   for (std::int64_t a = 0; a < count; ++a) {
     const std::int64_t b = (a + 1) % count;
     const Evaluation& own = trials[static_cast<std::size_t>(a)].curve.back();
     const Estimate seen = PairedDifference(own, trials[static_cast<std::size_t>(b)].curve.back());
     if (seen.stderr_ == 0) continue;
-    counts->pairs.Count(within(seen.value, difference(a, b), seen.stderr_, alone));
+    counts->pairs.Count(within(seen.value, difference(a, b), alone * seen.stderr_));
     counts->sharpness += search::MeanLoss(own).stderr_ / seen.stderr_;
   }
   const search::Space space;
@@ -73,8 +74,8 @@ void CountSweep(const std::vector<Trial>& trials, const Difference& difference, 
   for (const LeaderboardRow& row : rows) {
     if (row.rank == 1 || row.gap.stderr_ == 0) continue;
     const Estimate truth = difference(row.trial, rows[0].trial);
-    counts->as_pairs.Count(within(row.gap.value, truth, row.gap.stderr_, alone));
-    counts->to_best.Count(within(row.gap.value, truth, row.gap.stderr_, row.margin / row.gap.stderr_));
+    counts->as_pairs.Count(within(row.gap.value, truth, alone * row.gap.stderr_));
+    counts->to_best.Count(within(row.gap.value, truth, row.margin));
   }
 }
 

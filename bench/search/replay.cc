@@ -32,7 +32,8 @@ struct Named {
   PrunerOptions options;
 };
 
-// Rungs of asha at 4, 12 and 36 of 60 steps; those of paired wait for the warm-up's end and a twentieth, as in a sweep.
+// Rungs of asha at 4, 12 and 36 of 60 steps; those that paired has by itself wait for the warm-up's end and a
+// twentieth.
 std::vector<Named> Pruners(std::int64_t full) {
   const std::vector<std::int64_t> early = {full / 15, full / 5, 3 * full / 5};
   const std::vector<std::int64_t> late = {full / 10, 3 * full / 10, 9 * full / 10};
@@ -41,8 +42,11 @@ std::vector<Named> Pruners(std::int64_t full) {
           {"asha", {.type = "asha", .rung_sequences = early}},
           {"asha, promote", {.type = "asha", .rung_sequences = early, .promote = true}},
           {"asha, 3 brackets", {.type = "asha", .rung_sequences = early, .brackets = 3}},
+          {"asha, promote, eta 4", {.type = "asha", .rung_sequences = early, .eta = 4, .promote = true}},
           {"paired", {.type = "paired", .rung_sequences = late}},
           {"paired, promote", {.type = "paired", .rung_sequences = late, .promote = true}},
+          {"paired, asha's rungs", {.type = "paired", .rung_sequences = early}},
+          {"paired, asha's rungs, promote", {.type = "paired", .rung_sequences = early, .promote = true}},
           {"pasha", {.type = "pasha", .rung_sequences = late}},
           {"median", {.type = "median", .min_sequences = least}},
           {"percentile 25", {.type = "percentile", .min_sequences = least, .percentile = 25}},

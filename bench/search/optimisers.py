@@ -1,40 +1,22 @@
-"""Runs other optimisers on the problems of problems.py and prints what search_bench prints.
-
-rivals.py run METHODS PROBLEMS BUDGET SEEDS [FIRST_SEED [BATCH]]   seed by seed, so that a run that is stopped has done as
-                                                                   many of every problem; BATCH: Optuna only
-    --into FILE                                                    append to FILE, and skip the runs that it has: a
-                                                                   table of days is made in pieces
-rivals.py ask METHODS TRIALS                                       median time of a suggestion after that many trials; Optuna only
-
-METHODS, comma-separated, each with its defaults:
-  optuna-tpe        Optuna 5's TPE, which is multivariate; optuna-tpe-single is the one that is not
-  optuna-gp, optuna-cmaes, optuna-random
-  smac-rf, smac-gp  SMAC3's HyperparameterOptimizationFacade (random forest, log expected improvement) and its
-                    BlackBoxFacade (Gaussian process), both told that the objective is deterministic
-  hebo              HEBO
-rivals_setup makes the environment that this runs in.
-"""
+"""Every optimiser behind one face: points(count) proposes that many points, tell(values) answers for all of them in that
+order. suggest(trial) of a problem asks an Optuna trial for a point; the others have the same space from it."""
 
 import json
 import logging
-import random
-import statistics
-import sys
+import os
+import subprocess
 import tempfile
-import time
 import warnings
 from pathlib import Path
 
-from problems import PROBLEMS
-
 warnings.filterwarnings("ignore")
 logging.disable(logging.WARNING)
+ROOT = Path(__file__).resolve().parents[2]
+OURS = ("auto", "gp", "tpe", "cmaes", "sobol", "random")
 
 
 class Optuna:
-    """One trial or more at a time: points() asks, tell() answers for all of them in that order."""
-
-    def __init__(self, method, suggest, budget, seed):
+    def __init__(self, method, suggest, budget, seed, pruner=None):
         import optuna
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         samplers = optuna.samplers
@@ -43,7 +25,7 @@ class Optuna:
                    "optuna-gp": lambda: samplers.GPSampler(seed=seed),
                    "optuna-cmaes": lambda: samplers.CmaEsSampler(seed=seed),
                    "optuna-random": lambda: samplers.RandomSampler(seed=seed)}[method]()
-        self.study, self.suggest = optuna.create_study(sampler=sampler), suggest
+        self.study, self.suggest = optuna.create_study(sampler=sampler, pruner=pruner), suggest
 
     def points(self, count):
         self.trials = [self.study.ask() for _ in range(count)]
@@ -52,6 +34,13 @@ class Optuna:
     def tell(self, values):
         for trial, value in zip(self.trials, values):
             self.study.tell(trial, value)
+
+    def teach(self, known):
+        """Points by parameter, with their values, that somebody else proposed."""
+        import optuna
+        distributions = distributions_of(self.suggest)
+        for point, value in known:
+            self.study.add_trial(optuna.trial.create_trial(params=point, distributions=distributions, value=value))
 
 
 class Recorder:
@@ -93,6 +82,78 @@ def parameters_of(suggest):
     recorder = Recorder()
     suggest(recorder)
     return recorder.parameters
+
+
+def distributions_of(suggest):
+    from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+    return {name: CategoricalDistribution(low) if kind == "choice" else IntDistribution(low, high) if kind == "int"
+            else FloatDistribution(low, high, log=log) for name, (kind, low, high, log) in parameters_of(suggest).items()}
+
+
+class Ours:
+    """lorasweep's samplers through `search_bench play` of build/bin, or of LORASWEEP_BIN_DIR."""
+
+    def __init__(self, method, suggest, budget, seed, steps=0, pruner=None):
+        program = Path(os.environ.get("LORASWEEP_BIN_DIR", ROOT / "build/bin")) / "search_bench"
+        self.process = subprocess.Popen([program, "play"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.suggest, self.next = suggest, 0
+        head = {"method": method, "seed": seed, "trials": budget, "space": parameters_of(suggest), "steps": steps}
+        self.say({**head, "pruner": pruner} if pruner else head)
+
+    def say(self, words):
+        self.process.stdin.write(json.dumps(words) + "\n")
+        self.process.stdin.flush()
+
+    def hear(self):
+        line = self.process.stdout.readline()
+        if not line:
+            raise SystemExit("search_bench play has ended; what is wrong is above")
+        return json.loads(line)
+
+    def points(self, count):
+        self.say({"ask": count})
+        answer = self.hear()
+        self.milliseconds = answer["milliseconds"]
+        self.first, self.next = self.next, self.next + count
+        return [self.suggest(Player(point)) for point in answer["points"]]
+
+    def tell(self, values):
+        self.say({"tell": [[self.first + i, value] for i, value in enumerate(values)]})
+
+    def teach(self, known):
+        self.say({"told": [[point, value] for point, value in known]})
+        self.next += len(known)
+
+    def report(self, step, value):
+        """Of the last point; "continue" or "stop"."""
+        self.say({"report": [self.first, step, value]})
+        return self.hear()["verdict"]
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait()
+
+
+class Rustuna:
+    """Optuna's own rewrite in Rust."""
+
+    def __init__(self, method, suggest, budget, seed):
+        import rustuna
+        self.study, self.suggest = rustuna.create_study(sampler=rustuna.samplers.TPESampler(seed=seed)), suggest
+
+    def points(self, count):
+        self.trials = [self.study.ask() for _ in range(count)]
+        return [self.suggest(trial) for trial in self.trials]
+
+    def tell(self, values):
+        for trial, value in zip(self.trials, values):
+            self.study.tell(trial.number, value)
+
+    def teach(self, known):
+        for point, value in known:
+            self.study.enqueue_trial(point)
+            self.points(1)
+            self.tell([value])
 
 
 class Smac:
@@ -143,73 +204,5 @@ class Hebo:
 
 
 def make(method, suggest, budget, seed):
-    kind = Hebo if method == "hebo" else Smac if method.startswith("smac") else Optuna
-    return kind(method, suggest, budget, seed)
-
-
-def run(method, name, budget, seed, batch):
-    suggest, regret, noise = PROBLEMS[name]
-    random.seed(seed)
-    rival, start = make(method, suggest, budget, seed), time.perf_counter()
-    shown, curve, best_seen, best = random.Random(seed), [], float("inf"), float("inf")
-    while len(curve) < budget:
-        truths = [regret(point) for point in rival.points(min(batch, budget - len(curve)))]
-        values = [truth + noise * shown.gauss(0, 1) for truth in truths]
-        rival.tell(values)
-        for truth, value in zip(truths, values):
-            if value < best_seen:
-                best_seen, best = value, truth
-            curve.append(best)
-    seconds = round(time.perf_counter() - start, 2)
-    return {"problem": name, "method": method, "seed": seed, "seconds": seconds, "curve": curve}
-
-
-def ask_time(method, count):
-    import optuna
-    suggest, regret, _ = PROBLEMS["lora"]
-    rival = Optuna(method, suggest, count, 1)
-    sampler, rival.study.sampler = rival.study.sampler, optuna.samplers.RandomSampler(seed=2)
-    for _ in range(count):
-        rival.tell([regret(rival.points(1)[0])])
-    rival.study.sampler = sampler
-    times = []
-    for _ in range(7):
-        start = time.perf_counter()
-        rival.points(1)
-        times.append(1e3 * (time.perf_counter() - start))
-        rival.study.tell(rival.trials[0], state=optuna.trial.TrialState.FAIL)
-    print(f"{method:<12} {count:>6} trials  median {statistics.median(times):8.2f} ms  shortest {min(times):8.2f} ms")
-
-
-def known_runs(path):
-    if not path or not Path(path).exists():
-        return set()
-    with open(path) as lines:
-        return {(row["problem"], row["method"], row["seed"]) for row in map(json.loads, lines)}
-
-
-arguments, into = sys.argv[1:], None
-if "--into" in arguments:
-    place = arguments.index("--into")
-    into = arguments[place + 1]
-    del arguments[place:place + 2]
-command, methods = arguments[0], arguments[1].split(",")
-if command == "ask":
-    for m in methods:
-        ask_time(m, int(arguments[2]))
-else:
-    wanted = list(PROBLEMS) if arguments[2] == "all" else arguments[2].split(",")
-    budget, seeds = int(arguments[3]), int(arguments[4])
-    first, batch = (int(a) for a in (arguments[5:] + ["0", "1"][len(arguments) - 5:])[:2])
-    done = known_runs(into)
-    for s in range(first, first + seeds):
-        for p in wanted:
-            for m in methods:
-                if (p, m, s) in done:
-                    continue
-                line = json.dumps(run(m, p, budget, s, batch))
-                if into:
-                    with open(into, "a") as sink:
-                        sink.write(line + "\n")
-                else:
-                    print(line, flush=True)
+    kinds = {"hebo": Hebo, "smac-rf": Smac, "smac-gp": Smac, "rustuna-tpe": Rustuna, **dict.fromkeys(OURS, Ours)}
+    return kinds.get(method, Optuna)(method, suggest, budget, seed)
