@@ -32,10 +32,11 @@ rows = math.ceil(len(curves) / COLUMNS)
 total = (COLUMNS * (WIDTH + GAP) + GAP, TOP + rows * (HEIGHT + GAP))
 svg = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {total[0]} {total[1]}" font-family="sans-serif" font-size="11">',
        f'<rect width="{total[0]}" height="{total[1]}" fill="#fff"/>']
+x = GAP
 for k, method in enumerate(methods):
-    x = GAP + k * (total[0] - 2 * GAP) / len(methods)
     svg.append(f'<path d="M{x:.0f} 18h16" stroke="{COLORS[k % len(COLORS)]}" stroke-width="2"/>'
                f'<text x="{x + 20:.0f}" y="22">{method}</text>')
+    x += 38 + 6 * len(method)
 
 for place, (problem, by_method) in enumerate(curves.items()):
     left, top = GAP + place % COLUMNS * (WIDTH + GAP), TOP + place // COLUMNS * (HEIGHT + GAP)

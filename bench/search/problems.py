@@ -106,7 +106,7 @@ def closed(name):
 
 def bbob(name, seed):
     import cocoex
-    function = cocoex.Suite("bbob", "", "dimensions:3 instance_indices:1-15").get_problem_by_function_dimension_instance(
+    function = cocoex.Suite("bbob", "instances:1-15", "dimensions:3").get_problem_by_function_dimension_instance(
         int(name[-2:]), 3, 1 + seed % 15)
     here = os.getcwd()
     with tempfile.TemporaryDirectory() as folder:  # the suite tells its optimum to a file in the current folder only

@@ -17,6 +17,8 @@ using Clock = std::chrono::steady_clock;
 
 // Other programs disturb single rounds. The first prepares kernels for its shapes and does not count.
 constexpr int kRounds = 4;
+// Short ones are disturbed more: there are more of them, until so much time went by.
+constexpr double kLeastSeconds = 0.25;
 // Later ones are left out once so much time went by.
 constexpr double kEnoughSeconds = 2;
 // In a round of this length it is little that its kernels took to prepare.
@@ -93,7 +95,7 @@ text::PackSpeed PackProbe::MeasureSteps(std::int64_t slots) {
 
   text::PackSpeed speed{.slots = slots};
   const Clock::time_point begin = Clock::now();
-  for (int round = 0; round < kRounds; ++round) {
+  for (int round = 0; round < kRounds || speed.seconds < kLeastSeconds; ++round) {
     const Clock::time_point start = Clock::now();
     LoraPass pass = bank.TrainingPass(numbers, std::vector<std::int64_t>(numbers.size(), 0), model.type());
     PassOverAll(*resident_.lanes, model, batches, loss, pass);
