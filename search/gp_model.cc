@@ -86,14 +86,20 @@ std::vector<GpLimit> LimitsOf(const UnitSpace& space, const GpHistory& history) 
   return limits;
 }
 
-// The lowest fitted mean of a trial that keeps all constraints; of any, where none does.
-double Incumbent(const GaussianProcess& process, const GpHistory& history) {
+// The lowest fitted mean of a trial that keeps all constraints, as pending ones are believed to; of any, where none
+// does. Were pending ones not counted, those next to them would promise as much again.
+double Incumbent(const GaussianProcess& process, const std::vector<GpLimit>& limits, const GpHistory& history) {
   const VectorXd means = process.FittedMeans();
   double best = INFINITY;
   for (std::size_t i = 0; i < history.outcomes.size(); ++i) {
     const std::vector<double>& violations = history.outcomes[i].violations;
     if (std::any_of(violations.begin(), violations.end(), [](double v) { return v > 0; })) continue;
     best = std::min(best, means[static_cast<Index>(i)]);
+  }
+  for (const std::vector<double>& pending : history.pending) {
+    const VectorXd point = Eigen::Map<const VectorXd>(pending.data(), static_cast<Index>(pending.size()));
+    const auto breaks = [&point](const GpLimit& limit) { return limit.process.Predict(point).mean > limit.most; };
+    if (std::none_of(limits.begin(), limits.end(), breaks)) best = std::min(best, process.Predict(point).mean);
   }
   return std::isfinite(best) ? best : means.minCoeff();
 }
@@ -117,7 +123,7 @@ GpModel LearnGp(const UnitSpace& space, const GpHistory& history, const std::vec
   const GpData data = DataOf(space, history, losses, &scale);
   GpModel model{GaussianProcess(data, FitGp(data)), 0, scale, LimitsOf(space, history), std::nullopt,
                 GoodPoints(history, losses)};
-  model.best = Incumbent(model.process, history);
+  model.best = Incumbent(model.process, model.limits, history);
   return model;
 }
 

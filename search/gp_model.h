@@ -24,8 +24,9 @@ struct GpCost {
 // What a history teaches: all that proposing a point goes by.
 struct GpModel {
   GaussianProcess process;  // of the losses, warped
-  double best = 0;          // the lowest fitted mean of a trial that keeps all constraints; of any, where none does
-  double scale = 1;         // what 1 of the process's values is in losses, where these are good
+  double best =
+      0;  // the lowest mean of a trial, also a pending one, that keeps all constraints; of any, where none does
+  double scale = 1;  // what 1 of the process's values is in losses, where these are good
   std::vector<GpLimit> limits;
   std::optional<GpCost> cost;  // see LearnCost
   std::vector<std::vector<double>> good_points;

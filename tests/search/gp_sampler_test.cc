@@ -65,15 +65,27 @@ TEST_CASE("The Gaussian process starts with Sobol points, then says what it expe
 }
 
 TEST_CASE("Workers that ask the Gaussian process at once are sent to different places", "[search][gp]") {
-  Sweep sweep = Line(12);
-  std::vector<double> asked;
+  const std::vector<std::string> names = {"x", "y", "z"};
+  std::vector<Parameter> parameters;
+  for (const std::string& name : names) parameters.push_back({name, FloatDomain{0, 1, false, 0}});
+  Sweep sweep = RunSweep(RandomSampler(), MakeSpace(parameters), 16, 1, [&](const Params& params) {
+    double sum = 0;
+    for (const std::string& name : names) sum += std::pow(NumberOf(params, name) - 0.3, 2);
+    return sum;
+  });
+  std::vector<Params> asked;
+  double closest = 1;
   for (std::uint64_t seed = 1; seed <= 6; ++seed) {
-    const Suggestion suggestion = SuggestionOf(GpSampler({1}).Suggest(sweep.View(), seed));
-    asked.push_back(NumberOf(suggestion.params, "x"));
-    sweep.Add(TrialState::kRunning, suggestion.params);
+    const Params params = SuggestionOf(GpSampler({1}).Suggest(sweep.View(), seed)).params;
+    for (const Params& other : asked) {
+      double squares = 0;
+      for (const std::string& name : names) squares += std::pow(NumberOf(params, name) - NumberOf(other, name), 2);
+      closest = std::min(closest, std::sqrt(squares));
+    }
+    asked.push_back(params);
+    sweep.Add(TrialState::kRunning, params);
   }
-  std::sort(asked.begin(), asked.end());
-  for (std::size_t i = 1; i < asked.size(); ++i) CHECK(asked[i] - asked[i - 1] > 1e-5);
+  CHECK(closest > 0.01);
 }
 
 TEST_CASE("The Gaussian process keeps away from infeasible regions", "[search][gp]") {
