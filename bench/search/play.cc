@@ -103,10 +103,11 @@ class Player {
     return json{{"points", std::move(points)}, {"milliseconds", std::move(milliseconds)}};
   }
 
-  void Tell(std::size_t number, double value) {
-    Trial& trial = trials_.at(number);
-    trial.curve = {{1, 1, value, {}, {}}};
-    trial.state = TrialState::kCompleted;
+  absl::Status Tell(std::size_t number, double value) {
+    if (number >= trials_.size()) return NeverAsked(number);
+    trials_[number].curve = {{1, 1, value, {}, {}}};
+    trials_[number].state = TrialState::kCompleted;
+    return absl::OkStatus();
   }
 
   absl::Status Told(const json& point, double value) {
@@ -115,18 +116,18 @@ class Player {
     absl::StatusOr<search::Params> params = space_.Complete(free);
     if (!params.ok()) return params.status();
     trials_.push_back({static_cast<std::int64_t>(trials_.size()), TrialState::kRunning, *std::move(params), {}});
-    Tell(trials_.size() - 1, value);
-    return absl::OkStatus();
+    return Tell(trials_.size() - 1, value);
   }
 
-  json Report(std::size_t number, std::int64_t step, double value) {
-    Trial& trial = trials_.at(number);
+  absl::StatusOr<json> Report(std::size_t number, std::int64_t step, double value) {
+    if (number >= trials_.size()) return NeverAsked(number);
+    Trial& trial = trials_[number];
     trial.curve.push_back({step, step, value, {}, {}});
     if (steps_ > 0 && step >= steps_) trial.state = TrialState::kCompleted;
     const search::Verdict verdict = pruner_->Judge({space_, trials_}, trial);
     if (verdict.action == search::Verdict::Action::kPause) trial.state = TrialState::kPaused;
     if (verdict.action == search::Verdict::Action::kStop) trial.state = TrialState::kPruned;
-    return {{"verdict", ToString(verdict.action)}};
+    return json{{"verdict", ToString(verdict.action)}};
   }
 
   // Answers one command; null: it has no answer.
@@ -139,12 +140,19 @@ class Player {
     for (const json& pair : command.value("told", json::array())) {
       if (absl::Status added = Told(pair.at(0), pair.at(1)); !added.ok()) return added;
     }
-    for (const json& pair : command.value("tell", json::array())) Tell(pair.at(0), pair.at(1));
+    for (const json& pair : command.value("tell", json::array())) {
+      if (absl::Status told = Tell(pair.at(0), pair.at(1)); !told.ok()) return told;
+    }
     if (command.contains("tell") || command.contains("told")) return json();
     return absl::InvalidArgumentError("no command (one of ask, tell, told, report)");
   }
 
  private:
+  absl::Status NeverAsked(std::size_t number) const {
+    return absl::InvalidArgumentError(
+        absl::StrCat("trial ", number, " was never asked for (there are ", trials_.size(), ", numbered from 0)"));
+  }
+
   std::uint64_t seed_ = 0;
   std::int64_t steps_ = 0;  // of a whole trial; 0: trials are not reported by steps
   search::Space space_;
@@ -171,7 +179,7 @@ std::string Play(std::istream& in, std::FILE* out) {
       if (answer->is_null()) continue;
       std::fprintf(out, "%s\n", answer->dump().c_str());
       std::fflush(out);
-    } catch (const std::exception& error) {  // the JSON library's, and numbers of trials that are not there
+    } catch (const std::exception& error) {  // the JSON library's, which say what is wrong where
       return absl::StrCat("line ", number, ": ", error.what());
     }
   }
